@@ -1,0 +1,142 @@
+import type { RequestId } from './json-rpc.ts'
+
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * What a deployment keeps outside the endpoint. One node needs only the embedded one; several share one.
+ */
+export interface Backplane {
+  readonly sessions: SessionStore
+  readonly events: EventLog
+  readonly bus: MessageBus
+}
+
+/** What a session needs to be served by any node: the durable half. Plain JSON. */
+export interface SessionRecord {
+  /** Base64url of SHA-256 of the session id. The id itself is never stored. */
+  readonly key: string
+  /** Who the session belongs to; `null` when it was opened without authentication. */
+  readonly principal: string | null
+  /** Negotiated protocol revision. */
+  readonly protocolVersion: string
+  /** The `params` of `initialize`, to be replayed into a server object built anew. */
+  readonly initializeParams: Readonly<Record<string, unknown>>
+  /** Capabilities the server answered with. */
+  readonly serverCapabilities: Readonly<Record<string, unknown>>
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** Fencing number of the owner. Only ever grows. */
+  readonly term: number
+  /** The node that owns the session. */
+  readonly owner: string
+  readonly initialized: boolean
+  /** From `logging/setLevel`. */
+  readonly logLevel: string | null
+  /** URIs from `resources/subscribe`. */
+  readonly subscriptions: readonly string[]
+}
+
+/** The part of a {@link SessionRecord} that changes while it is owned. */
+export type SessionChanges = Partial<Pick<SessionRecord, 'initialized' | 'logLevel' | 'subscriptions'>>
+
+/**
+ * Keeps session records, with their expiry.
+ *
+ * Contract:
+ * - Every method is atomic. A method that rejects has an unknown outcome and may be repeated.
+ * - Keys are opaque text without meaning to the store.
+ * - A record not touched for its `ttlMs` is gone: `get` gives `undefined`, `update` and `takeOver` refuse, `list` skips it.
+ */
+export interface SessionStore {
+  /** Adds a record. `false`, and no change, when the key exists. */
+  create(record: SessionRecord, ttlMs: number): MaybePromise<boolean>
+  /** The record, or `undefined` when it is unknown, deleted or expired. Does not prolong it. */
+  get(key: string): MaybePromise<SessionRecord | undefined>
+  /**
+   * Applies changes and prolongs the record. `false`, and no change, when it is gone or `term` is not the record's term:
+   * another node owns it now.
+   */
+  update(key: string, term: number, changes: SessionChanges, ttlMs: number): MaybePromise<boolean>
+  /** Makes `owner` the owner with the next term, prolongs the record and returns it; `undefined` when it is gone. */
+  takeOver(key: string, owner: string, ttlMs: number): MaybePromise<SessionRecord | undefined>
+  /** Removes the record. `false` when there was none. */
+  delete(key: string): MaybePromise<boolean>
+  /** Every live record, in no order. Records that come or go meanwhile may be missed. */
+  list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
+}
+
+/** Place of an event in a session's log. The owner counts `n` up from 1 within its term; no two events share a place. */
+export interface LogPosition {
+  readonly term: number
+  readonly n: number
+}
+
+/** How dear an event is when the budget runs out. `progress` goes first, then `notification`; `message` goes last. */
+export type EventKind = 'progress' | 'notification' | 'message'
+
+/** One entry of a stream. */
+export interface LogEvent {
+  /** Which stream of the session. */
+  readonly streamTag: string
+  /** Counts up from 1 within the stream, without gaps. */
+  readonly index: number
+  readonly position: LogPosition
+  readonly kind: EventKind
+  /** One JSON-RPC message as JSON text; empty for an entry that only ends the stream. */
+  readonly data: string
+  /** `true` on the stream's last event. */
+  readonly last: boolean
+  /** The client's ids of the requests the stream answers; empty for the standalone stream. The same on every event of the stream. */
+  readonly requestIds: readonly RequestId[]
+}
+
+/** What {@link EventLog.read} gives. */
+export interface LogPage {
+  /** In order of index. An index that is missing between two events was dropped. */
+  readonly events: readonly LogEvent[]
+  /** Index of the newest event ever appended to the stream; `0` when there was none. */
+  readonly head: number
+  /** `true` once the last event was appended. */
+  readonly ended: boolean
+  /** The `requestIds` of the stream. */
+  readonly requestIds: readonly RequestId[]
+}
+
+/** Outcome of an append. `fenced`: a newer term has written; `gone`: the session's log was deleted. */
+export type AppendOutcome = 'ok' | 'fenced' | 'gone'
+
+/**
+ * Keeps the events of every session's streams, so that a client can resume.
+ *
+ * Contract:
+ * - Events of one session are appended by its owner only, in order of position; calls may be made before earlier ones
+ *   have settled, and take effect in the order they were made.
+ * - An appended event is visible to every later `read`, on every node.
+ * - Events may be dropped to stay within a budget: first `progress`, then `notification`, oldest first, then whole
+ *   streams that ended, oldest first and delivered ones before others. The newest event is never dropped.
+ * - A session's events are reached by its key only: no read crosses sessions.
+ */
+export interface EventLog {
+  /** Appends one event. */
+  append(sessionKey: string, event: LogEvent): MaybePromise<AppendOutcome>
+  /** Up to `limit` events of one stream with an index above `after`; `undefined` when the log knows no such stream. */
+  read(sessionKey: string, streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined>
+  /** Says that the stream ended and its last event was written to a connection: it may be dropped before others. */
+  release(sessionKey: string, streamTag: string): void
+  /** Removes every event of the session. Later appends give `gone`. */
+  delete(sessionKey: string): MaybePromise<void>
+  /** What is held on this node, for `endpoint.stats()`. */
+  stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
+}
+
+/**
+ * Carries messages between the nodes of one deployment.
+ *
+ * Contract: a message may be lost, come late or come twice; those of one publisher on one channel come in order.
+ * A publisher that subscribes hears itself.
+ */
+export interface MessageBus {
+  publish(channel: string, message: string): MaybePromise<void>
+  /** Calls `listener` with every message until the returned function is called. `listener` does not throw. */
+  subscribe(channel: string, listener: (message: string) => void): MaybePromise<() => MaybePromise<void>>
+}

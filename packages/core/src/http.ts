@@ -1,0 +1,65 @@
+import type { AuthInfo } from './server.ts'
+
+/**
+ * One HTTP request as the core sees it. A bridge (`core/node`, `core/web`) builds it from what its platform has.
+ */
+export interface HttpRequest {
+  /** Upper case, as on the wire. */
+  readonly method: string
+  /** Path and query as on the wire. Informative only: the core routes nothing by it. */
+  readonly url: string
+  /** All header fields, names in lower case. What a tool sees as `requestInfo.headers`. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /**
+   * One header's value, `undefined` when absent. Repeated lines are joined with `, `, so that a repeated
+   * single-value header never passes its grammar. `name` is in lower case.
+   */
+  header(name: string): string | undefined
+  /** How often a header occurs, for those whose repetition the platform hides (`host`, `content-type`). */
+  headerCount(name: string): number
+  /** The address on which the connection arrived; `undefined` where the platform does not tell. */
+  readonly localAddress: string | undefined
+  /** What the team's authentication middleware verified. */
+  readonly auth: AuthInfo | undefined
+  /** The body as an earlier parser left it, or `undefined` when nobody read it. */
+  readonly parsedBody: unknown
+  /**
+   * Reads the body once.
+   * @throws Rejection `body_too_large` as soon as more than `maxBytes` bytes have come; `client_left` when it ends early.
+   */
+  readBody(maxBytes: number): Promise<Uint8Array>
+  /** Calls `listener` once when the client is gone before the reply was complete. */
+  onGone(listener: () => void): void
+}
+
+/** Plain data: what a bridge writes. */
+export interface HttpReply {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Text, nothing, or an event stream that writes itself into a sink. */
+  readonly body: string | undefined | EventStreamBody
+}
+
+/** A body that writes itself. The bridge calls `open` once, after the head was sent or queued. */
+export interface EventStreamBody {
+  open(sink: EventSink): SinkEvents
+}
+
+/** Where an event stream writes to: one connection. */
+export interface EventSink {
+  /** Writes text. `false`: the reader is behind, write no more until {@link SinkEvents.drain}. */
+  write(text: string): boolean
+  /** Ends the response cleanly, after what was written. */
+  end(): void
+  /** Drops the connection at once. */
+  destroy(): void
+}
+
+/** What the bridge tells the event stream. */
+export interface SinkEvents {
+  /** The reader caught up: write on. */
+  drain(): void
+  /** The connection is closed, by whomever. Called once. */
+  gone(): void
+}

@@ -1,0 +1,61 @@
+/** JSON-RPC 2.0 as MCP uses it: string or integer ids, params by name (Base Protocol, Messages). */
+export type RequestId = string | number
+
+export interface JsonRpcRequest {
+  readonly jsonrpc: '2.0'
+  readonly id: RequestId
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>>
+}
+
+export interface JsonRpcNotification {
+  readonly jsonrpc: '2.0'
+  readonly method: string
+  readonly params?: Readonly<Record<string, unknown>>
+}
+
+export interface JsonRpcResult {
+  readonly jsonrpc: '2.0'
+  readonly id: RequestId
+  readonly result: Readonly<Record<string, unknown>>
+}
+
+export interface JsonRpcError {
+  readonly jsonrpc: '2.0'
+  /** Absent where the request's id could not be read (2025-11-25 schema: never `null`). */
+  readonly id?: RequestId
+  readonly error: { readonly code: number; readonly message: string; readonly data?: unknown }
+}
+
+export type JsonRpcResponse = JsonRpcResult | JsonRpcError
+export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse
+
+/** Error codes: JSON-RPC 2.0 §5.1, and the two that MCP transports use in the server range. */
+export const rpcCode = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+  /** Anything the transport refuses. */
+  refused: -32000,
+  sessionNotFound: -32001,
+} as const
+
+/** An integer that JSON carries without loss, or a string (Base Protocol, Requests). */
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'string' || Number.isSafeInteger(value)
+}
+
+export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
+  return 'method' in message && 'id' in message
+}
+
+export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
+  return !('method' in message)
+}
+
+export function toErrorMessage(code: number, message: string, id?: RequestId): JsonRpcError {
+  const error = { code, message }
+  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
+}

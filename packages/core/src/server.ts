@@ -1,0 +1,56 @@
+import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
+
+/** A verified access token. The shape that `requireBearerAuth` of the SDK puts on `req.auth`. */
+export interface AuthInfo {
+  readonly token: string
+  readonly clientId: string
+  readonly scopes: string[]
+  /** Seconds since the epoch. */
+  readonly expiresAt?: number
+  readonly resource?: URL
+  readonly extra?: Record<string, unknown>
+}
+
+/** What the SDK passes with an outgoing message. */
+export interface SendOptions {
+  /** The incoming request on whose stream the message belongs. */
+  readonly relatedRequestId?: RequestId | undefined
+}
+
+/**
+ * The transport that an MCP server object drives: the part that `@modelcontextprotocol/sdk` 1.x and
+ * `@modelcontextprotocol/server` 2.x have in common.
+ */
+export interface ServerTransport {
+  sessionId?: string | undefined
+  // The two SDK generations type these callbacks differently; both assign functions that take (message, extra).
+  onmessage?: ((message: never, extra?: never) => void) | undefined
+  onclose?: (() => void) | undefined
+  onerror?: ((error: Error) => void) | undefined
+  start(): Promise<void>
+  send(message: JsonRpcMessage, options?: SendOptions): Promise<void>
+  close(): Promise<void>
+}
+
+/** An MCP server object: `McpServer` or `Server` of either SDK generation. */
+export interface McpServerLike {
+  connect(transport: never): Promise<void>
+  close(): Promise<void>
+}
+
+/** What the `server` factory is told of the session it builds for. */
+export interface SessionContext {
+  /** The session's id; `undefined` when served without sessions. */
+  readonly sessionId: string | undefined
+  /** The protocol revision that the client asked for; the server's answer decides. `undefined` without sessions. */
+  readonly requestedProtocolVersion: string | undefined
+  /** Name and version the client gave in `initialize`. */
+  readonly clientInfo: { readonly name: string; readonly version: string } | undefined
+  readonly clientCapabilities: Readonly<Record<string, unknown>> | undefined
+  readonly auth: AuthInfo | undefined
+  /** `true` when the session existed before and its server object is built anew, on this node or after a restart. */
+  readonly resumed: boolean
+}
+
+/** Builds one MCP server object. Called once per session (per request with `sessions: false`); never share the object. */
+export type ServerFactory = (session: SessionContext) => McpServerLike | Promise<McpServerLike>
