@@ -60,6 +60,8 @@ export interface EventSink {
 export interface SinkEvents {
   /** The reader caught up: write on. */
   drain(): void
-  /** The connection is closed, by whomever. Called once. */
+  /** Part of a large write has left for the network: the reader is slow, but reads. */
+  progress(): void
+  /** The connection is closed, by whomever. */
   gone(): void
 }

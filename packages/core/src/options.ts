@@ -1,8 +1,9 @@
-import type { Backplane } from './backplane.ts'
+import type { Backplane, EventLog } from './backplane.ts'
 import { createEventIdCodec, type EventIdCodec } from './event-id.ts'
-import { createMemoryBackplane } from './memory-backplane.ts'
-import { createSessionId } from './session-id.ts'
+import { type HostName, readHost, readOrigin } from './host.ts'
+import { createMemoryBackplane, createMemoryEventLog } from './memory-backplane.ts'
 import type { AuthInfo, ServerFactory } from './server.ts'
+import { createSessionId } from './session-id.ts'
 
 /** Where an error came from that no reply could carry. */
 export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'request'
@@ -144,4 +145,133 @@ export interface EndpointOptions {
 
   /** Receives what would otherwise be lost. Nothing is printed by default. Must not throw. */
   onError?: (error: unknown, where: ErrorSource) => void
+}
+
+/** Options with every default filled in and every value checked. */
+export interface ResolvedOptions
+  extends Required<Omit<EndpointOptions, 'allowedHosts' | 'allowedOrigins' | 'backplane' | 'onError'>> {
+  readonly allowedHosts: readonly HostName[]
+  readonly allowedOrigins: ReadonlySet<string>
+  readonly backplane: Backplane
+  /** Where streams wait that nobody can resume. */
+  readonly transientEvents: EventLog
+  /** Never throws. */
+  readonly onError: (error: unknown, where: ErrorSource) => void
+}
+
+const numbers = {
+  upgradeAfterMs: { default: 100, from: 0 },
+  maxBodyBytes: { default: 4_194_304, from: 1 },
+  maxDepth: { default: 64, from: 1 },
+  sessionIdleMs: { default: 1_800_000, from: 1 },
+  initializeTimeoutMs: { default: 60_000, from: 1 },
+  maxSessions: { default: 10_000, from: 1 },
+  maxSessionsPerPrincipal: { default: 1_000, from: 1 },
+  maxCallsPerSession: { default: 10_000, from: 1 },
+  abandonAfterMs: { default: 60_000, from: 1 },
+  keepAliveMs: { default: 15_000, from: 0 },
+  stallMs: { default: 30_000, from: 1 },
+  maxConnectionAgeMs: { default: 600_000, from: 0 },
+  retryMs: { default: 1_000, from: 0 },
+} as const
+
+/** The longest delay a Node timer takes. */
+const maxNumber = 2_147_483_647
+
+const known = new Set([
+  ...Object.keys(numbers),
+  ...['server', 'sessions', 'response', 'allowedHosts', 'allowedOrigins', 'generateSessionId', 'principal'],
+  ...['backplane', 'eventIds', 'onError'],
+])
+
+/**
+ * Every default and every check, once.
+ * @throws TypeError that names the option, what was expected and what was given.
+ */
+export function resolveOptions(options: EndpointOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw expected('the options to be an object', options)
+  for (const name of Object.keys(options)) if (!known.has(name)) throw new TypeError(`Unknown option: ${name}`)
+  const { server, sessions = true, response = 'auto', backplane = {}, eventIds = createEventIdCodec() } = options
+  const { generateSessionId = createSessionId, principal = defaultPrincipal, onError = () => undefined } = options
+  checkFunctions({ server, generateSessionId, principal, onError })
+  if (typeof sessions !== 'boolean') throw expected('sessions to be true or false', sessions)
+  if (!['auto', 'sse', 'json'].includes(response)) throw expected("response to be 'auto', 'sse' or 'json'", response)
+  return {
+    ...resolveNumbers(options),
+    server,
+    sessions,
+    response,
+    generateSessionId,
+    principal,
+    eventIds,
+    allowedHosts: readList('allowedHosts', options.allowedHosts).map(toHost),
+    allowedOrigins: new Set(readList('allowedOrigins', options.allowedOrigins).map(toOrigin)),
+    backplane: resolveBackplane(backplane),
+    transientEvents: createMemoryEventLog(),
+    onError: (error, where) => {
+      try {
+        onError(error, where)
+      } catch {
+        // There is nobody left to tell.
+      }
+    },
+  }
+}
+
+function resolveNumbers(options: EndpointOptions): Record<keyof typeof numbers, number> {
+  const resolved = {} as Record<keyof typeof numbers, number>
+  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) {
+    const value = options[name] ?? numbers[name].default
+    const { from } = numbers[name]
+    if (!Number.isSafeInteger(value) || value < from || value > maxNumber) {
+      throw expected(`${name} to be a whole number from ${from} to ${maxNumber}`, value)
+    }
+    resolved[name] = value
+  }
+  return resolved
+}
+
+function resolveBackplane(backplane: Partial<Backplane>): Backplane {
+  if (typeof backplane !== 'object' || backplane === null) throw expected('backplane to be an object', backplane)
+  for (const name of Object.keys(backplane)) {
+    if (!['sessions', 'events', 'bus'].includes(name)) throw new TypeError(`Unknown part of the backplane: ${name}`)
+  }
+  return { ...createMemoryBackplane(), ...backplane }
+}
+
+function checkFunctions(functions: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(functions)) {
+    if (typeof value !== 'function') throw expected(`${name} to be a function`, value)
+  }
+}
+
+function readList(name: string, value: readonly string[] = []): readonly string[] {
+  if (!Array.isArray(value)) throw expected(`${name} to be an array of strings`, value)
+  return value
+}
+
+function toHost(entry: unknown): HostName {
+  const host = typeof entry === 'string' ? readHost(entry) : undefined
+  if (!host) throw expected("each of allowedHosts to be a host such as 'mcp.example.com' or 'localhost:3000'", entry)
+  return host
+}
+
+function toOrigin(entry: unknown): string {
+  const origin = typeof entry === 'string' ? readOrigin(entry) : undefined
+  if (!origin) throw expected("each of allowedOrigins to be an origin such as 'https://app.example.com'", entry)
+  return origin.text
+}
+
+/** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
+function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
+  return JSON.stringify([
+    extra.iss ?? extra.issuer ?? null,
+    extra.sub ?? extra.subject ?? extra.userId ?? null,
+    clientId,
+  ])
+}
+
+function expected(what: string, got: unknown): TypeError {
+  const shown = typeof got === 'function' ? 'a function' : JSON.stringify(got)
+  return new TypeError(`Expected ${what}, got ${shown} (${got === null ? 'null' : typeof got})`)
 }

@@ -1,0 +1,204 @@
+import type { LogEvent, LogPage } from './backplane.ts'
+import type { EventIdCodec } from './event-id.ts'
+import type { EventSink, EventStreamBody, SinkEvents } from './http.ts'
+import { type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
+import type { SessionLog } from './session-log.ts'
+import { comment, formatEvent, formatEventWithoutId, formatPriming, formatRetry } from './sse-format.ts'
+import type { Stream } from './stream.ts'
+
+/** Events read from the log at once. */
+const pageSize = 64
+
+export interface ConnectionOptions {
+  readonly stream: Stream
+  readonly log: SessionLog
+  readonly eventIds: EventIdCodec
+  /** Index of the last event the reader has. */
+  readonly cursor: number
+  /** Id of the event that starts the stream with an id and empty data; `undefined` for clients that do not know it. */
+  readonly primingId: string | undefined
+  readonly retryMs: number
+  /** When the server ends the connection by itself, in milliseconds since the epoch; `undefined`: never. */
+  readonly endsAt: number | undefined
+  /** Messages that make up for events of the standalone stream that were dropped: see `history-gap.ts`. */
+  readonly makeUpForGap: () => readonly string[]
+  readonly onError: (error: unknown) => void
+}
+
+/** What the sweep holds a connection to. Milliseconds. */
+export interface ConnectionLimits {
+  readonly keepAliveMs: number
+  readonly stallMs: number
+}
+
+/**
+ * One HTTP response that carries a stream. The log is the buffer: a connection keeps a cursor, writes while the reader
+ * keeps up, and otherwise reads on from the log when it has drained.
+ */
+export class Connection implements EventStreamBody, SinkEvents {
+  readonly #options: ConnectionOptions
+  readonly #stream: Stream
+  #sink: EventSink | undefined
+  #cursor: number
+  #blocked = false
+  #reading = false
+  #closed = false
+  #attached = false
+  #endWhenOpen = false
+  #sawLast: boolean
+  #activeAt = Date.now()
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.#stream = options.stream
+    this.#cursor = options.cursor
+    // A reader that comes back with the last id of a finished stream has everything.
+    this.#sawLast = options.stream.ended && options.cursor >= options.stream.head
+  }
+
+  open(sink: EventSink): SinkEvents {
+    this.#sink = sink
+    this.#attached = true
+    this.#stream.attach(this)
+    this.#write(this.#opening())
+    if (this.#endWhenOpen) this.end()
+    else this.#pump()
+    return this
+  }
+
+  /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */
+  #opening(): string {
+    const { primingId, retryMs } = this.#options
+    if (!this.#stream.resumable) return comment
+    return formatRetry(retryMs) + (primingId === undefined ? comment : formatPriming(primingId))
+  }
+
+  /** A new event of the stream. A reader that is behind finds it in the log later. */
+  deliver(event: LogEvent, stored = true): void {
+    if (this.#closed || this.#blocked || this.#reading) return
+    if (this.#cursor === event.index - 1) this.#writeEvent(event, stored)
+    this.#pump()
+  }
+
+  drain(): void {
+    this.#activeAt = Date.now()
+    this.#blocked = false
+    this.#pump()
+  }
+
+  progress(): void {
+    this.#activeAt = Date.now()
+  }
+
+  gone(): void {
+    this.#closed = true
+    if (!this.#attached) return
+    this.#attached = false
+    this.#stream.detach(this)
+  }
+
+  /** Ends the connection, not the stream. One that is not open yet opens first: its client needs the cursor. */
+  end(): void {
+    if (this.#closed) return
+    if (!this.#sink) {
+      this.#endWhenOpen = true
+      return
+    }
+    this.gone()
+    this.#sink.end()
+  }
+
+  /** Called by the sweep: closes a stalled reader, ends an old connection, keeps a silent one open. */
+  tick(now: number, { keepAliveMs, stallMs }: ConnectionLimits): void {
+    if (this.#closed) return
+    const silentMs = now - this.#activeAt
+    if (this.#blocked) {
+      if (silentMs >= stallMs) this.#drop()
+    } else if (this.#options.endsAt !== undefined && now >= this.#options.endsAt) {
+      this.end()
+    } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
+      this.#write(comment)
+    }
+  }
+
+  #drop(): void {
+    this.gone()
+    this.#sink?.destroy()
+  }
+
+  #write(text: string): void {
+    this.#activeAt = Date.now()
+    if (this.#sink?.write(text) === false) this.#blocked = true
+  }
+
+  #writeEvent(event: LogEvent, stored = true): void {
+    this.#cursor = event.index
+    if (event.data !== '') this.#write(this.#format(event, stored))
+    this.#stream.wrote(event)
+    if (event.last) {
+      this.#sawLast = true
+      this.#options.log.release(this.#stream)
+    }
+  }
+
+  #format(event: LogEvent, stored: boolean): string {
+    return stored && this.#stream.resumable
+      ? formatEvent(this.#options.eventIds.encode(event), event.data)
+      : formatEventWithoutId(event.data)
+  }
+
+  /** Writes what the log has after the cursor, as long as the reader keeps up; ends when the stream has ended. */
+  #pump(): void {
+    while (!this.#closed && !this.#blocked && !this.#reading && this.#cursor < this.#stream.head) {
+      const page = this.#options.log.read(this.#stream.streamTag, this.#cursor, pageSize)
+      if (page instanceof Promise) return this.#pumpLater(page)
+      this.#writePage(page)
+    }
+    if (this.#closed || this.#blocked || this.#reading || !this.#stream.ended) return
+    if (!this.#sawLast) this.#writeLostAnswers()
+    this.end()
+  }
+
+  #pumpLater(reading: Promise<LogPage | undefined>): void {
+    this.#reading = true
+    reading
+      .then((page) => {
+        this.#reading = false
+        if (!this.#closed) this.#writePage(page)
+        this.#pump()
+      })
+      // The log cannot be read now: the client comes back with its cursor.
+      .catch((error: unknown) => {
+        this.#reading = false
+        this.#options.onError(error)
+        this.end()
+      })
+  }
+
+  #writePage(page: LogPage | undefined): void {
+    const events = page?.events ?? []
+    for (const event of events) {
+      if (this.#blocked || this.#closed) return
+      if (event.index > this.#cursor + 1) this.#writeGap()
+      this.#writeEvent(event)
+    }
+    if (events.length > 0) return
+    // What is missing up to the head was dropped, or never stored.
+    this.#writeGap()
+    this.#cursor = this.#stream.head
+  }
+
+  #writeGap(): void {
+    for (const message of this.#options.makeUpForGap()) this.#write(formatEventWithoutId(message))
+  }
+
+  /** The answer is not in the log: the client's call must not hang. */
+  #writeLostAnswers(): void {
+    for (const requestId of this.#stream.requestIds) this.#write(formatEventWithoutId(toLostAnswer(requestId)))
+  }
+}
+
+/** For a request whose answer existed and is not kept any more. */
+export function toLostAnswer(requestId: RequestId): string {
+  return JSON.stringify(toErrorMessage(rpcCode.refused, 'The answer to this request is no longer kept', requestId))
+}

@@ -1,0 +1,89 @@
+import { type RequestId, rpcCode } from './json-rpc.ts'
+
+interface Refusal {
+  readonly status: number
+  readonly code: number
+  readonly message: string
+}
+
+/** Every way a request is refused: HTTP status, JSON-RPC code, and what the client is told to do. */
+export const refusals = {
+  method_not_allowed: refusal(405, rpcCode.refused, 'Method not allowed: see the Allow header'),
+  host_not_allowed: refusal(
+    403,
+    rpcCode.refused,
+    'Host not allowed: connections on a loopback address must name a loopback host, or one listed in allowedHosts',
+  ),
+  origin_not_allowed: refusal(
+    403,
+    rpcCode.refused,
+    'Origin not allowed: list it in allowedOrigins, or, if it is the own origin of this server, its host in allowedHosts',
+  ),
+  not_acceptable: refusal(
+    406,
+    rpcCode.refused,
+    'Not acceptable: the Accept header must list application/json and text/event-stream for POST, text/event-stream for GET',
+  ),
+  unsupported_media_type: refusal(
+    415,
+    rpcCode.refused,
+    'Unsupported media type: expected Content-Type application/json in UTF-8, without content coding',
+  ),
+  repeated_header: refusal(400, rpcCode.refused, 'A header that must occur once occurs several times'),
+  body_too_large: refusal(413, rpcCode.refused, 'Request body too large'),
+  body_consumed: refusal(
+    500,
+    rpcCode.internalError,
+    'The request body was read before it reached the MCP endpoint, and no parsed body was left: mount the endpoint before that middleware',
+  ),
+  unsupported_version: refusal(400, rpcCode.refused, 'Unsupported MCP-Protocol-Version'),
+  session_required: refusal(
+    400,
+    rpcCode.refused,
+    'Mcp-Session-Id header required: send initialize first, then the session id it was answered with',
+  ),
+  session_not_found: refusal(404, rpcCode.sessionNotFound, 'Session not found: start anew with initialize'),
+  already_initialized: refusal(400, rpcCode.invalidRequest, 'This session is already initialized'),
+  parse_error: refusal(400, rpcCode.parseError, 'Parse error: the body is not JSON in UTF-8'),
+  too_deep: refusal(400, rpcCode.invalidRequest, 'Invalid request: JSON nested too deeply'),
+  invalid_request: refusal(400, rpcCode.invalidRequest, 'Invalid request'),
+  invalid_params: refusal(400, rpcCode.invalidParams, 'Invalid params: expected an object'),
+  batch_not_supported: refusal(
+    400,
+    rpcCode.invalidRequest,
+    'Invalid request: batches exist only in protocol revision 2025-03-26; send one message per POST',
+  ),
+  unexpected_response: refusal(400, rpcCode.invalidRequest, 'Invalid request: the server never asked with this id'),
+  invalid_event_id: refusal(400, rpcCode.refused, 'Last-Event-ID is not an event id of this session'),
+  history_gone: refusal(400, rpcCode.refused, 'The stream named by Last-Event-ID is no longer kept'),
+  too_many_calls: refusal(429, rpcCode.refused, 'Too many calls are running in this session'),
+  too_many_sessions: refusal(503, rpcCode.refused, 'No room for another session: try again later'),
+  draining: refusal(503, rpcCode.refused, 'The server is shutting down: try again'),
+  client_left: refusal(400, rpcCode.refused, 'The request body ended early'),
+  internal_error: refusal(500, rpcCode.internalError, 'Internal error'),
+} satisfies Record<string, Refusal>
+
+export type RefusalCode = keyof typeof refusals
+
+/** Thrown where a request is found wanting; `reply.ts` makes the reply of it. */
+export class Rejection extends Error {
+  override readonly name = 'Rejection'
+  readonly refusal: RefusalCode
+  /** The id of the refused JSON-RPC request, when it could be read. */
+  requestId: RequestId | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
+
+  constructor(
+    code: RefusalCode,
+    details?: { message?: string; requestId?: RequestId; headers?: Record<string, string> },
+  ) {
+    super(details?.message ?? refusals[code].message)
+    this.refusal = code
+    this.requestId = details?.requestId
+    this.headers = details?.headers
+  }
+}
+
+function refusal(status: number, code: number, message: string): Refusal {
+  return { status, code, message }
+}

@@ -1,0 +1,19 @@
+/** Nothing here may be kept by a cache: answers belong to one session. */
+export const jsonHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' } as const
+
+export const emptyHeaders = { 'cache-control': 'no-store' } as const
+
+/**
+ * `no-transform` keeps compression middleware and proxies from buffering the stream; `x-accel-buffering` tells nginx.
+ */
+export const eventStreamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+export const sessionIdHeader = 'mcp-session-id'
+export const protocolVersionHeader = 'mcp-protocol-version'
+
+/** On a resumed stream whose missed events are no longer all kept: `gap`. */
+export const resumeHeader = 'mcp-resume'

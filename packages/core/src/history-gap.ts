@@ -1,0 +1,19 @@
+import type { SessionRecord } from './backplane.ts'
+
+const listCapabilities = ['tools', 'prompts', 'resources'] as const
+
+/**
+ * Events of the standalone stream were dropped, and MCP has no message for that. What a client can miss there for good
+ * is that something changed; saying so again is harmless. So it is told of everything it can have been told of.
+ */
+export function toGapMessages({ serverCapabilities, subscriptions }: SessionRecord): string[] {
+  const lists = listCapabilities
+    .filter((name) => (serverCapabilities[name] as { listChanged?: boolean } | undefined)?.listChanged)
+    .map((name) => ({ jsonrpc: '2.0', method: `notifications/${name}/list_changed` }))
+  const resources = subscriptions.map((uri) => ({
+    jsonrpc: '2.0',
+    method: 'notifications/resources/updated',
+    params: { uri },
+  }))
+  return [...lists, ...resources].map((message) => JSON.stringify(message))
+}

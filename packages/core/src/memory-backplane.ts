@@ -1,0 +1,104 @@
+import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from './backplane.ts'
+import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
+
+/**
+ * The embedded backplane: everything in this process's memory, within bounds. What an endpoint uses when it is given none.
+ */
+export function createMemoryBackplane(options: MemoryEventLogOptions = {}): Backplane {
+  return { sessions: new MemorySessionStore(), events: createMemoryEventLog(options), bus: new MemoryBus() }
+}
+
+export function createMemoryEventLog(options: MemoryEventLogOptions = {}): MemoryEventLog {
+  const bounds = {
+    maxBytesPerSession: 8_388_608,
+    maxEventsPerSession: 10_000,
+    maxBytes: 134_217_728,
+    maxEvents: 1_000_000,
+    retainMs: 60_000,
+    ...options,
+  }
+  for (const [name, value] of Object.entries(bounds)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new TypeError(
+        `Expected ${name} to be a whole number from 1, got ${JSON.stringify(value)} (${typeof value})`,
+      )
+    }
+  }
+  return new MemoryEventLog(bounds)
+}
+
+interface Kept {
+  record: SessionRecord
+  expiresAt: number
+}
+
+/** In order of last prolongation, so that expired records are found at the front. */
+class MemorySessionStore implements SessionStore {
+  readonly #kept = new Map<string, Kept>()
+
+  create(record: SessionRecord, ttlMs: number): boolean {
+    this.#expire()
+    if (this.#kept.has(record.key)) return false
+    this.#kept.set(record.key, { record, expiresAt: Date.now() + ttlMs })
+    return true
+  }
+
+  get(key: string): SessionRecord | undefined {
+    const kept = this.#kept.get(key)
+    return kept && kept.expiresAt > Date.now() ? kept.record : undefined
+  }
+
+  update(key: string, term: number, changes: SessionChanges, ttlMs: number): boolean {
+    const record = this.get(key)
+    if (record?.term !== term) return false
+    this.#put({ ...record, ...changes }, ttlMs)
+    return true
+  }
+
+  takeOver(key: string, owner: string, ttlMs: number): SessionRecord | undefined {
+    const record = this.get(key)
+    return record && this.#put({ ...record, owner, term: record.term + 1 }, ttlMs)
+  }
+
+  delete(key: string): boolean {
+    const known = this.get(key) !== undefined
+    this.#kept.delete(key)
+    return known
+  }
+
+  *list(): Iterable<SessionRecord> {
+    const now = Date.now()
+    for (const { record, expiresAt } of this.#kept.values()) if (expiresAt > now) yield record
+  }
+
+  #put(record: SessionRecord, ttlMs: number): SessionRecord {
+    this.#kept.delete(record.key)
+    this.#kept.set(record.key, { record, expiresAt: Date.now() + ttlMs })
+    return record
+  }
+
+  #expire(): void {
+    const now = Date.now()
+    for (const [key, { expiresAt }] of this.#kept) {
+      if (expiresAt > now) return
+      this.#kept.delete(key)
+    }
+  }
+}
+
+class MemoryBus implements MessageBus {
+  readonly #channels = new Map<string, Set<(message: string) => void>>()
+
+  publish(channel: string, message: string): void {
+    for (const listener of this.#channels.get(channel) ?? []) listener(message)
+  }
+
+  subscribe(channel: string, listener: (message: string) => void): () => void {
+    const listeners = this.#channels.get(channel) ?? new Set()
+    this.#channels.set(channel, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#channels.delete(channel)
+    }
+  }
+}

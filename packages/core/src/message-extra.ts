@@ -1,0 +1,76 @@
+import type { Exchange } from './exchange.ts'
+import type { HttpRequest } from './http.ts'
+import type { AuthInfo } from './server.ts'
+
+/**
+ * What the server object is told beside a message, in the words of both SDK generations. Everything that costs is a
+ * getter: most handlers look at none of it.
+ */
+export class MessageExtra {
+  readonly #request: HttpRequest
+  readonly #exchange: Exchange | undefined
+  readonly #closeStandaloneStream: (() => void) | undefined
+
+  constructor(request: HttpRequest, exchange?: Exchange, closeStandaloneStream?: () => void) {
+    this.#request = request
+    this.#exchange = exchange
+    this.#closeStandaloneStream = closeStandaloneStream
+  }
+
+  get authInfo(): AuthInfo | undefined {
+    return this.#request.auth
+  }
+
+  /** SDK 1.x. */
+  get requestInfo(): { headers: HttpRequest['headers'] } {
+    return { headers: this.#request.headers }
+  }
+
+  /** SDK 2.x: the parts of a fetch `Request` that concern a handler. */
+  get request(): RequestView {
+    return new RequestView(this.#request)
+  }
+
+  /** Ends this call's connection, not the call: the client polls. Absent where the client would lose the answer. */
+  get closeSSEStream(): (() => void) | undefined {
+    const exchange = this.#exchange
+    return exchange?.canPoll ? () => exchange.closeConnection() : undefined
+  }
+
+  get closeStandaloneSSEStream(): (() => void) | undefined {
+    return this.#closeStandaloneStream
+  }
+}
+
+/** Looks like the head of a fetch `Request`, and is built only when it is read. */
+export class RequestView {
+  readonly #request: HttpRequest
+  #headers: Headers | undefined
+
+  constructor(request: HttpRequest) {
+    this.#request = request
+  }
+
+  get method(): string {
+    return this.#request.method
+  }
+
+  get url(): string {
+    return this.#request.url
+  }
+
+  get headers(): Headers {
+    this.#headers ??= toHeaders(this.#request.headers)
+    return this.#headers
+  }
+}
+
+function toHeaders(fields: HttpRequest['headers']): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(fields)) {
+    // HTTP/2 pseudo-headers are no header fields.
+    if (value === undefined || name.startsWith(':')) continue
+    for (const line of typeof value === 'string' ? [value] : value) headers.append(name, line)
+  }
+  return headers
+}

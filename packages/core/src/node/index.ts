@@ -1,0 +1,1 @@
+export { type ConnectRequest, type NodeHandler, type NodeRequestOptions, toNodeHandler } from './node-handler.ts'

@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Rejection } from '../errors.ts'
+import type { HttpRequest } from '../http.ts'
+import type { AuthInfo } from '../server.ts'
+
+/** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
+const maxDiscarded = 67_108_864
+
+/** What a framework knows of a request beyond Node's own objects. */
+export interface NodeRequestOptions {
+  /** What an earlier body parser left. Looked at only when the body was already read. */
+  readonly parsedBody?: unknown
+  /** What an authentication middleware verified. */
+  readonly auth?: AuthInfo | undefined
+}
+
+/** Node's own request, without a copy of anything. */
+export class NodeRequest implements HttpRequest {
+  readonly auth: AuthInfo | undefined
+  readonly parsedBody: unknown
+  readonly #incoming: IncomingMessage
+  readonly #response: ServerResponse
+
+  constructor(incoming: IncomingMessage, response: ServerResponse, { parsedBody, auth }: NodeRequestOptions) {
+    this.#incoming = incoming
+    this.#response = response
+    this.auth = auth
+    // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
+    this.parsedBody = incoming.readableDidRead ? parsedBody : undefined
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? ''
+  }
+
+  get url(): string {
+    return this.#incoming.url ?? ''
+  }
+
+  get headers(): IncomingMessage['headers'] {
+    return this.#incoming.headers
+  }
+
+  get localAddress(): string | undefined {
+    return this.#incoming.socket.localAddress
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#incoming.headers[name]
+    if (typeof value === 'string') return value
+    // HTTP/2 names the host in a pseudo-header.
+    if (value === undefined)
+      return name === 'host' ? (this.#incoming.headers[':authority'] as string | undefined) : undefined
+    return value.join(', ')
+  }
+
+  headerCount(name: string): number {
+    const { rawHeaders } = this.#incoming
+    let count = 0
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const raw = rawHeaders[i] as string
+      if (raw.length === name.length && raw.toLowerCase() === name) count++
+    }
+    return count
+  }
+
+  onGone(listener: () => void): void {
+    const response = this.#response
+    response.once('close', () => {
+      if (!response.writableFinished) listener()
+    })
+  }
+
+  readBody(maxBytes: number): Promise<Uint8Array> {
+    const incoming = this.#incoming
+    if (incoming.readableDidRead) return Promise.reject(new Rejection('body_consumed'))
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let size = 0
+      const onData = (chunk: Buffer): void => {
+        size += chunk.length
+        if (size <= maxBytes) chunks.push(chunk)
+        else done(new Rejection('body_too_large'))
+      }
+      const onEnd = (): void => done()
+      const onClose = (): void => done(new Rejection('client_left'))
+      function done(failure?: Rejection): void {
+        incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+        if (failure) reject(failure)
+        else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size))
+      }
+      incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+    })
+  }
+
+  /** The reply is decided and the rest of the body does not matter. An unread body would block the connection. */
+  discardBody(): void {
+    const incoming = this.#incoming
+    if (incoming.complete || incoming.destroyed) return
+    let size = 0
+    incoming.on('error', () => incoming.destroy())
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > maxDiscarded) incoming.destroy()
+    })
+  }
+}

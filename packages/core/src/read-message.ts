@@ -1,0 +1,99 @@
+import { Rejection } from './errors.ts'
+import type { HttpRequest } from './http.ts'
+import { isRequestId, type JsonRpcMessage, type RequestId } from './json-rpc.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** The body of a POST: one message, or the messages of a batch. */
+export type Incoming = JsonRpcMessage | readonly JsonRpcMessage[]
+
+/** Most messages in a batch. A batch answers all of them at once, so an unbounded one holds memory for all. */
+const maxBatch = 100
+
+// Invalid UTF-8 must not be replaced and executed (Transports: messages MUST be UTF-8). A byte order mark is skipped.
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Reads the body and makes sure that it is JSON-RPC. Whether a batch is allowed depends on the session: see `dispatch.ts`. */
+export async function readMessage(request: HttpRequest, options: ResolvedOptions): Promise<Incoming> {
+  const value = await readJson(request, options)
+  if (!isWithinDepth(value, options.maxDepth)) throw new Rejection('too_deep')
+  if (!Array.isArray(value)) return readRpc(value)
+  if (value.length === 0) throw new Rejection('invalid_request', { message: 'Invalid request: the batch is empty' })
+  if (value.length > maxBatch) {
+    throw new Rejection('invalid_request', {
+      message: `Invalid request: expected at most ${maxBatch} messages in a batch, got ${value.length}`,
+    })
+  }
+  const messages = value.map(readRpc)
+  checkUniqueIds(messages)
+  return messages
+}
+
+async function readJson(request: HttpRequest, { maxBodyBytes }: ResolvedOptions): Promise<unknown> {
+  const parsed = request.parsedBody
+  if (parsed === undefined) return parse(await request.readBody(maxBodyBytes))
+  if (parsed instanceof Uint8Array || typeof parsed === 'string') return parse(parsed)
+  return parsed
+}
+
+function parse(body: Uint8Array | string): unknown {
+  try {
+    return JSON.parse(typeof body === 'string' ? body : utf8.decode(body))
+  } catch {
+    // Both can only mean that the client's bytes are not JSON in UTF-8; their texts would show parts of the body.
+    throw new Rejection('parse_error')
+  }
+}
+
+/** Code behind us walks values recursively, so depth is the stack it needs. */
+function isWithinDepth(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === 0) return false
+  if (Array.isArray(value)) return value.every((item) => isWithinDepth(item, depth - 1))
+  for (const key in value) {
+    if (!isWithinDepth((value as Record<string, unknown>)[key], depth - 1)) return false
+  }
+  return true
+}
+
+/** Request, notification or response, by its own members only (JSON-RPC 2.0 §4 and §5). */
+function readRpc(value: unknown): JsonRpcMessage {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('expected an object')
+  const message = value as Record<string, unknown>
+  const requestId = isRequestId(message.id) ? message.id : undefined
+  if (message.jsonrpc !== '2.0') throw invalid('expected jsonrpc to be "2.0"', requestId)
+  if ('id' in message && requestId === undefined) throw invalid('expected id to be a string or a safe integer')
+  if ('method' in message) checkCall(message, requestId)
+  else checkResponse(message, requestId)
+  return message as unknown as JsonRpcMessage
+}
+
+function checkCall(message: Record<string, unknown>, requestId: RequestId | undefined): void {
+  if (typeof message.method !== 'string') throw invalid('expected method to be a string', requestId)
+  if ('result' in message || 'error' in message)
+    throw invalid('a message with a method has no result or error', requestId)
+  if ('params' in message && !isObject(message.params)) {
+    throw new Rejection('invalid_params', requestId === undefined ? {} : { requestId })
+  }
+}
+
+function checkResponse(message: Record<string, unknown>, requestId: RequestId | undefined): void {
+  if (requestId === undefined) throw invalid('expected a method, or an id with a result or an error')
+  if ('result' in message === 'error' in message) throw invalid('expected either a result or an error')
+  if (!isObject('result' in message ? message.result : message.error)) {
+    throw invalid('expected the result or error to be an object')
+  }
+}
+
+function checkUniqueIds(messages: readonly JsonRpcMessage[]): void {
+  const ids = messages.flatMap((message) => ('method' in message && 'id' in message ? [message.id] : []))
+  if (new Set(ids).size !== ids.length) throw invalid('the ids in a batch must differ')
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(reason: string, requestId?: RequestId): Rejection {
+  const message = `Invalid request: ${reason}`
+  return new Rejection('invalid_request', requestId === undefined ? { message } : { message, requestId })
+}

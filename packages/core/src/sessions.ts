@@ -1,0 +1,446 @@
+import type { SessionChanges, SessionRecord } from './backplane.ts'
+import type { Connection } from './connection.ts'
+import { Rejection } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import type { HttpRequest } from './http.ts'
+import type { JsonRpcRequest, JsonRpcResponse } from './json-rpc.ts'
+import { LiveSession, type SessionHost } from './live-session.ts'
+import type { ResolvedOptions } from './options.ts'
+import { negotiate } from './revision.ts'
+import type { AuthInfo, McpServerLike, SessionContext } from './server.ts'
+import { isSessionId, sessionKey } from './session-id.ts'
+
+type Params = Readonly<Record<string, unknown>>
+
+/**
+ * The sessions that live on this node: opened, found again, bounded in number, and ended when nobody uses them.
+ * One timer serves them all.
+ */
+export class Sessions implements SessionHost {
+  readonly #options: ResolvedOptions
+  readonly #nodeId = crypto.randomUUID()
+  readonly #live = new Map<string, LiveSession>()
+  readonly #byKey = new Map<string, LiveSession>()
+  readonly #perPrincipal = new Map<string, number>()
+  readonly #servers = new WeakSet<McpServerLike>()
+  /** Without running call and connection, longest first. */
+  readonly #free = new Set<LiveSession>()
+  /** Not yet `initialized`, oldest first. */
+  readonly #uninitialized = new Set<LiveSession>()
+  /** Calls nobody is attached to, and since when, longest first. */
+  readonly #detached = new Map<Exchange, { session: LiveSession; since: number }>()
+  readonly #connections = new Set<Connection>()
+  readonly #reviving = new Map<string, Promise<LiveSession>>()
+  readonly #stateless = new Set<LiveSession>()
+  #opening = 0
+  #dropped = 0
+  #touchedAt = Date.now()
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options
+  }
+
+  get all(): Iterable<LiveSession> {
+    return this.#live.values()
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  counts(): { connections: number; detachedCalls: number; droppedMessages: number } {
+    return { connections: this.#connections.size, detachedCalls: this.#detached.size, droppedMessages: this.#dropped }
+  }
+
+  findByKey(key: string): LiveSession | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /**
+   * The session a request names, if it is its principal's. Unknown, ended, expired and another's look the same.
+   * @throws Rejection `session_required`, `session_not_found`
+   */
+  resolve(request: HttpRequest, sessionId: string): LiveSession | Promise<LiveSession> {
+    const principal = this.#principalOf(request.auth)
+    const session = this.#live.get(sessionId)
+    if (session && session.record.principal === principal) return session
+    return this.#resolveStored(sessionId, principal, request.auth)
+  }
+
+  async #resolveStored(sessionId: string, principal: string | null, auth: AuthInfo | undefined): Promise<LiveSession> {
+    if (!isSessionId(sessionId)) throw new Rejection('session_not_found')
+    const key = await sessionKey(sessionId)
+    const record = await this.#options.backplane.sessions.get(key)
+    if (record?.principal !== principal) throw new Rejection('session_not_found')
+    // It may have come to life meanwhile; whoever asks first builds it.
+    const live = this.#live.get(sessionId)
+    if (live) return live
+    const reviving = this.#reviving.get(key) ?? this.#revive(sessionId, key, auth)
+    this.#reviving.set(key, reviving)
+    return reviving.finally(() => this.#reviving.delete(key))
+  }
+
+  /** Builds the server object anew, on this node, from what the record knows. */
+  async #revive(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession> {
+    const { backplane, sessionIdleMs } = this.#options
+    const record = await backplane.sessions.takeOver(key, this.#nodeId, sessionIdleMs)
+    if (!record) throw new Rejection('session_not_found')
+    const session = new LiveSession(this, this.#options, sessionId, record)
+    await session.restore()
+    await this.#build(session, toContext(sessionId, record.initializeParams, auth, true))
+    for (const message of toHandshake(record)) {
+      if (!('id' in message)) session.receive(message)
+      else if ('error' in (await session.request(message as JsonRpcRequest))) {
+        this.#options.onError(new Error(`A server object built anew refused ${message.method}`), 'server')
+      }
+    }
+    this.#add(session)
+    return session
+  }
+
+  /**
+   * Opens a session with the client's `initialize`. No session is left when the server object refuses it.
+   * @throws Rejection `too_many_sessions`
+   */
+  async open(
+    message: JsonRpcRequest,
+    request: HttpRequest,
+  ): Promise<{ session: LiveSession | undefined; response: JsonRpcResponse }> {
+    const principal = this.#principalOf(request.auth)
+    this.#opening++
+    try {
+      await this.#makeRoom(principal)
+      const sessionId = this.#createId()
+      const params = negotiate(message.params ?? {})
+      const record = await this.#toRecord(sessionId, principal, params)
+      const session = new LiveSession(this, this.#options, sessionId, record)
+      await this.#build(session, toContext(sessionId, params, request.auth, false))
+      const response = await session.request({ ...message, params }, request)
+      if (!('result' in response)) {
+        await this.#discard(session, 'initialize was refused')
+        return { session: undefined, response }
+      }
+      await this.#register(session, response.result)
+      return { session, response }
+    } finally {
+      this.#opening--
+    }
+  }
+
+  async #register(session: LiveSession, result: Params): Promise<void> {
+    session.establish({
+      protocolVersion: String(result.protocolVersion),
+      serverCapabilities: (result.capabilities ?? {}) as Params,
+    })
+    try {
+      const { backplane, sessionIdleMs } = this.#options
+      if (!(await backplane.sessions.create(session.record, sessionIdleMs))) {
+        throw new Error('generateSessionId returned an id that is in use')
+      }
+    } catch (error) {
+      await this.#discard(session, 'The session could not be stored')
+      throw error
+    }
+    this.#add(session)
+    this.#uninitialized.add(session)
+  }
+
+  /** A session that lasts for one POST. */
+  async openStateless(request: HttpRequest, protocolVersion: string): Promise<LiveSession> {
+    const record = toStatelessRecord(protocolVersion)
+    const session = new LiveSession(this, this.#options, undefined, record)
+    await this.#build(session, toContext(undefined, {}, request.auth, false))
+    this.#stateless.add(session)
+    this.#startTimer()
+    return session
+  }
+
+  /** Ends a session for good, on this node and in the store. */
+  async end(session: LiveSession, reason: string): Promise<void> {
+    this.#remove(session)
+    await session.end(reason)
+    await this.#forget(session)
+  }
+
+  /** Resolves when no call runs and nothing is left to write, or after `timeoutMs`. */
+  idle(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if ((this.#isIdle() && this.#opening === 0) || Date.now() >= deadline) resolve()
+        else setTimeout(look, Math.min(20, Math.max(1, deadline - Date.now())))
+      }
+      look()
+    })
+  }
+
+  #isIdle(): boolean {
+    if (this.#connections.size > 0 || this.#stateless.size > 0) return false
+    for (const session of this.#live.values()) if (!this.#free.has(session)) return false
+    return true
+  }
+
+  /** Ends what lives on this node; the store keeps the records, for other nodes or for after a restart. */
+  async closeAll(reason: string): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    const sessions = [...this.#live.values(), ...this.#stateless]
+    for (const session of sessions) this.#remove(session)
+    await Promise.all(sessions.map((session) => session.end(reason)))
+  }
+
+  // ---- SessionHost ----
+
+  busy(session: LiveSession): void {
+    this.#free.delete(session)
+  }
+
+  free(session: LiveSession): void {
+    if (this.#stateless.has(session)) {
+      void this.end(session, 'The exchange is over').catch((error: unknown) => this.#options.onError(error, 'server'))
+      return
+    }
+    if (session.sessionId === undefined || !this.#live.has(session.sessionId)) return
+    session.freeSince = Date.now()
+    this.#free.delete(session)
+    this.#free.add(session)
+  }
+
+  opened(connection: Connection): void {
+    this.#connections.add(connection)
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection)
+  }
+
+  detached(exchange: Exchange): void {
+    this.#detached.delete(exchange)
+    this.#detached.set(exchange, { session: exchange.session, since: Date.now() })
+  }
+
+  attached(exchange: Exchange): void {
+    this.#detached.delete(exchange)
+  }
+
+  dropped(): void {
+    this.#dropped++
+  }
+
+  changed(session: LiveSession, changes: SessionChanges): void {
+    if (changes.initialized) this.#uninitialized.delete(session)
+    void this.#update(session, changes)
+  }
+
+  over(session: LiveSession): void {
+    void this.end(session, 'The server closed the session').catch((error: unknown) => {
+      this.#options.onError(error, 'session-store')
+    })
+  }
+
+  /** What is stored is not ours any more. */
+  lost(session: LiveSession): void {
+    this.#remove(session)
+    void session.end('The session lives on elsewhere')
+  }
+
+  // ---- Inside ----
+
+  #principalOf(auth: AuthInfo | undefined): string | null {
+    return auth ? this.#options.principal(auth) : null
+  }
+
+  #createId(): string {
+    const sessionId = this.#options.generateSessionId()
+    if (typeof sessionId === 'string' && isSessionId(sessionId)) return sessionId
+    throw new TypeError('Expected generateSessionId to return 22 to 128 visible ASCII characters')
+  }
+
+  async #toRecord(sessionId: string, principal: string | null, initializeParams: Params): Promise<SessionRecord> {
+    return {
+      ...toStatelessRecord(String(initializeParams.protocolVersion)),
+      key: await sessionKey(sessionId),
+      principal,
+      initializeParams,
+      owner: this.#nodeId,
+    }
+  }
+
+  async #build(session: LiveSession, context: SessionContext): Promise<void> {
+    const server = await this.#options.server(context)
+    // One shared object would mix up the answers of its sessions.
+    if (this.#servers.has(server)) {
+      throw new Error('Expected `server` to build a new MCP server object for each session, got one that is in use')
+    }
+    this.#servers.add(server)
+    await session.connectServer(server)
+  }
+
+  #add(session: LiveSession): void {
+    const { sessionId, record } = session
+    if (sessionId === undefined) return
+    this.#live.set(sessionId, session)
+    this.#byKey.set(record.key, session)
+    if (record.principal !== null) {
+      this.#perPrincipal.set(record.principal, (this.#perPrincipal.get(record.principal) ?? 0) + 1)
+    }
+    this.free(session)
+    this.#startTimer()
+  }
+
+  #remove(session: LiveSession): void {
+    const { sessionId, record } = session
+    this.#free.delete(session)
+    this.#uninitialized.delete(session)
+    this.#stateless.delete(session)
+    if (sessionId === undefined || this.#live.get(sessionId) !== session) return
+    this.#live.delete(sessionId)
+    this.#byKey.delete(record.key)
+    if (record.principal === null) return
+    const count = (this.#perPrincipal.get(record.principal) ?? 1) - 1
+    if (count > 0) this.#perPrincipal.set(record.principal, count)
+    else this.#perPrincipal.delete(record.principal)
+  }
+
+  async #discard(session: LiveSession, reason: string): Promise<void> {
+    await session.end(reason)
+    await session.log.delete()
+  }
+
+  async #forget(session: LiveSession): Promise<void> {
+    try {
+      if (session.sessionId !== undefined) await this.#options.backplane.sessions.delete(session.record.key)
+    } finally {
+      await session.log.delete()
+    }
+  }
+
+  async #update(session: LiveSession, changes: SessionChanges): Promise<void> {
+    const { backplane, sessionIdleMs, onError } = this.#options
+    const { key, term } = session.record
+    if (session.sessionId === undefined) return
+    try {
+      const updated = await backplane.sessions.update(key, term, changes, sessionIdleMs)
+      if (!updated && !session.closed) this.lost(session)
+    } catch (error) {
+      onError(error, 'session-store')
+    }
+  }
+
+  /** At a cap the longest-idle session makes room; when none is idle, the newcomer waits. */
+  async #makeRoom(principal: string | null): Promise<void> {
+    const { maxSessions, maxSessionsPerPrincipal } = this.#options
+    if (principal !== null && (this.#perPrincipal.get(principal) ?? 0) >= maxSessionsPerPrincipal) {
+      await this.#evict((session) => session.record.principal === principal)
+    }
+    if (this.#live.size + this.#opening > maxSessions) await this.#evict(() => true)
+  }
+
+  async #evict(matches: (session: LiveSession) => boolean): Promise<void> {
+    for (const session of this.#free) {
+      if (!matches(session)) continue
+      return this.end(session, 'The session made room for another')
+    }
+    // Jittered, so that those who are refused together do not come back together.
+    const seconds = 5 + Math.floor(Math.random() * 11)
+    throw new Rejection('too_many_sessions', { headers: { 'retry-after': String(seconds) } })
+  }
+
+  #startTimer(): void {
+    if (this.#timer) return
+    const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs } = this.#options
+    const shortest = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs || stallMs, stallMs)
+    this.#timer = setInterval(() => this.#sweep(Date.now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
+    // Sessions alone keep no process alive. Not every runtime has `unref`.
+    if (typeof this.#timer === 'object') this.#timer.unref?.()
+  }
+
+  #sweep(now: number): void {
+    const { abandonAfterMs, sessionIdleMs, initializeTimeoutMs } = this.#options
+    for (const connection of this.#connections) connection.tick(now, this.#options)
+    for (const [exchange, { session, since }] of this.#detached) {
+      if (now - since < abandonAfterMs) break
+      this.#detached.delete(exchange)
+      session.abandon(exchange, 'Nobody was connected to read the answer')
+    }
+    for (const session of this.#free) {
+      if (now - session.freeSince < sessionIdleMs) break
+      this.#expire(session, 'The session was idle for too long')
+    }
+    for (const session of this.#uninitialized) {
+      if (now - session.record.createdAt < initializeTimeoutMs) break
+      if (this.#free.has(session)) this.#expire(session, 'notifications/initialized never came')
+    }
+    if (now - this.#touchedAt >= sessionIdleMs / 4) this.#touchAll(now)
+    if (this.#live.size + this.#connections.size + this.#stateless.size + this.#detached.size === 0) this.#stopTimer()
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #expire(session: LiveSession, reason: string): void {
+    void this.end(session, reason).catch((error: unknown) => this.#options.onError(error, 'session-store'))
+  }
+
+  /** The store expires sessions by itself; it learns here which ones were used. */
+  #touchAll(now: number): void {
+    const before = this.#touchedAt
+    this.#touchedAt = now
+    for (const session of this.#live.values()) {
+      if (!this.#free.has(session) || session.freeSince >= before) void this.#update(session, {})
+    }
+  }
+}
+
+function toStatelessRecord(protocolVersion: string): SessionRecord {
+  return {
+    key: crypto.randomUUID(),
+    principal: null,
+    protocolVersion,
+    initializeParams: {},
+    serverCapabilities: {},
+    createdAt: Date.now(),
+    term: 1,
+    owner: '',
+    initialized: false,
+    logLevel: null,
+    subscriptions: [],
+  }
+}
+
+function toContext(
+  sessionId: string | undefined,
+  { protocolVersion, clientInfo, capabilities }: Params,
+  auth: AuthInfo | undefined,
+  resumed: boolean,
+): SessionContext {
+  return {
+    sessionId,
+    requestedProtocolVersion: typeof protocolVersion === 'string' ? protocolVersion : undefined,
+    clientInfo: clientInfo as SessionContext['clientInfo'],
+    clientCapabilities: capabilities as SessionContext['clientCapabilities'],
+    auth,
+    resumed,
+  }
+}
+
+/** What a fresh server object must have heard to be where the old one was. */
+function toHandshake(record: SessionRecord): { jsonrpc: '2.0'; method: string; params?: Params; id?: string }[] {
+  const { initializeParams, initialized, logLevel, subscriptions } = record
+  return [
+    { jsonrpc: '2.0', id: 'initialize', method: 'initialize', params: { ...initializeParams } },
+    ...(initialized ? [{ jsonrpc: '2.0' as const, method: 'notifications/initialized' }] : []),
+    ...(logLevel
+      ? [{ jsonrpc: '2.0' as const, id: 'level', method: 'logging/setLevel', params: { level: logLevel } }]
+      : []),
+    ...subscriptions.map((uri) => ({
+      jsonrpc: '2.0' as const,
+      id: `subscribe ${uri}`,
+      method: 'resources/subscribe',
+      params: { uri },
+    })),
+  ]
+}

@@ -1,0 +1,1 @@
+export { type FetchContext, type FetchHandler, toFetchHandler } from './fetch-handler.ts'

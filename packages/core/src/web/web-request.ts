@@ -1,0 +1,81 @@
+import { Rejection } from '../errors.ts'
+import type { HttpRequest } from '../http.ts'
+import type { AuthInfo } from '../server.ts'
+
+/** What a runtime or framework knows of a request beyond the fetch `Request`. */
+export interface FetchContext {
+  /** The body as an earlier middleware read it. */
+  readonly parsedBody?: unknown
+  /** What an authentication middleware verified. */
+  readonly auth?: AuthInfo | undefined
+  /**
+   * The address on which the connection arrived, where the runtime tells. On a loopback address the Host is checked:
+   * leave it out for a server on your own machine, and a web page can reach it by DNS rebinding.
+   */
+  readonly localAddress?: string | undefined
+}
+
+export class WebRequest implements HttpRequest {
+  readonly method: string
+  readonly url: string
+  readonly auth: AuthInfo | undefined
+  readonly parsedBody: unknown
+  readonly localAddress: string | undefined
+  readonly #request: Request
+  readonly #gone: (() => void)[] = []
+
+  constructor(request: Request, { parsedBody, auth, localAddress }: FetchContext) {
+    this.method = request.method
+    this.url = request.url
+    this.auth = auth
+    this.parsedBody = parsedBody
+    this.localAddress = localAddress
+    this.#request = request
+    request.signal.addEventListener('abort', () => this.gone(), { once: true })
+  }
+
+  get headers(): HttpRequest['headers'] {
+    return Object.fromEntries(this.#request.headers)
+  }
+
+  header(name: string): string | undefined {
+    // Runtimes leave Host out of the headers; the URL was made from it.
+    return this.#request.headers.get(name) ?? (name === 'host' ? new URL(this.url).host : undefined)
+  }
+
+  headerCount(name: string): number {
+    return this.#request.headers.has(name) ? 1 : 0
+  }
+
+  onGone(listener: () => void): void {
+    this.#gone.push(listener)
+  }
+
+  gone(): void {
+    for (const listener of this.#gone.splice(0)) listener()
+  }
+
+  async readBody(maxBytes: number): Promise<Uint8Array> {
+    const { body, bodyUsed } = this.#request
+    if (bodyUsed) throw new Rejection('body_consumed')
+    const chunks: Uint8Array[] = []
+    let size = 0
+    // Leaving the loop cancels the rest.
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length
+      if (size > maxBytes) throw new Rejection('body_too_large')
+      chunks.push(chunk)
+    }
+    return concat(chunks, size)
+  }
+}
+
+function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.length
+  }
+  return bytes
+}
