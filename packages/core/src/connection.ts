@@ -18,6 +18,8 @@ export interface ConnectionOptions {
   /** Id of the event that starts the stream with an id and empty data; `undefined` for clients that do not know it. */
   readonly primingId: string | undefined
   readonly retryMs: number
+  /** The reader missed events of which the log knows nothing: it is told before it gets a new cursor. */
+  readonly historyLost: boolean
   /** When the server ends the connection by itself, in milliseconds since the epoch; `undefined`: never. */
   readonly endsAt: number | undefined
   /** Messages that make up for events of the standalone stream that were dropped: see `history-gap.ts`. */
@@ -68,9 +70,10 @@ export class Connection implements EventStreamBody, SinkEvents {
 
   /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */
   #opening(): string {
-    const { primingId, retryMs } = this.#options
+    const { primingId, retryMs, historyLost, makeUpForGap } = this.#options
     if (!this.#stream.resumable) return comment
-    return formatRetry(retryMs) + (primingId === undefined ? comment : formatPriming(primingId))
+    const madeUp = historyLost ? makeUpForGap().map(formatEventWithoutId).join('') : ''
+    return formatRetry(retryMs) + madeUp + (primingId === undefined ? comment : formatPriming(primingId))
   }
 
   /** A new event of the stream. A reader that is behind finds it in the log later. */

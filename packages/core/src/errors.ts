@@ -47,7 +47,11 @@ export const refusals = {
   parse_error: refusal(400, rpcCode.parseError, 'Parse error: the body is not JSON in UTF-8'),
   too_deep: refusal(400, rpcCode.invalidRequest, 'Invalid request: JSON nested too deeply'),
   invalid_request: refusal(400, rpcCode.invalidRequest, 'Invalid request'),
-  invalid_params: refusal(400, rpcCode.invalidParams, 'Invalid params: expected an object'),
+  invalid_params: refusal(
+    400,
+    rpcCode.invalidParams,
+    'Invalid params: expected an object, with _meta, if any, as the protocol defines it',
+  ),
   batch_not_supported: refusal(
     400,
     rpcCode.invalidRequest,

@@ -48,6 +48,8 @@ export interface SessionHost {
 export interface ConnectFrom {
   readonly index: number
   readonly position: LogPosition
+  /** It had more of the stream, which went with an earlier owner's log. */
+  readonly historyLost?: boolean
 }
 
 type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => void
@@ -264,6 +266,7 @@ export class LiveSession implements ServerTransport, StreamOwner {
       eventIds,
       cursor: place.index,
       primingId: this.revision.priming && stream.resumable ? eventIds.encode(place) : undefined,
+      historyLost: from.historyLost ?? false,
       // Spread over time, so that clients cut off together do not come back together.
       retryMs: Math.round(retryMs * (1 + Math.random() / 2)),
       endsAt: mayEnd ? Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4) : undefined,
@@ -289,9 +292,13 @@ export class LiveSession implements ServerTransport, StreamOwner {
     const exchange = this.#exchanges.get(stream.streamTag)
     if (exchange && !stream.connection) {
       if (exchange.calls.size > 0) this.#host.detached(exchange)
-      else this.#exchanges.delete(stream.streamTag)
+      else if (stream.ended) this.#exchanges.delete(stream.streamTag)
     }
     this.#updateBusy()
+  }
+
+  finished(stream: Stream): void {
+    if (!stream.connection) this.#exchanges.delete(stream.streamTag)
   }
 
   detachedExchange(exchange: Exchange): void {
@@ -356,8 +363,6 @@ export class LiveSession implements ServerTransport, StreamOwner {
   #remove(call: Call): void {
     this.#calls.delete(call.innerId)
     const { exchange } = call
-    const stream = exchange?.stream
-    if (stream && !stream.connection && exchange.calls.size === 0) this.#exchanges.delete(stream.streamTag)
     if (exchange?.calls.size === 0) this.#host.attached(exchange)
     this.#updateBusy()
   }

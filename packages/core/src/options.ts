@@ -272,6 +272,6 @@ function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
 }
 
 function expected(what: string, got: unknown): TypeError {
-  const shown = typeof got === 'function' ? 'a function' : JSON.stringify(got)
+  const shown = typeof got === 'function' ? 'a function' : typeof got === 'number' ? String(got) : JSON.stringify(got)
   return new TypeError(`Expected ${what}, got ${shown} (${got === null ? 'null' : typeof got})`)
 }

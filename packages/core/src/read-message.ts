@@ -55,33 +55,64 @@ function isWithinDepth(value: unknown, depth: number): boolean {
   return true
 }
 
-/** Request, notification or response, by its own members only (JSON-RPC 2.0 §4 and §5). */
+/**
+ * Request, notification or response, by its own members only (JSON-RPC 2.0 §4 and §5). Server objects drop without an
+ * answer what does not fit their schemas: whatever would not is refused here, or left out.
+ */
 function readRpc(value: unknown): JsonRpcMessage {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('expected an object')
-  const message = value as Record<string, unknown>
-  const requestId = isRequestId(message.id) ? message.id : undefined
-  if (message.jsonrpc !== '2.0') throw invalid('expected jsonrpc to be "2.0"', requestId)
-  if ('id' in message && requestId === undefined) throw invalid('expected id to be a string or a safe integer')
-  if ('method' in message) checkCall(message, requestId)
-  else checkResponse(message, requestId)
-  return message as unknown as JsonRpcMessage
+  if (!isObject(value)) throw invalid('expected an object')
+  const requestId = isRequestId(value.id) ? value.id : undefined
+  if (value.jsonrpc !== '2.0') throw invalid('expected jsonrpc to be "2.0"', requestId)
+  if ('id' in value && requestId === undefined) throw invalid('expected id to be a string or a safe integer')
+  if ('method' in value) checkCall(value, requestId)
+  else checkResponse(value, requestId)
+  return withoutUnknownMembers(value) as unknown as JsonRpcMessage
 }
 
-function checkCall(message: Record<string, unknown>, requestId: RequestId | undefined): void {
-  if (typeof message.method !== 'string') throw invalid('expected method to be a string', requestId)
+type Members = Readonly<Record<string, unknown>>
+
+function checkCall(message: Members, requestId: RequestId | undefined): void {
+  const { method, params } = message
+  if (typeof method !== 'string') throw invalid('expected method to be a string', requestId)
   if ('result' in message || 'error' in message)
     throw invalid('a message with a method has no result or error', requestId)
-  if ('params' in message && !isObject(message.params)) {
+  if (params !== undefined && !(isObject(params) && isMeta(params._meta))) {
     throw new Rejection('invalid_params', requestId === undefined ? {} : { requestId })
   }
 }
 
-function checkResponse(message: Record<string, unknown>, requestId: RequestId | undefined): void {
+function checkResponse({ result, error }: Members, requestId: RequestId | undefined): void {
   if (requestId === undefined) throw invalid('expected a method, or an id with a result or an error')
-  if ('result' in message === 'error' in message) throw invalid('expected either a result or an error')
-  if (!isObject('result' in message ? message.result : message.error)) {
-    throw invalid('expected the result or error to be an object')
+  if ((result === undefined) === (error === undefined)) throw invalid('expected either a result or an error')
+  if (result !== undefined && !(isObject(result) && isMeta(result._meta)))
+    throw invalid('expected result to be an object')
+  if (error !== undefined && !isError(error)) throw invalid('expected error to have an integer code and a message')
+}
+
+function isError(error: unknown): boolean {
+  return isObject(error) && Number.isSafeInteger(error.code) && typeof error.message === 'string'
+}
+
+/** `_meta`, and the members of it that have a type (Base Protocol, _meta; Progress; Tasks). */
+function isMeta(meta: unknown): boolean {
+  if (meta === undefined) return true
+  if (!isObject(meta)) return false
+  const { progressToken, [relatedTask]: task } = meta
+  if (progressToken !== undefined && !isRequestId(progressToken)) return false
+  return task === undefined || (isObject(task) && typeof task.taskId === 'string')
+}
+
+const relatedTask = 'io.modelcontextprotocol/related-task'
+
+const callMembers = new Set(['jsonrpc', 'id', 'method', 'params'])
+const responseMembers = new Set(['jsonrpc', 'id', 'result', 'error'])
+
+function withoutUnknownMembers(message: Members): Members {
+  const known = 'method' in message ? callMembers : responseMembers
+  for (const name in message) {
+    if (!known.has(name)) return Object.fromEntries(Object.entries(message).filter(([member]) => known.has(member)))
   }
+  return message
 }
 
 function checkUniqueIds(messages: readonly JsonRpcMessage[]): void {
@@ -89,7 +120,7 @@ function checkUniqueIds(messages: readonly JsonRpcMessage[]): void {
   if (new Set(ids).size !== ids.length) throw invalid('the ids in a batch must differ')
 }
 
-function isObject(value: unknown): boolean {
+function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

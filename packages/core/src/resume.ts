@@ -1,9 +1,9 @@
-import type { LogEvent, LogPage, LogPosition } from './backplane.ts'
+import type { LogEvent, LogPage } from './backplane.ts'
 import { Rejection } from './errors.ts'
 import { type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
 import { resumeHeader } from './headers.ts'
 import type { HttpReply } from './http.ts'
-import type { LiveSession } from './live-session.ts'
+import type { ConnectFrom, LiveSession } from './live-session.ts'
 import type { ResolvedOptions } from './options.ts'
 import { toStreamReply } from './reply.ts'
 import type { Stream } from './stream.ts'
@@ -40,21 +40,17 @@ function resumeKept(session: LiveSession, place: EventPlace, page: LogPage, stre
 
 /** A stream without stored events: nothing happened yet, or what happened went with an earlier owner's log. */
 function resumeUnkept(session: LiveSession, place: EventPlace, stream: Stream): HttpReply {
-  if (!session.log.isOwnTerm(place.position))
-    return toResumed(session, stream, { index: 0, position: stream.origin }, true)
+  if (!session.log.isOwnTerm(place.position)) {
+    return toResumed(session, stream, { index: 0, position: stream.origin, historyLost: true }, true)
+  }
   const isOrigin = place.index === 0 && place.position.n === stream.origin.n
   if (!isOrigin && stream.head === 0) throw new Rejection('invalid_event_id')
   return toResumed(session, stream, place, !isOrigin)
 }
 
-function toResumed(
-  session: LiveSession,
-  stream: Stream,
-  { index, position }: { index: number; position: LogPosition },
-  gap: boolean,
-): HttpReply {
+function toResumed(session: LiveSession, stream: Stream, from: ConnectFrom, gap: boolean): HttpReply {
   const headers = gap && stream.streamTag === standaloneTag ? { [resumeHeader]: 'gap' } : undefined
-  return toStreamReply(session.connect(stream, { index, position }), headers)
+  return toStreamReply(session.connect(stream, from), headers)
 }
 
 /** Whether the id's index and position belong together, as far as the log still shows. */

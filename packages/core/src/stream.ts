@@ -10,6 +10,8 @@ const lowWater = 524_288
 export interface StreamOwner {
   attached(stream: Stream, connection: Connection): void
   detached(stream: Stream, connection: Connection): void
+  /** The last event is visible to readers. */
+  finished(stream: Stream): void
 }
 
 export interface StreamOptions {
@@ -69,7 +71,7 @@ export class Stream {
     this.#backlog += event.data.length
     if (event.last) this.ended = true
     this.connection?.deliver(event)
-    if (this.ended) this.#openRoom()
+    if (this.ended) this.#finish()
   }
 
   /** An event could not be stored: only a reader that is up to date gets it. */
@@ -77,7 +79,7 @@ export class Stream {
     this.head = event.index
     if (event.last) this.ended = true
     this.connection?.deliver(event, false)
-    if (this.ended) this.#openRoom()
+    if (this.ended) this.#finish()
   }
 
   /** A connection takes the stream over. The one before is ended, never the new one refused: dead peers look open for minutes. */
@@ -120,6 +122,11 @@ export class Stream {
   close(): void {
     this.ended = true
     this.#openRoom()
+  }
+
+  #finish(): void {
+    this.#openRoom()
+    this.#owner.finished(this)
   }
 
   #openRoom(): void {

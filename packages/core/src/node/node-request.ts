@@ -26,7 +26,7 @@ export class NodeRequest implements HttpRequest {
     this.#response = response
     this.auth = auth
     // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
-    this.parsedBody = incoming.readableDidRead ? parsedBody : undefined
+    this.parsedBody = wasRead(incoming) ? parsedBody : undefined
   }
 
   get method(): string {
@@ -73,7 +73,7 @@ export class NodeRequest implements HttpRequest {
 
   readBody(maxBytes: number): Promise<Uint8Array> {
     const incoming = this.#incoming
-    if (incoming.readableDidRead) return Promise.reject(new Rejection('body_consumed'))
+    if (wasRead(incoming)) return Promise.reject(new Rejection('body_consumed'))
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let size = 0
@@ -104,4 +104,9 @@ export class NodeRequest implements HttpRequest {
       if (size > maxDiscarded) incoming.destroy()
     })
   }
+}
+
+/** An empty body is read to its end without any data. */
+function wasRead(incoming: IncomingMessage): boolean {
+  return incoming.readableDidRead || incoming.readableEnded
 }

@@ -1,0 +1,320 @@
+import { expect, test } from 'vitest'
+import {
+  createTestEndpoint,
+  type HandlerContext,
+  type Handlers,
+  openSession,
+  sleep,
+  TestReader,
+  toJson,
+  waitFor,
+} from './support.ts'
+
+function createProbe(): { handlers: Handlers; aborted: unknown[]; running: () => number } {
+  const aborted: unknown[] = []
+  let running = 0
+  const park = ({ signal, params }: HandlerContext): Promise<unknown> =>
+    new Promise((resolve) => {
+      running++
+      signal.addEventListener('abort', () => {
+        running--
+        aborted.push(params.name)
+        resolve({})
+      })
+    })
+  const handlers: Handlers = {
+    park,
+    echo: async ({ params }) => {
+      await sleep(Number(params.ms ?? 0))
+      return { text: params.text }
+    },
+    ask: async ({ ask }) => ({ answer: String(await ask('elicitation/create', { message: '?' })) }),
+    askApart: async ({ ask }) => ({ answer: String(await ask('roots/list', {}, false)) }),
+    late: async ({ notify }) => {
+      setTimeout(() => void notify('notifications/progress', { progressToken: 'old', progress: 9 }), 30)
+      return {}
+    },
+    circular: () => {
+      const result: Record<string, unknown> = {}
+      result.self = result
+      return result
+    },
+    poll: async ({ extra, notify }) => {
+      await notify('notifications/progress', { progressToken: 1, progress: 1 })
+      extra.closeSSEStream?.()
+      await sleep(20)
+      await notify('notifications/progress', { progressToken: 1, progress: 2 })
+      return { polled: true }
+    },
+    pollAtOnce: async ({ extra }) => {
+      extra.closeSSEStream?.()
+      await sleep(20)
+      return { polled: true }
+    },
+  }
+  return { handlers, aborted, running: () => running }
+}
+
+function cancel(requestId: unknown): unknown {
+  return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason: 'test' } }
+}
+
+test.each([12, 200])('%i concurrent calls that all carry id 1 each get their own answer', async (count) => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const replies = await Promise.all(
+    Array.from({ length: count }, (_, i) => client.call('echo', { text: `own ${i}`, ms: Math.random() * 30 }, 1)),
+  )
+  expect(replies.map(toJson)).toEqual(replies.map((_, i) => ({ jsonrpc: '2.0', id: 1, result: { text: `own ${i}` } })))
+})
+
+test.each([0, '', -1, '0', 'ü', Number.MAX_SAFE_INTEGER])(
+  'a call with id %j is answered, polled and cancelled',
+  async (id) => {
+    const probe = createProbe()
+    const { endpoint } = createTestEndpoint(probe.handlers)
+    const client = await openSession(endpoint)
+    expect(toJson(await client.call('echo', { text: 'x' }, id)).id).toBe(id)
+
+    const first = new TestReader(await client.call('poll', {}, id))
+    await first.until(() => first.ended)
+    const second = await client.read(first.lastEventId)
+    await second.until(() => second.ended)
+    expect(second.messages.at(-1)).toEqual({ jsonrpc: '2.0', id, result: { polled: true } })
+
+    const parked = client.call('park', { name: 'falsy' }, id)
+    await waitFor(() => probe.running() === 1)
+    expect((await client.post(cancel(id))).status).toBe(202)
+    expect(probe.aborted).toEqual(['falsy'])
+    const ended = new TestReader(await parked)
+    await ended.until(() => ended.ended)
+    expect(ended.events).toEqual([])
+  },
+)
+
+test('a connection that is closed before anything was sent starts with the cursor to come back with', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const first = new TestReader(await client.call('pollAtOnce'))
+  expect(first.ended).toBe(true)
+  expect(first.text).toMatch(/^retry: \d+\n\nid: \S+\ndata: \n\n$/)
+  const second = await client.read(first.lastEventId)
+  await second.until(() => second.ended)
+  expect(second.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: { polled: true } }])
+})
+
+test('sessions before 2025-11-25 keep the connection until the answer', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint, { version: '2025-06-18' })
+  const reader = new TestReader(await client.call('poll'))
+  await reader.until(() => reader.ended)
+  expect(reader.messages).toHaveLength(3)
+})
+
+test('cancelling 5 does not cancel "5", nor another session\'s 5, and a repeated id cancels nothing', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers)
+  const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
+  void a.call('park', { name: 'number' }, 5)
+  void a.call('park', { name: 'string' }, '5')
+  void b.call('park', { name: 'other' }, 5)
+  void b.call('park', { name: 'twin' }, 5)
+  await waitFor(() => probe.running() === 4)
+  await b.post(cancel(5))
+  expect(probe.aborted).toEqual([])
+  await a.post(cancel('5'))
+  expect(probe.aborted).toEqual(['string'])
+  for (const id of [99, null, {}, undefined]) expect((await a.post(cancel(id))).status).toBe(202)
+  expect(probe.aborted).toEqual(['string'])
+})
+
+test('a cancelled call of a client that reads only JSON is finished too', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers)
+  const client = await openSession(endpoint)
+  const parked = client.post({ jsonrpc: '2.0', id: 3, method: 'park' }, { headers: { accept: 'application/json' } })
+  await waitFor(() => probe.running() === 1)
+  await client.post(cancel(3))
+  expect(toJson(await parked)).toMatchObject({ id: 3, error: { message: 'Request cancelled' } })
+})
+
+test('what a handler sends after its answer reaches nobody, also when its id is used again', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  await client.call('late')
+  const next = new TestReader(await client.call('echo', { text: 'next', ms: 150 }))
+  await next.until(() => next.ended)
+  expect(next.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: { text: 'next' } }])
+  expect(endpoint.stats().droppedMessages).toBe(1)
+})
+
+test('a result that cannot be JSON becomes an error for its id', async () => {
+  const { endpoint, errors } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  expect(toJson(await client.call('circular', {}, 4))).toMatchObject({ id: 4, error: { code: -32603 } })
+  expect(errors).toHaveLength(1)
+})
+
+test('a question goes out on the stream of its call, under an id of its own, and the answer comes back', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const readers = [new TestReader(await client.call('ask', {}, 'a')), new TestReader(await client.call('ask', {}, 'b'))]
+  const ids = readers.map(({ messages }) => messages[0]?.id as string)
+  expect(new Set(ids).size).toBe(2)
+  for (const [i, id] of ids.toReversed().entries()) {
+    expect((await client.post({ jsonrpc: '2.0', id, result: { toString: undefined, n: i } })).status).toBe(202)
+    // Once more: late or repeated answers do no harm.
+    expect((await client.post({ jsonrpc: '2.0', id, error: { code: 1, message: 'again' } })).status).toBe(202)
+  }
+  for (const reader of readers) {
+    await reader.until(() => reader.ended)
+    expect(reader.messages).toHaveLength(2)
+  }
+  expect(endpoint.stats().questions).toBe(0)
+})
+
+test('an answer to a question never put is refused, and no other session can answer one', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
+  const asking = new TestReader(await a.call('ask'))
+  const id = asking.messages[0]?.id as string
+  const answer = { jsonrpc: '2.0', id, result: { stolen: true } }
+  expect((await b.post(answer)).status).toBe(400)
+  for (const other of ['s1-9', 's1-0', 's2-1', 's1-01', 1, 'never']) {
+    expect([other, (await a.post({ ...answer, id: other })).status]).toEqual([other, 400])
+  }
+  expect(asking.messages).toHaveLength(1)
+  expect((await a.post(answer)).status).toBe(202)
+  await asking.until(() => asking.ended)
+})
+
+test('a question without a call goes out on the standalone stream, also to a client that comes later', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const asking = client.call('askApart')
+  await sleep(5)
+  const standalone = await client.read()
+  expect(standalone.messages).toMatchObject([{ method: 'roots/list' }])
+  await client.post({ jsonrpc: '2.0', id: standalone.messages[0]?.id, result: {} })
+  expect(toJson(await asking).result).toBeDefined()
+})
+
+test.each([
+  ['json mode', { response: 'json' as const }, 'application/json, text/event-stream'],
+  ['a client that reads only JSON', {}, 'application/json'],
+])('with %s a question fails at once', async (_, options, accept) => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers, options)
+  const client = await openSession(endpoint)
+  const reply = await client.post({ jsonrpc: '2.0', id: 1, method: 'ask' }, { headers: { accept } })
+  expect(toJson(reply).result).toEqual({ answer: expect.stringContaining('cannot be asked') })
+})
+
+test('cancelling a call withdraws its question', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const asking = new TestReader(await client.call('ask', {}, 8))
+  const id = asking.messages[0]?.id
+  await client.post(cancel(8))
+  await asking.until(() => asking.ended)
+  expect(asking.messages.slice(1)).toMatchObject([{ method: 'notifications/cancelled', params: { requestId: id } }])
+  expect(endpoint.stats()).toMatchObject({ calls: 0, questions: 0 })
+})
+
+test('a call whose client left runs on, and is cancelled when nobody comes back', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 300, response: 'sse' })
+  const client = await openSession(endpoint)
+  const reader = new TestReader(await client.call('park', { name: 'abandoned' }, 2))
+  reader.leave()
+  await sleep(150)
+  expect(probe.aborted).toEqual([])
+  await waitFor(() => probe.aborted.length === 1)
+  const again = await client.read(reader.lastEventId)
+  expect(again.ended).toBe(true)
+  expect(again.messages).toMatchObject([{ id: 2, error: { message: 'Nobody was connected to read the answer' } }])
+  expect(endpoint.stats()).toMatchObject({ calls: 0, detachedCalls: 0, connections: 0 })
+})
+
+test('a client that leaves before it was sent anything leaves nothing behind', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 200 })
+  const client = await openSession(endpoint)
+  const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method: 'park', params: { name: 'left' } } })
+  void endpoint.handle(request)
+  await waitFor(() => probe.running() === 1)
+  request.leave()
+  expect(endpoint.stats().detachedCalls).toBe(1)
+  await waitFor(() => probe.aborted.length === 1)
+  expect(endpoint.stats()).toMatchObject({ calls: 0, detachedCalls: 0, streams: 1 })
+})
+
+test('a client that comes back in time keeps its call', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 250, response: 'sse' })
+  const client = await openSession(endpoint)
+  let reader = new TestReader(await client.call('park', { name: 'kept' }))
+  for (let i = 0; i < 3; i++) {
+    reader.leave()
+    await sleep(120)
+    reader = await client.read(reader.lastEventId)
+    await sleep(180)
+  }
+  expect(probe.aborted).toEqual([])
+})
+
+test('one call more than allowed is refused with 429, and the others go on', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers, { maxCallsPerSession: 2 })
+  const client = await openSession(endpoint)
+  void client.call('park', { name: 1 })
+  void client.call('park', { name: 2 })
+  await waitFor(() => probe.running() === 2)
+  const reply = await client.call('ping', {}, 'third')
+  expect(reply).toMatchObject({ status: 429, headers: { 'retry-after': '1' } })
+  expect(toJson(reply).id).toBe('third')
+  expect(probe.aborted).toEqual([])
+})
+
+test('a batch of 2025-03-26 is answered as one: an array, or a stream that ends with the last answer', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers, { upgradeAfterMs: 50 })
+  const client = await openSession(endpoint, { version: '2025-03-26' })
+  const echo = (id: unknown, ms: number) => ({ jsonrpc: '2.0', id, method: 'echo', params: { text: id, ms } })
+  const quick = await client.post([echo('a', 5), { jsonrpc: '2.0', method: 'notifications/x' }, echo('b', 0)])
+  expect((toJson(quick) as unknown as { id: string }[]).map(({ id }) => id).toSorted()).toEqual(['a', 'b'])
+  const slow = new TestReader(await client.post([echo('a', 120), echo('b', 0)]))
+  await slow.until(() => slow.ended)
+  expect(slow.messages.map(({ id }) => id)).toEqual(['b', 'a'])
+  expect((await client.post([{ jsonrpc: '2.0', method: 'notifications/x' }])).status).toBe(202)
+  for (const bad of [
+    [],
+    [echo(1, 0), 1],
+    [echo(1, 0), echo(1, 0)],
+    Array(101)
+      .fill(0)
+      .map((_, i) => echo(i, 0)),
+  ]) {
+    expect((await client.post(bad)).status).toBe(400)
+  }
+  const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }
+  expect((await client.post([initialize])).status).toBe(400)
+  expect((await (await openSession(endpoint)).post([echo(1, 0)])).status).toBe(400)
+})
+
+test('without sessions every request has a server object of its own, which is closed', async () => {
+  const probe = createProbe()
+  const { endpoint, servers } = createTestEndpoint(probe.handlers, { sessions: false })
+  const client = await openSession(endpoint)
+  expect(client.sessionId).toBe('')
+  expect(toJson(await client.call('echo', { text: 'x' })).result).toEqual({ text: 'x' })
+  expect(toJson(await client.call('ask')).result).toEqual({ answer: expect.stringContaining('cannot be asked') })
+  const streamed = new TestReader(await client.call('poll'))
+  await streamed.until(() => streamed.ended)
+  expect(streamed.messages).toHaveLength(3)
+  expect(streamed.text).not.toContain('id:')
+  for (const method of ['GET', 'DELETE']) {
+    expect(await endpoint.handle(client.request(method))).toMatchObject({ status: 405, headers: { allow: 'POST' } })
+  }
+  expect(servers).toHaveLength(4)
+  await waitFor(() => servers.every(({ closed }) => closed))
+  expect(endpoint.stats()).toMatchObject({ sessions: 0, connections: 0, calls: 0 })
+})

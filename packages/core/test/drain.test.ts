@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import {
+  createTestEndpoint,
+  openSession,
+  sleep,
+  TestClient,
+  TestReader,
+  toInitializeParams,
+  toJson,
+  waitFor,
+} from './support.ts'
+
+test('close with 50 calls in flight: none hangs, what can finish finishes, the rest gets an error at the deadline', async () => {
+  const { endpoint, servers } = createTestEndpoint({
+    wait: ({ params }) => sleep(Number(params.ms)).then(() => ({ waited: true })),
+  })
+  const clients = [await openSession(endpoint), await openSession(endpoint)]
+  const calls = Array.from({ length: 50 }, (_, i) =>
+    (clients[i % 2] as TestClient).call('wait', { ms: i < 25 ? 200 + i : 60_000 }, i).then(async (reply) => {
+      if (typeof reply.body === 'string') return toJson(reply)
+      const reader = new TestReader(reply)
+      await reader.until(() => reader.ended)
+      return reader.messages[0]
+    }),
+  )
+  const standalone = await (clients[0] as TestClient).read()
+  await waitFor(() => endpoint.stats().calls === 50)
+
+  const started = Date.now()
+  const closing = endpoint.close({ drainMs: 600 })
+  expect(standalone.ended).toBe(true)
+  const refused = await new TestClient(endpoint).call('initialize', toInitializeParams())
+  expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': expect.any(String) } })
+  expect((await (clients[0] as TestClient).call('ping')).status).toBe(503)
+  expect((await (clients[0] as TestClient).get()).status).toBe(503)
+  await closing
+  expect(Date.now() - started).toBeLessThan(1_500)
+
+  const answers = await Promise.all(calls)
+  expect(answers.slice(0, 25)).toEqual(
+    answers.slice(0, 25).map((_, id) => ({ jsonrpc: '2.0', id, result: { waited: true } })),
+  )
+  for (const [i, answer] of answers.slice(25).entries()) {
+    expect(answer).toMatchObject({ id: i + 25, error: { message: 'The server is shutting down' } })
+  }
+  expect(servers.every(({ closed }) => closed)).toBe(true)
+  expect(endpoint.stats()).toMatchObject({ sessions: 0, calls: 0, connections: 0 })
+  expect(endpoint.closing).toBe(true)
+})
+
+test('while draining, a question can be answered and a stream resumed', async () => {
+  const { endpoint } = createTestEndpoint({ ask: async ({ ask }) => ({ got: await ask('roots/list') }) })
+  const client = await openSession(endpoint)
+  const first = new TestReader(await client.call('ask'))
+  first.leave()
+  const closing = endpoint.close({ drainMs: 5_000 })
+  const again = await client.read(first.lastEventId)
+  await client.post({ jsonrpc: '2.0', id: first.messages[0]?.id, result: { roots: [] } })
+  await again.until(() => again.ended)
+  expect(again.messages).toMatchObject([{ result: { got: { roots: [] } } }])
+  await closing
+})
+
+test('closing an endpoint that holds nothing takes no time, and closing twice is closing once', async () => {
+  const { endpoint } = createTestEndpoint()
+  await openSession(endpoint)
+  const started = Date.now()
+  await Promise.all([endpoint.close(), endpoint.close({ drainMs: 5 })])
+  expect(Date.now() - started).toBeLessThan(500)
+})

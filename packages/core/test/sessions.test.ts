@@ -1,0 +1,392 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
+import {
+  createTestEndpoint,
+  openSession,
+  sleep,
+  TestClient,
+  TestReader,
+  TestServer,
+  toInitializeParams,
+  toJson,
+  waitFor,
+} from './support.ts'
+
+const empty = { sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0 }
+const emptyLog = { sessions: 0, streams: 0, events: 0, bytes: 0 }
+
+function user(sub: string, token = sub): AuthInfo {
+  return { token, clientId: 'client', scopes: [], extra: { iss: 'https://issuer.example', sub } }
+}
+
+describe('which answer a session id gets', () => {
+  test.each(['GET', 'DELETE', 'POST'])('%s: none is 400, an unknown one 404', async (method) => {
+    const { endpoint } = createTestEndpoint()
+    const client = new TestClient(endpoint)
+    const request = (sessionId: string) =>
+      client.request(method, {
+        headers: sessionId ? { 'mcp-session-id': sessionId } : {},
+        body: { jsonrpc: '2.0', id: 1, method: 'ping' },
+      })
+    expect((await endpoint.handle(request(''))).status).toBe(400)
+    const { sessionId } = await openSession(endpoint)
+    const unknown = [
+      '__proto__',
+      'constructor',
+      'toString',
+      'x'.repeat(65_536),
+      sessionId.toLowerCase(),
+      `${sessionId}x`,
+      sessionId.slice(1),
+    ]
+    for (const id of unknown) expect((await endpoint.handle(request(id))).status).toBe(404)
+  })
+
+  test('a session that ended is 404 for every method and kind of message', async () => {
+    const { endpoint, servers } = createTestEndpoint()
+    const client = await openSession(endpoint)
+    const open = await client.read()
+    expect(await client.delete()).toMatchObject({ status: 204, body: undefined })
+    expect(open.ended).toBe(true)
+    expect(servers[0]?.closed).toBe(true)
+    const messages = [
+      { jsonrpc: '2.0', id: 1, method: 'ping' },
+      { jsonrpc: '2.0', method: 'notifications/x' },
+      { jsonrpc: '2.0', id: 's1-1', result: {} },
+      { jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() },
+    ]
+    for (const message of messages) expect((await client.post(message)).status).toBe(404)
+    expect((await client.get()).status).toBe(404)
+    expect((await client.get(open.lastEventId)).status).toBe(404)
+    expect((await client.delete()).status).toBe(404)
+    expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
+  })
+
+  test('a second initialize is refused and the session lives on', async () => {
+    const { endpoint } = createTestEndpoint()
+    const client = await openSession(endpoint)
+    expect((await client.call('initialize', toInitializeParams())).status).toBe(400)
+    expect((await client.call('ping')).status).toBe(200)
+  })
+
+  test('an initialize that the server refuses leaves no session', async () => {
+    const { endpoint, servers } = createTestEndpoint()
+    const reply = await new TestClient(endpoint).call('initialize', {})
+    expect(reply.headers['mcp-session-id']).toBeUndefined()
+    expect(toJson(reply).error).toBeDefined()
+    expect(servers[0]?.closed).toBe(true)
+    expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
+  })
+})
+
+describe('whose a session is', () => {
+  test.each(['GET', 'DELETE', 'POST'])(
+    '%s by another principal is answered like an unknown session, byte for byte',
+    async (method) => {
+      const { endpoint } = createTestEndpoint()
+      const alice = await openSession(endpoint, { auth: user('alice') })
+      const body = { jsonrpc: '2.0', id: 1, method: 'ping' }
+      const unknown = await endpoint.handle(
+        alice.request(method, { body, headers: { 'mcp-session-id': 'A'.repeat(alice.sessionId.length) } }),
+      )
+      for (const auth of [user('mallory'), undefined, { ...user('alice'), clientId: 'other' }]) {
+        expect(await endpoint.handle(alice.request(method, { body, auth }))).toEqual(unknown)
+      }
+      expect(unknown.status).toBe(404)
+      expect((await alice.call('ping')).status).toBe(200)
+    },
+  )
+
+  test('a token that was refreshed is the same principal', async () => {
+    const { endpoint } = createTestEndpoint()
+    const client = await openSession(endpoint, { auth: user('alice') })
+    for (let i = 0; i < 100; i++) {
+      client.auth = user('alice', `token ${i}`)
+      expect((await client.call('ping')).status).toBe(200)
+    }
+  })
+
+  test('a session opened without authentication is not for those who have it', async () => {
+    const { endpoint } = createTestEndpoint()
+    const client = await openSession(endpoint)
+    client.auth = user('alice')
+    expect((await client.call('ping')).status).toBe(404)
+  })
+})
+
+describe('how sessions end', () => {
+  test('by idleness, but not while a stream is open or a call runs', async () => {
+    const { endpoint } = createTestEndpoint({ wait: () => sleep(500).then(() => ({})) }, { sessionIdleMs: 150 })
+    const [idle, reading, calling] = [
+      await openSession(endpoint),
+      await openSession(endpoint),
+      await openSession(endpoint),
+    ]
+    const reader = await reading.read()
+    const call = calling.call('wait')
+    await sleep(400)
+    expect((await idle.call('ping')).status).toBe(404)
+    expect((await reading.call('ping')).status).toBe(200)
+    const answer = new TestReader(await call)
+    await answer.until(() => answer.ended)
+    expect(answer.messages).toMatchObject([{ result: {} }])
+    reader.leave()
+    await waitFor(() => endpoint.stats().sessions === 0)
+    expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
+  })
+
+  test('when initialized never comes', async () => {
+    const { endpoint } = createTestEndpoint({}, { initializeTimeoutMs: 100 })
+    const [silent, proper] = [await openSession(endpoint, { initialized: false }), await openSession(endpoint)]
+    await waitFor(() => endpoint.stats().sessions === 1)
+    expect((await silent.call('ping')).status).toBe(404)
+    expect((await proper.call('ping')).status).toBe(200)
+  })
+
+  test('by the server object itself', async () => {
+    const { endpoint, servers } = createTestEndpoint()
+    const client = await openSession(endpoint)
+    await servers[0]?.close()
+    await waitFor(() => endpoint.stats().sessions === 0)
+    expect((await client.call('ping')).status).toBe(404)
+  })
+
+  test('by the application, with an error for every running call', async () => {
+    const { endpoint } = createTestEndpoint({ park: () => new Promise(() => undefined) })
+    const client = await openSession(endpoint)
+    const running = client.call('park', {}, 6)
+    await waitFor(() => endpoint.stats().calls === 1)
+    const key = await sessionKey(client.sessionId)
+    expect(await endpoint.sessions.get(key)).toMatchObject({ key, protocolVersion: '2025-11-25', initialized: true })
+    const listed: string[] = []
+    for await (const session of endpoint.sessions.list()) listed.push(session.key)
+    expect(listed).toEqual([key])
+    expect(await endpoint.sessions.end(key)).toBe(true)
+    expect(toJson(await running)).toMatchObject({ id: 6, error: expect.anything() })
+    expect(await endpoint.sessions.end(key)).toBe(false)
+    expect(await endpoint.sessions.get(key)).toBeUndefined()
+    expect((await client.call('ping')).status).toBe(404)
+  })
+
+  test('10,000 sessions opened and abandoned leave nothing behind', async () => {
+    setFlagsFromString('--expose_gc')
+    const collect = runInNewContext('gc') as () => void
+    const { endpoint, servers } = createTestEndpoint({}, { sessionIdleMs: 1_000, initializeTimeoutMs: 1_000 })
+    const openMany = async (count: number) => {
+      for (let i = 0; i < count; i++) await openSession(endpoint, { initialized: i % 2 === 0 })
+      await waitFor(() => endpoint.stats().sessions === 0, 20_000)
+      servers.splice(0)
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    const before = await openMany(3_000)
+    const after = await openMany(10_000)
+    expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
+    expect(after / before).toBeLessThan(1.05)
+  }, 60_000)
+})
+
+describe('how many sessions there are', () => {
+  test('at the cap the longest-idle session makes room; when none is idle the newcomer is refused', async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 3 })
+    const [a, b, c] = [await openSession(endpoint), await openSession(endpoint), await openSession(endpoint)]
+    await a.call('ping')
+    const reading = await b.read()
+    const d = await openSession(endpoint)
+    expect((await c.call('ping')).status).toBe(404)
+    for (const client of [a, b, d]) expect((await client.call('ping')).status).toBe(200)
+    const readers = [await a.read(), await d.read(), reading]
+    const refused = await new TestClient(endpoint).call('initialize', toInitializeParams(), 'new')
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': expect.stringMatching(/^\d+$/) } })
+    expect(toJson(refused).id).toBe('new')
+    for (const reader of readers) expect(reader.ended).toBe(false)
+    expect(endpoint.stats().sessions).toBe(3)
+  })
+
+  test("a principal at its cap loses its own longest-idle session, nobody else's", async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessionsPerPrincipal: 2 })
+    const other = await openSession(endpoint, { auth: user('bob') })
+    const first = await openSession(endpoint, { auth: user('alice') })
+    await openSession(endpoint, { auth: user('alice') })
+    await openSession(endpoint, { auth: user('alice') })
+    expect((await first.call('ping')).status).toBe(404)
+    expect((await other.call('ping')).status).toBe(200)
+    expect(endpoint.stats().sessions).toBe(3)
+  })
+
+  test('many who come at once do not get past the cap', async () => {
+    const { endpoint } = createTestEndpoint(
+      {
+        initialize: ({ params }) =>
+          sleep(20).then(() => ({ protocolVersion: params.protocolVersion, capabilities: {}, serverInfo: {} })),
+      },
+      { maxSessions: 5 },
+    )
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => new TestClient(endpoint).call('initialize', toInitializeParams())),
+    )
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(5)
+    expect(endpoint.stats().sessions).toBe(5)
+  })
+})
+
+describe('what the application gives', () => {
+  test('ids of its own are checked: grammar, and no reuse', async () => {
+    for (const bad of [
+      'short',
+      'with space and more than 22 chars',
+      `${'x'.repeat(30)}\r\nset-cookie: a=b`,
+      'x'.repeat(129),
+    ]) {
+      const { endpoint, errors } = createTestEndpoint({}, { generateSessionId: () => bad })
+      const reply = await new TestClient(endpoint).call('initialize', toInitializeParams())
+      expect(reply.status).toBe(500)
+      expect(String(errors[0])).toContain('generateSessionId')
+      expect(endpoint.stats()).toMatchObject(empty)
+    }
+    const { endpoint } = createTestEndpoint({}, { generateSessionId: () => 'x'.repeat(30) })
+    await openSession(endpoint)
+    expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(500)
+    expect(endpoint.stats().sessions).toBe(1)
+  })
+
+  test('one server object for two sessions is refused', async () => {
+    const shared = new TestServer()
+    const { endpoint, errors } = createTestEndpoint({}, { server: () => shared })
+    await openSession(endpoint)
+    const reply = await new TestClient(endpoint).call('initialize', toInitializeParams())
+    expect(reply.status).toBe(500)
+    expect(String(errors[0])).toContain('build a new MCP server object for each session')
+  })
+
+  test('a factory that throws is a 500 without its message, and nothing is left', async () => {
+    const { endpoint, errors } = createTestEndpoint(
+      {},
+      { server: () => Promise.reject(new Error('db password is wrong')) },
+    )
+    const reply = await new TestClient(endpoint).call('initialize', toInitializeParams(), 3)
+    expect(toJson(reply)).toEqual({ jsonrpc: '2.0', id: 3, error: { code: -32603, message: 'Internal error' } })
+    expect(String(errors[0])).toContain('db password')
+    expect(endpoint.stats()).toMatchObject(empty)
+  })
+
+  test('a session store that fails costs the request, not the process', async () => {
+    const { sessions } = createMemoryBackplane()
+    const create = () => Promise.reject(new Error('store is down'))
+    const broken = Object.assign(Object.create(sessions) as typeof sessions, { create })
+    const { endpoint, servers } = createTestEndpoint({}, { backplane: { sessions: broken } })
+    expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(500)
+    expect(servers[0]?.closed).toBe(true)
+    expect(endpoint.stats()).toMatchObject(empty)
+  })
+})
+
+describe('a session store that outlives the process', () => {
+  test('a session goes on after a restart, with everything its server object had heard', async () => {
+    const { sessions } = createMemoryBackplane()
+    const before = createTestEndpoint({}, { backplane: { sessions } })
+    const client = await openSession(before.endpoint, { auth: user('alice') })
+    await client.call('logging/setLevel', { level: 'debug' })
+    await client.call('resources/subscribe', { uri: 'test://a' })
+    await client.call('resources/subscribe', { uri: 'test://b' })
+    await client.call('resources/unsubscribe', { uri: 'test://a' })
+    await before.endpoint.close({ drainMs: 0 })
+
+    const contexts: unknown[] = []
+    const server = new TestServer()
+    const { endpoint } = createTestEndpoint(
+      {},
+      {
+        backplane: { sessions },
+        server: (context) => {
+          contexts.push(context)
+          return server
+        },
+      },
+    )
+    const after = new TestClient(endpoint)
+    Object.assign(after, { sessionId: client.sessionId, auth: user('mallory') })
+    expect((await after.call('ping')).status).toBe(404)
+    after.auth = user('alice')
+    // Both ask at once: the server object is built once.
+    const replies = await Promise.all([after.call('ping', {}, 'a'), after.call('ping', {}, 'b')])
+    expect(replies.map(toJson)).toEqual([expect.objectContaining({ id: 'a' }), expect.objectContaining({ id: 'b' })])
+    expect(contexts).toEqual([
+      expect.objectContaining({
+        resumed: true,
+        sessionId: client.sessionId,
+        clientInfo: { name: 'test', version: '1' },
+      }),
+    ])
+    expect(server.received).toEqual([
+      'initialize',
+      'notifications/initialized',
+      'logging/setLevel',
+      'resources/subscribe',
+      'ping',
+      'ping',
+    ])
+    expect((await sessions.get(await sessionKey(client.sessionId)))?.term).toBe(2)
+  })
+
+  test('a client resumes its standalone stream after a restart and is told that history is gone', async () => {
+    const { sessions } = createMemoryBackplane()
+    const push = async ({ push: send }: { push: (method: string) => Promise<void> }) => {
+      await send('notifications/message')
+      return {}
+    }
+    const before = createTestEndpoint({ push }, { backplane: { sessions } })
+    const client = await openSession(before.endpoint)
+    const reader = await client.read()
+    await client.call('push')
+    await before.endpoint.close({ drainMs: 0 })
+    const { endpoint } = createTestEndpoint({ push }, { backplane: { sessions } })
+    const after = new TestClient(endpoint)
+    after.sessionId = client.sessionId
+    const reply = await after.get(reader.lastEventId)
+    expect(reply).toMatchObject({ status: 200, headers: { 'mcp-resume': 'gap' } })
+    const again = new TestReader(reply)
+    await after.call('push')
+    expect(again.messages.map(({ method }) => method)).toEqual([
+      'notifications/tools/list_changed',
+      'notifications/resources/list_changed',
+      'notifications/message',
+    ])
+  })
+
+  test('a node whose session was taken over stops serving it and leaves the record alone', async () => {
+    const { sessions } = createMemoryBackplane()
+    const { endpoint, servers } = createTestEndpoint({}, { backplane: { sessions }, sessionIdleMs: 400 })
+    const client = await openSession(endpoint)
+    await client.read()
+    const key = await sessionKey(client.sessionId)
+    await sessions.takeOver(key, 'another node', 60_000)
+    await waitFor(() => endpoint.stats().sessions === 0)
+    expect(servers[0]?.closed).toBe(true)
+    expect((await sessions.get(key))?.owner).toBe('another node')
+  })
+})
+
+test('notify reaches every initialized session, also one that is away, and only those', async () => {
+  const { endpoint } = createTestEndpoint()
+  const [reading, away, silent] = [
+    await openSession(endpoint),
+    await openSession(endpoint),
+    await openSession(endpoint, { initialized: false }),
+  ]
+  const reader = await reading.read()
+  await endpoint.notify({ method: 'notifications/tools/list_changed' })
+  await endpoint.notify(
+    { method: 'notifications/message', params: { data: 'one' } },
+    { sessionKey: await sessionKey(away.sessionId) },
+  )
+  const changed = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+  expect(reader.messages).toEqual([changed])
+  expect((await away.read()).messages).toEqual([
+    changed,
+    { jsonrpc: '2.0', method: 'notifications/message', params: { data: 'one' } },
+  ])
+  expect((await silent.read()).messages).toEqual([])
+})

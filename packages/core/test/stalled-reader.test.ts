@@ -1,0 +1,78 @@
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { toNodeHandler } from '../src/node/index.ts'
+import { createTestEndpoint, openSession, waitFor } from './support.ts'
+
+const count = 3_000
+const filler = 'x'.repeat(65_536)
+
+setFlagsFromString('--expose_gc')
+const collect = runInNewContext('gc') as () => void
+
+function heldBytes(): number {
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+/** Collects the `progress` numbers of an event stream, and the last id. */
+function read(socket: Socket, seen: number[]): { lastEventId: () => string; done: Promise<void> } {
+  let rest = ''
+  let lastEventId = ''
+  socket.on('data', (chunk: Buffer) => {
+    rest += chunk.toString('latin1')
+    for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
+      const block = rest.slice(0, end)
+      rest = rest.slice(end + 2)
+      lastEventId = /^id: (.+)$/m.exec(block)?.[1] ?? lastEventId
+      const progress = /"progress":(\d+)/.exec(block)
+      if (progress) seen.push(Number(progress[1]))
+    }
+  })
+  return { lastEventId: () => lastEventId, done: new Promise((resolve) => socket.once('close', () => resolve())) }
+}
+
+test('a reader that stalls costs little, is closed in time, and then resumes completely', async () => {
+  const { endpoint } = createTestEndpoint(
+    {
+      flow: async ({ notify }) => {
+        for (let i = 1; i <= count; i++) await notify('notifications/progress', { progressToken: 1, progress: i, filler })
+        return {}
+      },
+    },
+    { stallMs: 1_000, response: 'sse' },
+  )
+  const server = createServer((request, response) => void toNodeHandler(endpoint)(request, response))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const { sessionId } = await openSession(endpoint)
+  const head = `host: localhost\r\nconnection: close\r\naccept: application/json, text/event-stream\r\nmcp-session-id: ${sessionId}\r\n`
+
+  const before = heldBytes()
+  const seen: number[] = []
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'flow' })
+  const first = connect(port, '127.0.0.1')
+  first.on('error', () => undefined)
+  first.write(`POST /mcp HTTP/1.0\r\n${head}content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  await new Promise((resolve) => first.once('readable', resolve))
+  // It reads no further. What the kernel takes is not ours to count; what the log holds has a budget of its own.
+  await waitFor(() => endpoint.stats().connections === 0, 8_000)
+  expect(heldBytes() - before - endpoint.stats().log.bytes).toBeLessThan(2 * 1_048_576)
+  expect(endpoint.stats()).toMatchObject({ calls: 1, detachedCalls: 1 })
+  expect(endpoint.stats().log.bytes).toBeLessThan(8_388_608 + 100_000)
+
+  // What had reached the client's kernel is read now, then the rest is asked for.
+  const cut = read(first, seen)
+  await cut.done
+  const second = connect(port, '127.0.0.1')
+  const resumed = read(second, seen)
+  second.write(`GET /mcp HTTP/1.0\r\n${head}last-event-id: ${cut.lastEventId()}\r\n\r\n`)
+  await resumed.done
+  expect(seen).toHaveLength(count)
+  expect(seen.every((progress, i) => progress === i + 1)).toBe(true)
+  await endpoint.close({ drainMs: 0 })
+  server.close()
+}, 60_000)
