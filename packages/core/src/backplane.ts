@@ -102,7 +102,7 @@ export interface LogPage {
   readonly requestIds: readonly RequestId[]
 }
 
-/** Outcome of an append. `fenced`: a newer term has written; `gone`: the session's log was deleted. */
+/** Outcome of an append. `fenced`: a newer term has written; `gone`: the log was lost or deleted since this owner began it. */
 export type AppendOutcome = 'ok' | 'fenced' | 'gone'
 
 /**
@@ -123,7 +123,7 @@ export interface EventLog {
   read(sessionKey: string, streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined>
   /** Says that the stream ended and its last event was written to a connection: it may be dropped before others. */
   release(sessionKey: string, streamTag: string): void
-  /** Removes every event of the session. Later appends give `gone`. */
+  /** Removes every event of the session. A later append gives `gone`, or, where the log keeps no trace, begins anew. */
   delete(sessionKey: string): MaybePromise<void>
   /** What is held on this node, for `endpoint.stats()`. */
   stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }

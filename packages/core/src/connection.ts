@@ -116,7 +116,7 @@ export class Connection implements EventStreamBody, SinkEvents {
     if (this.#closed) return
     const silentMs = now - this.#activeAt
     if (this.#blocked) {
-      if (silentMs >= stallMs) this.#drop()
+      if (silentMs >= stallMs) this.drop()
     } else if (this.#options.endsAt !== undefined && now >= this.#options.endsAt) {
       this.end()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
@@ -124,7 +124,8 @@ export class Connection implements EventStreamBody, SinkEvents {
     }
   }
 
-  #drop(): void {
+  /** Cuts the connection off, with whatever its reader has not taken. */
+  drop(): void {
     this.gone()
     this.#sink?.destroy()
   }

@@ -79,7 +79,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   const sessions = new Sessions(options)
   let closing: Promise<void> | undefined
 
-  const listening = Promise.resolve(backplane.bus.subscribe(channel, (text) => receive(JSON.parse(text) as BusMessage)))
+  const listening = Promise.resolve(backplane.bus.subscribe(channel, hear))
   listening.catch((error: unknown) => options.onError(error, 'message-bus'))
 
   return {
@@ -166,6 +166,15 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   async function publish(message: BusMessage): Promise<void> {
     await listening
     await backplane.bus.publish(channel, JSON.stringify(message))
+  }
+
+  function hear(text: string): void {
+    try {
+      receive(JSON.parse(text) as BusMessage)
+    } catch (error) {
+      // Others may write to a shared bus too.
+      options.onError(error, 'message-bus')
+    }
   }
 
   function receive(message: BusMessage): void {

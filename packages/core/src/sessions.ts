@@ -188,6 +188,8 @@ export class Sessions implements SessionHost {
     const sessions = [...this.#live.values(), ...this.#stateless]
     for (const session of sessions) this.#remove(session)
     await Promise.all(sessions.map((session) => session.end(reason)))
+    // What is still open has a reader that does not read: it would keep the process alive.
+    for (const connection of this.#connections) connection.drop()
   }
 
   // ---- SessionHost ----

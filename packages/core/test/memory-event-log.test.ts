@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createMemoryBackplane, type EventKind, type EventLog, type LogEvent } from '../src/index.ts'
+import type { EventKind, LogEvent } from '../src/index.ts'
+import { createMemoryEventLog } from '../src/memory-backplane.ts'
+import type { MemoryEventLog } from '../src/memory-event-log.ts'
 
 function toEvent(streamTag: string, index: number, options: Partial<LogEvent> = {}): LogEvent {
   return {
@@ -15,12 +17,12 @@ function toEvent(streamTag: string, index: number, options: Partial<LogEvent> = 
   }
 }
 
-function indexes(log: EventLog, key: string, tag: string, after = 0): number[] | undefined {
+function indexes(log: MemoryEventLog, key: string, tag: string, after = 0): number[] | undefined {
   return (log.read(key, tag, after, 1_000) as { events: LogEvent[] } | undefined)?.events.map(({ index }) => index)
 }
 
 test('reads what was appended to this stream of this session, after the cursor, up to the limit', () => {
-  const { events: log } = createMemoryBackplane()
+  const log = createMemoryEventLog()
   for (let i = 1; i <= 5; i++)
     for (const [key, tag] of [
       ['a', 'g'],
@@ -44,7 +46,7 @@ test('reads what was appended to this stream of this session, after the cursor, 
 })
 
 test('drops progress before other notifications, those before finished streams, delivered ones first, and the newest never', () => {
-  const { events: log } = createMemoryBackplane({ maxEventsPerSession: 6 })
+  const log = createMemoryEventLog({ maxEventsPerSession: 6 })
   log.append('s', toEvent('p1', 1, { last: true }))
   log.append('s', toEvent('p2', 1, { last: true }))
   log.append('s', toEvent('g', 1, { kind: 'notification' }))
@@ -69,7 +71,7 @@ test('drops progress before other notifications, those before finished streams, 
 })
 
 test('a chatty session pays for itself, and all together keep to the common budget', () => {
-  const { events: log } = createMemoryBackplane({ maxBytesPerSession: 20_000, maxBytes: 50_000 })
+  const log = createMemoryEventLog({ maxBytesPerSession: 20_000, maxBytes: 50_000 })
   for (let i = 1; i <= 100; i++) log.append('chatty', toEvent('g', i, { kind: 'notification', data: 'x'.repeat(900) }))
   log.append('quiet', toEvent('g', 1, { kind: 'notification' }))
   expect(log.stats().bytes).toBeLessThanOrEqual(20_200)
@@ -82,7 +84,7 @@ test('a chatty session pays for itself, and all together keep to the common budg
 })
 
 test('delivered streams are forgotten after a while', async () => {
-  const { events: log } = createMemoryBackplane({ retainMs: 20 })
+  const log = createMemoryEventLog({ retainMs: 20 })
   log.append('s', toEvent('p1', 1, { last: true }))
   log.release('s', 'p1')
   log.append('s', toEvent('p2', 1))
@@ -94,7 +96,7 @@ test('delivered streams are forgotten after a while', async () => {
 })
 
 test('100,000 calls and 1,000,000 progress events stay within the budget, and cost the same at the end', () => {
-  const { events: log } = createMemoryBackplane({ maxEventsPerSession: 1_000 })
+  const log = createMemoryEventLog({ maxEventsPerSession: 1_000 })
   for (let call = 1; call <= 100_000; call++) {
     for (let i = 1; i <= 10; i++) log.append('s', toEvent(`p${call}`, i, { kind: 'progress' }))
     log.append('s', toEvent(`p${call}`, 11, { last: true }))
@@ -117,7 +119,7 @@ test('whatever is appended, dropped and deleted: order is kept, bounds hold, cou
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
-      const { events: log } = createMemoryBackplane({
+      const log = createMemoryEventLog({
         maxEventsPerSession: 8,
         maxBytesPerSession: 2_000,
         maxBytes: 4_000,
@@ -158,6 +160,6 @@ test('whatever is appended, dropped and deleted: order is kept, bounds hold, cou
 test.each([{ maxBytes: 0 }, { maxEvents: 1.5 }, { maxBytesPerSession: '1' as unknown as number }])(
   '%j is refused',
   (bounds) => {
-    expect(() => createMemoryBackplane(bounds)).toThrow(/Expected \w+ to be a whole number from 1/)
+    expect(() => createMemoryEventLog(bounds)).toThrow(/Expected \w+ to be a whole number from 1/)
   },
 )

@@ -18,7 +18,7 @@ export interface HandlerContext {
 export type Handlers = Record<string, (context: HandlerContext) => unknown>
 
 interface Message {
-  id?: string | number
+  id?: string | number | undefined
   method?: string
   params?: Record<string, unknown>
   result?: unknown

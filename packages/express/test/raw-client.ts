@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { gunzipSync } from 'node:zlib'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 
 /** An MCP client on `node:http` and sockets, with its own reading of HTTP and SSE: it shares no code with what it tests. */
 
@@ -63,8 +63,7 @@ export class Reply {
   async text(): Promise<string> {
     const chunks: Buffer[] = []
     for await (const chunk of this.response) chunks.push(chunk as Buffer)
-    const bytes = Buffer.concat(chunks)
-    return (this.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
+    return decode(Buffer.concat(chunks), this.headers['content-encoding']).toString()
   }
 
   async json(): Promise<Json> {
@@ -88,6 +87,11 @@ export class Reply {
   leave(): void {
     this.#request.destroy()
   }
+}
+
+function decode(bytes: Buffer, coding: string | undefined): Buffer {
+  if (coding === 'gzip') return gunzipSync(bytes)
+  return coding === 'br' ? brotliDecompressSync(bytes) : bytes
 }
 
 export interface SseEvent {

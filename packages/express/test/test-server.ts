@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server as HttpServer } from 'node:http'
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
@@ -28,7 +28,9 @@ export function serverWith(tools: Record<string, Tool> = {}, name = 'test'): () 
     }))
     server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
       const result = await all.get(params.name)?.(params.arguments ?? {}, extra)
-      return { content: [{ type: 'text' as const, text: typeof result === 'string' ? result : JSON.stringify(result) }] }
+      return {
+        content: [{ type: 'text' as const, text: typeof result === 'string' ? result : JSON.stringify(result) }],
+      }
     })
     return server
   }
