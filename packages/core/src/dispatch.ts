@@ -31,7 +31,7 @@ export async function dispatchInitialize(incoming: Incoming, context: PostContex
   const headers = session?.sessionId === undefined ? undefined : { [sessionIdHeader]: session.sessionId }
   const { acceptable, options } = context
   if (!session || (acceptable.json && options.response !== 'sse')) return toJsonReply(text, headers)
-  return toStreamReply(session.connect(session.openAnswered(text, incoming.id)), headers)
+  return toStreamReply(session.streams.connect(session.streams.openAnswered(text, incoming.id)), headers)
 }
 
 /** A POST to a session. */

@@ -118,7 +118,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
       if (!options.sessions) return await dispatchStateless(incoming, revisionOf(request), context)
       if (!session) return await dispatchInitialize(incoming, context)
       // It may have ended while the body came in.
-      if (session.closed) throw new Rejection('session_not_found')
+      if (session.ended) throw new Rejection('session_not_found')
       return await dispatch(incoming, session, context)
     } catch (error) {
       throw withRequestId(error, incoming, options)
@@ -204,7 +204,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   }
 
   async function drain(drainMs: number): Promise<void> {
-    for (const session of sessions.all) session.endStandaloneConnection()
+    for (const session of sessions.all) session.streams.standalone?.connection?.end()
     await sessions.idle(drainMs)
     await sessions.closeAll('The server is shutting down')
     const unsubscribe = await listening.catch(() => undefined)

@@ -119,7 +119,7 @@ export class Exchange {
     if (this.#shape !== 'undecided') return
     this.#shape = 'lost'
     clearTimeout(this.#upgradeTimer)
-    this.session.detachedExchange(this)
+    this.session.detached(this)
   }
 
   /** Ends the connection that reads the stream now; the call goes on and the client comes back for the rest. */
@@ -133,14 +133,14 @@ export class Exchange {
     clearTimeout(this.#upgradeTimer)
     if (this.#shape !== 'undecided') return
     this.#shape = 'stream'
-    this.stream = this.session.openCallStream(this, this.#requestIds)
+    this.stream = this.session.streams.open(this, this.#requestIds)
     for (const text of this.#answers.splice(0)) this.#append(text, 'message', false)
-    this.#connection = this.session.connect(this.stream)
+    this.#connection = this.session.streams.connect(this.stream)
     this.#decide(toStreamReply(this.#connection, this.headers))
   }
 
   #append(text: string, kind: 'progress' | 'notification' | 'message', last: boolean): void {
-    if (this.stream) this.session.append(this.stream, { kind, data: text, last })
+    if (this.stream) this.session.streams.append(this.stream, { kind, data: text, last })
   }
 
   #decideJson(): void {

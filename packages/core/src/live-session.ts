@@ -1,8 +1,6 @@
-import type { LogPage, LogPosition, SessionChanges, SessionRecord } from './backplane.ts'
-import { Connection } from './connection.ts'
-import { standaloneTag } from './event-id.ts'
+import type { SessionChanges, SessionRecord } from './backplane.ts'
+import type { Connection } from './connection.ts'
 import { type Call, Exchange } from './exchange.ts'
-import { toGapMessages } from './history-gap.ts'
 import type { HttpRequest } from './http.ts'
 import {
   isRequest,
@@ -21,8 +19,9 @@ import type { ResolvedOptions } from './options.ts'
 import { Questions } from './questions.ts'
 import { type Revision, resolveRevision } from './revision.ts'
 import type { McpServerLike, SendOptions, ServerTransport } from './server.ts'
-import { type Entry, SessionLog } from './session-log.ts'
-import { kindOf, Stream, type StreamOwner } from './stream.ts'
+import { SessionLog } from './session-log.ts'
+import { SessionStreams, type StreamsHost } from './session-streams.ts'
+import { kindOf } from './stream.ts'
 
 /** What a live session tells the table it stands in. */
 export interface SessionHost {
@@ -44,14 +43,6 @@ export interface SessionHost {
   lost(session: LiveSession): void
 }
 
-/** The last event that a reader has. */
-export interface ConnectFrom {
-  readonly index: number
-  readonly position: LogPosition
-  /** It had more of the stream, which went with an earlier owner's log. */
-  readonly historyLost?: boolean
-}
-
 type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => void
 
 const sent = Promise.resolve()
@@ -62,9 +53,10 @@ const maxSubscriptions = 1_000
 /**
  * The live half of a session: the transport that the user's server object drives. Lives on one node, the owner.
  */
-export class LiveSession implements ServerTransport, StreamOwner {
+export class LiveSession implements ServerTransport, StreamsHost {
   /** Undefined when served without sessions. */
   readonly sessionId: string | undefined
+  readonly streams: SessionStreams
   /** When it last became free, in milliseconds since the epoch. */
   freeSince = 0
   record: SessionRecord
@@ -74,15 +66,11 @@ export class LiveSession implements ServerTransport, StreamOwner {
   onerror: ((error: Error) => void) | undefined
   readonly #host: SessionHost
   readonly #options: ResolvedOptions
-  readonly #log: SessionLog
   readonly #questions: Questions<Call>
   readonly #calls = new Map<number, Call>()
-  readonly #exchanges = new Map<string, Exchange>()
-  readonly #standalone: Stream | undefined
   #server: McpServerLike | undefined
   #lastInnerId = 0
-  #connections = 0
-  #closed = false
+  #ended = false
 
   constructor(host: SessionHost, options: ResolvedOptions, sessionId: string | undefined, record: SessionRecord) {
     this.#host = host
@@ -90,7 +78,7 @@ export class LiveSession implements ServerTransport, StreamOwner {
     this.sessionId = sessionId
     this.record = record
     this.revision = resolveRevision(record.protocolVersion)
-    this.#log = new SessionLog({
+    const log = new SessionLog({
       sessionKey: record.key,
       term: record.term,
       // Without sessions nobody can resume: events wait in memory only as long as their connection lasts.
@@ -98,7 +86,7 @@ export class LiveSession implements ServerTransport, StreamOwner {
       failed: (failure) => this.#appendFailed(failure),
     })
     this.#questions = new Questions(record.term)
-    this.#standalone = sessionId === undefined ? undefined : this.#createStream(standaloneTag, [])
+    this.streams = new SessionStreams(this, log, options, sessionId !== undefined)
   }
 
   // ---- What the endpoint asks of a session ----
@@ -107,26 +95,12 @@ export class LiveSession implements ServerTransport, StreamOwner {
     return this.sessionId !== undefined && this.revision.polling
   }
 
-  get closed(): boolean {
-    return this.#closed
+  get ended(): boolean {
+    return this.#ended
   }
 
-  get counts(): { calls: number; streams: number; questions: number; connections: number } {
-    const streams = this.#exchanges.size + (this.#standalone ? 1 : 0)
-    return { calls: this.#calls.size, streams, questions: this.#questions.size, connections: this.#connections }
-  }
-
-  get log(): SessionLog {
-    return this.#log
-  }
-
-  get standalone(): Stream | undefined {
-    return this.#standalone
-  }
-
-  /** The running or still connected call stream with this tag. */
-  findStream(streamTag: string): Stream | undefined {
-    return streamTag === standaloneTag ? this.#standalone : this.#exchanges.get(streamTag)?.stream
+  get counts(): { calls: number; streams: number; questions: number } {
+    return { calls: this.#calls.size, streams: this.streams.size, questions: this.#questions.size }
   }
 
   /** What the server object answered to `initialize`. */
@@ -147,7 +121,8 @@ export class LiveSession implements ServerTransport, StreamOwner {
     const calls = requests.map((message) => this.#addCall(message, exchange))
     exchange.begin(this.#options.upgradeAfterMs)
     request.onGone(() => exchange.leave())
-    const closeStandalone = this.#standalone ? () => this.#standalone?.connection?.end() : undefined
+    const { standalone } = this.streams
+    const closeStandalone = standalone && (() => standalone.connection?.end())
     const extra = new MessageExtra(request, exchange, closeStandalone)
     requests.forEach((message, i) => {
       this.#dispatchCall({ ...message, id: calls[i]?.innerId as number }, extra)
@@ -180,7 +155,8 @@ export class LiveSession implements ServerTransport, StreamOwner {
 
   /** Puts a notification on the standalone stream. `text` is the message as JSON. */
   notify(text: string, method: string): void {
-    if (this.#standalone) this.append(this.#standalone, { kind: kindOf(method, false), data: text, last: false })
+    const { standalone } = this.streams
+    if (standalone) this.streams.append(standalone, { kind: kindOf(method, false), data: text, last: false })
   }
 
   /** Nobody will read the answers: handlers are told to stop, and whoever comes back gets an error. */
@@ -197,22 +173,15 @@ export class LiveSession implements ServerTransport, StreamOwner {
     for (const call of [...this.#calls.values()]) if (call.exchange) this.abandon(call.exchange, reason)
   }
 
-  endStandaloneConnection(): void {
-    this.#standalone?.connection?.end()
-  }
-
   /** Ends the live session: calls get an error, connections end, the server object is closed. */
   async end(reason: string): Promise<void> {
-    if (this.#closed) return
+    if (this.#ended) return
     this.abandonAll(reason)
-    this.#closed = true
+    this.#ended = true
     for (const call of [...this.#calls.values()])
       call.onAnswer?.(toErrorMessage(rpcCode.refused, reason, call.requestId))
     this.#calls.clear()
-    // Call streams have ended with their last answer; a reader that is behind still gets what its connection holds.
-    this.#standalone?.close()
-    this.#standalone?.connection?.end()
-    this.#exchanges.clear()
+    this.streams.close()
     this.onclose?.()
     try {
       await this.#server?.close()
@@ -223,86 +192,22 @@ export class LiveSession implements ServerTransport, StreamOwner {
 
   // ---- What streams and exchanges ask of it ----
 
-  openCallStream(exchange: Exchange, requestIds: readonly RequestId[]): Stream {
-    const stream = this.#createStream(this.#log.nextTag(), requestIds)
-    this.#exchanges.set(stream.streamTag, exchange)
-    // Until its connection opens nobody is attached: the client may have left already.
-    this.#host.detached(exchange)
-    return stream
-  }
-
-  /** A call stream that is answered already. */
-  openAnswered(text: string, requestId: RequestId): Stream {
-    const stream = this.#createStream(this.#log.nextTag(), [requestId])
-    this.append(stream, { kind: 'message', data: text, last: true })
-    return stream
-  }
-
-  /** A stream of which only the log knows. Nobody appends to it any more: what has no end there has lost its call. */
-  restoreStream(streamTag: string, { head, requestIds }: LogPage): Stream {
-    const stream = this.#createStream(streamTag, requestIds)
-    stream.restore(head, true)
-    return stream
-  }
-
-  /** Goes on where an earlier owner stopped. */
-  async restore(): Promise<void> {
-    const page = await this.#log.read(standaloneTag, 0, 0)
-    if (page) this.#standalone?.restore(page.head, false)
-  }
-
-  /**
-   * A connection for a stream: from its beginning, from what was last written to anybody, or from where the client was.
-   * Counts as open from now on.
-   */
-  connect(stream: Stream, from: ConnectFrom = { index: 0, position: stream.origin }): Connection {
-    const { eventIds, retryMs, maxConnectionAgeMs } = this.#options
-    const place = { streamTag: stream.streamTag, ...from }
-    this.#connections++
-    const mayEnd = maxConnectionAgeMs > 0 && (stream === this.#standalone || this.canPoll)
-    return new Connection({
-      stream,
-      log: this.#log,
-      eventIds,
-      cursor: place.index,
-      primingId: this.revision.priming && stream.resumable ? eventIds.encode(place) : undefined,
-      historyLost: from.historyLost ?? false,
-      // Spread over time, so that clients cut off together do not come back together.
-      retryMs: Math.round(retryMs * (1 + Math.random() / 2)),
-      endsAt: mayEnd ? Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4) : undefined,
-      makeUpForGap: () => (stream === this.#standalone ? toGapMessages(this.record) : []),
-      onError: (error) => this.#options.onError(error, 'event-log'),
-    })
-  }
-
-  append(stream: Stream, entry: Entry): void {
-    this.#log.append(stream, entry)
-  }
-
-  attached(stream: Stream, connection: Connection): void {
+  opened(connection: Connection): void {
     this.#host.opened(connection)
-    const exchange = this.#exchanges.get(stream.streamTag)
-    if (exchange) this.#host.attached(exchange)
     this.#updateBusy()
   }
 
-  detached(stream: Stream, connection: Connection): void {
-    this.#connections--
+  closed(connection: Connection): void {
     this.#host.closed(connection)
-    const exchange = this.#exchanges.get(stream.streamTag)
-    if (exchange && !stream.connection) {
-      if (exchange.calls.size > 0) this.#host.detached(exchange)
-      else if (stream.ended) this.#exchanges.delete(stream.streamTag)
-    }
     this.#updateBusy()
   }
 
-  finished(stream: Stream): void {
-    if (!stream.connection) this.#exchanges.delete(stream.streamTag)
+  detached(exchange: Exchange): void {
+    if (exchange.calls.size > 0) this.#host.detached(exchange)
   }
 
-  detachedExchange(exchange: Exchange): void {
-    if (exchange.calls.size > 0) this.#host.detached(exchange)
+  attached(exchange: Exchange): void {
+    this.#host.attached(exchange)
   }
 
   /** JSON text of an answer; of an error, if a handler's result cannot be JSON. */
@@ -330,16 +235,11 @@ export class LiveSession implements ServerTransport, StreamOwner {
   }
 
   close(): Promise<void> {
-    if (!this.#closed) this.#host.over(this)
+    if (!this.#ended) this.#host.over(this)
     return sent
   }
 
   // ---- Inside ----
-
-  #createStream(streamTag: string, requestIds: readonly RequestId[]): Stream {
-    const origin = this.#log.position
-    return new Stream({ streamTag, requestIds, resumable: this.sessionId !== undefined, origin, owner: this })
-  }
 
   #addCall(message: JsonRpcRequest, exchange: Exchange): Call {
     const call = this.#register(message, exchange, this.#observerOf(message))
@@ -368,8 +268,8 @@ export class LiveSession implements ServerTransport, StreamOwner {
   }
 
   #updateBusy(): void {
-    if (this.#closed) return
-    if (this.#calls.size > 0 || this.#connections > 0) this.#host.busy(this)
+    if (this.#ended) return
+    if (this.#calls.size > 0 || this.streams.connections > 0) this.#host.busy(this)
     else this.#host.free(this)
   }
 
@@ -408,10 +308,10 @@ export class LiveSession implements ServerTransport, StreamOwner {
   #push(notification: JsonRpcNotification, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
     const known =
       notification.method === 'notifications/cancelled' ? this.#questions.cancel(notification) : notification
-    if (!known || this.#closed) return this.#drop()
+    if (!known || this.#ended) return this.#drop()
     if (relatedRequestId === undefined) {
       this.notify(JSON.stringify(known), known.method)
-      return this.#standalone?.room()
+      return this.streams.standalone?.room()
     }
     const exchange = this.#calls.get(relatedRequestId as number)?.exchange
     if (!exchange?.send(JSON.stringify(known), known.method, false)) return this.#drop()
@@ -436,11 +336,12 @@ export class LiveSession implements ServerTransport, StreamOwner {
   }
 
   #carry(request: JsonRpcRequest, relatedRequestId: RequestId | undefined, call: Call | undefined): boolean {
-    if (this.#closed || !this.#standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
+    const { standalone } = this.streams
+    if (this.#ended || !standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
     const question = this.#questions.ask(request, call)
     const text = JSON.stringify(question)
     if (call?.exchange) return call.exchange.send(text, question.method, true)
-    this.append(this.#standalone, { kind: 'message', data: text, last: false })
+    this.streams.append(standalone, { kind: 'message', data: text, last: false })
     return true
   }
 

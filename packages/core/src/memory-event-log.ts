@@ -1,4 +1,5 @@
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
+import { Fifo, StreamLog, sizeOf } from './memory-stream-log.ts'
 
 /** Bounds of the embedded event log. A byte is a UTF-16 unit of the message's JSON text. */
 export interface MemoryEventLogOptions {
@@ -25,106 +26,8 @@ export interface MemoryEventLogOptions {
 
 type Bounds = Required<MemoryEventLogOptions>
 
-/** Counted for what an event costs beside its text. */
-const eventOverhead = 100
-
 /** Dropped streams of a session whose request ids are remembered, so that a late reader is told and does not wait. */
 const maxTombstones = 100
-
-class StreamLog {
-  readonly requestIds: LogEvent['requestIds']
-  head = 0
-  ended = false
-  released = false
-  dropped = false
-  /** In order of index, from `#start`; dropped ones are taken out. */
-  #events: LogEvent[] = []
-  #start = 0
-
-  constructor(requestIds: LogEvent['requestIds']) {
-    this.requestIds = requestIds
-  }
-
-  get size(): number {
-    return this.#events.length - this.#start
-  }
-
-  push(event: LogEvent): void {
-    this.#events.push(event)
-    this.head = event.index
-    this.ended = event.last
-  }
-
-  slice(after: number, limit: number): LogEvent[] {
-    const from = this.#seek(after)
-    return this.#events.slice(from, from + limit)
-  }
-
-  remove(event: LogEvent): boolean {
-    const at = this.#seek(event.index - 1)
-    if (this.#events[at] !== event) return false
-    if (at > this.#start) this.#events.splice(at, 1)
-    else if (++this.#start > 64 && this.#start * 2 > this.#events.length) this.#forget()
-    return true
-  }
-
-  /** Empties the stream; what remains says that it was there. Returns the bytes it held. */
-  drop(): number {
-    this.#forget()
-    const bytes = this.#events.reduce((sum, event) => sum + sizeOf(event), 0)
-    this.#events = []
-    this.dropped = true
-    return bytes
-  }
-
-  #forget(): void {
-    this.#events = this.#events.slice(this.#start)
-    this.#start = 0
-  }
-
-  /** Place of the first event with an index above `after`. */
-  #seek(after: number): number {
-    let low = this.#start
-    let high = this.#events.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#events[middle] as LogEvent).index <= after) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-/** A queue whose front is taken off in constant time. */
-class Fifo<T> {
-  #items: T[] = []
-  #start = 0
-
-  get length(): number {
-    return this.#items.length - this.#start
-  }
-
-  push(item: T): void {
-    this.#items.push(item)
-  }
-
-  peek(): T | undefined {
-    return this.#items[this.#start]
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#start]
-    this.#start++
-    if (this.#start > 64 && this.#start * 2 > this.#items.length) this.keep(() => true)
-    return item
-  }
-
-  /** Forgets what need not be kept. */
-  keep(predicate: (item: T) => boolean): void {
-    this.#items = this.#items.slice(this.#start).filter(predicate)
-    this.#start = 0
-  }
-}
 
 class SessionEvents {
   readonly streams = new Map<string, StreamLog>()
@@ -305,8 +208,4 @@ export class MemoryEventLog implements EventLog {
     if (oldest !== undefined && session.streams.delete(oldest)) this.#streams--
     return true
   }
-}
-
-function sizeOf(event: LogEvent): number {
-  return event.data.length + eventOverhead
 }

@@ -3,12 +3,14 @@ import type { Connection } from './connection.ts'
 import { Rejection } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { HttpRequest } from './http.ts'
-import type { JsonRpcRequest, JsonRpcResponse } from './json-rpc.ts'
+import { isRequest, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts'
 import { LiveSession, type SessionHost } from './live-session.ts'
 import type { ResolvedOptions } from './options.ts'
 import { negotiate } from './revision.ts'
 import type { AuthInfo, McpServerLike, SessionContext } from './server.ts'
 import { isSessionId, sessionKey } from './session-id.ts'
+import { toContext, toHandshake, toStatelessRecord } from './session-record.ts'
+import { Watch } from './watch.ts'
 
 type Params = Readonly<Record<string, unknown>>
 
@@ -23,22 +25,18 @@ export class Sessions implements SessionHost {
   readonly #byKey = new Map<string, LiveSession>()
   readonly #perPrincipal = new Map<string, number>()
   readonly #servers = new WeakSet<McpServerLike>()
-  /** Without running call and connection, longest first. */
-  readonly #free = new Set<LiveSession>()
-  /** Not yet `initialized`, oldest first. */
-  readonly #uninitialized = new Set<LiveSession>()
-  /** Calls nobody is attached to, and since when, longest first. */
-  readonly #detached = new Map<Exchange, { session: LiveSession; since: number }>()
-  readonly #connections = new Set<Connection>()
   readonly #reviving = new Map<string, Promise<LiveSession>>()
   readonly #stateless = new Set<LiveSession>()
+  readonly #watch: Watch
   #opening = 0
   #dropped = 0
-  #touchedAt = Date.now()
-  #timer: ReturnType<typeof setInterval> | undefined
 
   constructor(options: ResolvedOptions) {
     this.#options = options
+    this.#watch = new Watch(options, {
+      expire: (session, reason) => this.#endLater(session, reason),
+      prolong: (since) => this.#prolong(since),
+    })
   }
 
   get all(): Iterable<LiveSession> {
@@ -50,7 +48,7 @@ export class Sessions implements SessionHost {
   }
 
   counts(): { connections: number; detachedCalls: number; droppedMessages: number } {
-    return { connections: this.#connections.size, detachedCalls: this.#detached.size, droppedMessages: this.#dropped }
+    return { ...this.#watch.counts, droppedMessages: this.#dropped }
   }
 
   findByKey(key: string): LiveSession | undefined {
@@ -87,11 +85,11 @@ export class Sessions implements SessionHost {
     const record = await backplane.sessions.takeOver(key, this.#nodeId, sessionIdleMs)
     if (!record) throw new Rejection('session_not_found')
     const session = new LiveSession(this, this.#options, sessionId, record)
-    await session.restore()
+    await session.streams.restoreStandalone()
     await this.#build(session, toContext(sessionId, record.initializeParams, auth, true))
     for (const message of toHandshake(record)) {
-      if (!('id' in message)) session.receive(message)
-      else if ('error' in (await session.request(message as JsonRpcRequest))) {
+      if (!isRequest(message)) session.receive(message)
+      else if ('error' in (await session.request(message))) {
         this.#options.onError(new Error(`A server object built anew refused ${message.method}`), 'server')
       }
     }
@@ -143,7 +141,6 @@ export class Sessions implements SessionHost {
       throw error
     }
     this.#add(session)
-    this.#uninitialized.add(session)
   }
 
   /** A session that lasts for one POST. */
@@ -152,7 +149,7 @@ export class Sessions implements SessionHost {
     const session = new LiveSession(this, this.#options, undefined, record)
     await this.#build(session, toContext(undefined, {}, request.auth, false))
     this.#stateless.add(session)
-    this.#startTimer()
+    this.#watch.add(session)
     return session
   }
 
@@ -176,54 +173,45 @@ export class Sessions implements SessionHost {
   }
 
   #isIdle(): boolean {
-    if (this.#connections.size > 0 || this.#stateless.size > 0) return false
-    for (const session of this.#live.values()) if (!this.#free.has(session)) return false
-    return true
+    const { free, counts } = this.#watch
+    return counts.connections === 0 && this.#stateless.size === 0 && free.size === this.#live.size
   }
 
   /** Ends what lives on this node; the store keeps the records, for other nodes or for after a restart. */
   async closeAll(reason: string): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#watch.stop()
     const sessions = [...this.#live.values(), ...this.#stateless]
     for (const session of sessions) this.#remove(session)
     await Promise.all(sessions.map((session) => session.end(reason)))
     // What is still open has a reader that does not read: it would keep the process alive.
-    for (const connection of this.#connections) connection.drop()
+    for (const connection of this.#watch.connections) connection.drop()
   }
 
   // ---- SessionHost ----
 
   busy(session: LiveSession): void {
-    this.#free.delete(session)
+    this.#watch.setBusy(session)
   }
 
   free(session: LiveSession): void {
-    if (this.#stateless.has(session)) {
-      void this.end(session, 'The exchange is over').catch((error: unknown) => this.#options.onError(error, 'server'))
-      return
-    }
-    if (session.sessionId === undefined || !this.#live.has(session.sessionId)) return
-    session.freeSince = Date.now()
-    this.#free.delete(session)
-    this.#free.add(session)
+    if (this.#stateless.has(session)) this.#endLater(session, 'The exchange is over')
+    else if (this.#isLive(session)) this.#watch.setFree(session)
   }
 
   opened(connection: Connection): void {
-    this.#connections.add(connection)
+    this.#watch.setOpened(connection)
   }
 
   closed(connection: Connection): void {
-    this.#connections.delete(connection)
+    this.#watch.setClosed(connection)
   }
 
   detached(exchange: Exchange): void {
-    this.#detached.delete(exchange)
-    this.#detached.set(exchange, { session: exchange.session, since: Date.now() })
+    this.#watch.setDetached(exchange)
   }
 
   attached(exchange: Exchange): void {
-    this.#detached.delete(exchange)
+    this.#watch.setAttached(exchange)
   }
 
   dropped(): void {
@@ -231,14 +219,12 @@ export class Sessions implements SessionHost {
   }
 
   changed(session: LiveSession, changes: SessionChanges): void {
-    if (changes.initialized) this.#uninitialized.delete(session)
+    if (changes.initialized) this.#watch.setInitialized(session)
     void this.#update(session, changes)
   }
 
   over(session: LiveSession): void {
-    void this.end(session, 'The server closed the session').catch((error: unknown) => {
-      this.#options.onError(error, 'session-store')
-    })
+    this.#endLater(session, 'The server closed the session')
   }
 
   /** What is stored is not ours any more. */
@@ -248,6 +234,14 @@ export class Sessions implements SessionHost {
   }
 
   // ---- Inside ----
+
+  #isLive(session: LiveSession): boolean {
+    return session.sessionId !== undefined && this.#live.get(session.sessionId) === session
+  }
+
+  #endLater(session: LiveSession, reason: string): void {
+    this.end(session, reason).catch((error: unknown) => this.#options.onError(error, 'session-store'))
+  }
 
   #principalOf(auth: AuthInfo | undefined): string | null {
     return auth ? this.#options.principal(auth) : null
@@ -287,16 +281,15 @@ export class Sessions implements SessionHost {
     if (record.principal !== null) {
       this.#perPrincipal.set(record.principal, (this.#perPrincipal.get(record.principal) ?? 0) + 1)
     }
-    this.free(session)
-    this.#startTimer()
+    this.#watch.add(session)
+    this.#watch.setFree(session)
   }
 
   #remove(session: LiveSession): void {
     const { sessionId, record } = session
-    this.#free.delete(session)
-    this.#uninitialized.delete(session)
-    this.#stateless.delete(session)
-    if (sessionId === undefined || this.#live.get(sessionId) !== session) return
+    if (this.#stateless.delete(session)) this.#watch.remove(session)
+    if (sessionId === undefined || !this.#isLive(session)) return
+    this.#watch.remove(session)
     this.#live.delete(sessionId)
     this.#byKey.delete(record.key)
     if (record.principal === null) return
@@ -307,14 +300,14 @@ export class Sessions implements SessionHost {
 
   async #discard(session: LiveSession, reason: string): Promise<void> {
     await session.end(reason)
-    await session.log.delete()
+    await session.streams.log.delete()
   }
 
   async #forget(session: LiveSession): Promise<void> {
     try {
       if (session.sessionId !== undefined) await this.#options.backplane.sessions.delete(session.record.key)
     } finally {
-      await session.log.delete()
+      await session.streams.log.delete()
     }
   }
 
@@ -324,7 +317,7 @@ export class Sessions implements SessionHost {
     if (session.sessionId === undefined) return
     try {
       const updated = await backplane.sessions.update(key, term, changes, sessionIdleMs)
-      if (!updated && !session.closed) this.lost(session)
+      if (!updated && !session.ended) this.lost(session)
     } catch (error) {
       onError(error, 'session-store')
     }
@@ -340,7 +333,7 @@ export class Sessions implements SessionHost {
   }
 
   async #evict(matches: (session: LiveSession) => boolean): Promise<void> {
-    for (const session of this.#free) {
+    for (const session of this.#watch.free) {
       if (!matches(session)) continue
       return this.end(session, 'The session made room for another')
     }
@@ -349,100 +342,10 @@ export class Sessions implements SessionHost {
     throw new Rejection('too_many_sessions', { headers: { 'retry-after': String(seconds) } })
   }
 
-  #startTimer(): void {
-    if (this.#timer) return
-    const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs } = this.#options
-    const shortest = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs || stallMs, stallMs)
-    this.#timer = setInterval(() => this.#sweep(Date.now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
-    // Sessions alone keep no process alive. Not every runtime has `unref`.
-    if (typeof this.#timer === 'object') this.#timer.unref?.()
-  }
-
-  #sweep(now: number): void {
-    const { abandonAfterMs, sessionIdleMs, initializeTimeoutMs } = this.#options
-    for (const connection of this.#connections) connection.tick(now, this.#options)
-    for (const [exchange, { session, since }] of this.#detached) {
-      if (now - since < abandonAfterMs) break
-      this.#detached.delete(exchange)
-      session.abandon(exchange, 'Nobody was connected to read the answer')
-    }
-    for (const session of this.#free) {
-      if (now - session.freeSince < sessionIdleMs) break
-      this.#expire(session, 'The session was idle for too long')
-    }
-    for (const session of this.#uninitialized) {
-      if (now - session.record.createdAt < initializeTimeoutMs) break
-      if (this.#free.has(session)) this.#expire(session, 'notifications/initialized never came')
-    }
-    if (now - this.#touchedAt >= sessionIdleMs / 4) this.#touchAll(now)
-    if (this.#live.size + this.#connections.size + this.#stateless.size + this.#detached.size === 0) this.#stopTimer()
-  }
-
-  #stopTimer(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-  }
-
-  #expire(session: LiveSession, reason: string): void {
-    void this.end(session, reason).catch((error: unknown) => this.#options.onError(error, 'session-store'))
-  }
-
   /** The store expires sessions by itself; it learns here which ones were used. */
-  #touchAll(now: number): void {
-    const before = this.#touchedAt
-    this.#touchedAt = now
+  #prolong(since: number): void {
     for (const session of this.#live.values()) {
-      if (!this.#free.has(session) || session.freeSince >= before) void this.#update(session, {})
+      if (!this.#watch.free.has(session) || session.freeSince >= since) void this.#update(session, {})
     }
   }
-}
-
-function toStatelessRecord(protocolVersion: string): SessionRecord {
-  return {
-    key: crypto.randomUUID(),
-    principal: null,
-    protocolVersion,
-    initializeParams: {},
-    serverCapabilities: {},
-    createdAt: Date.now(),
-    term: 1,
-    owner: '',
-    initialized: false,
-    logLevel: null,
-    subscriptions: [],
-  }
-}
-
-function toContext(
-  sessionId: string | undefined,
-  { protocolVersion, clientInfo, capabilities }: Params,
-  auth: AuthInfo | undefined,
-  resumed: boolean,
-): SessionContext {
-  return {
-    sessionId,
-    requestedProtocolVersion: typeof protocolVersion === 'string' ? protocolVersion : undefined,
-    clientInfo: clientInfo as SessionContext['clientInfo'],
-    clientCapabilities: capabilities as SessionContext['clientCapabilities'],
-    auth,
-    resumed,
-  }
-}
-
-/** What a fresh server object must have heard to be where the old one was. */
-function toHandshake(record: SessionRecord): { jsonrpc: '2.0'; method: string; params?: Params; id?: string }[] {
-  const { initializeParams, initialized, logLevel, subscriptions } = record
-  return [
-    { jsonrpc: '2.0', id: 'initialize', method: 'initialize', params: { ...initializeParams } },
-    ...(initialized ? [{ jsonrpc: '2.0' as const, method: 'notifications/initialized' }] : []),
-    ...(logLevel
-      ? [{ jsonrpc: '2.0' as const, id: 'level', method: 'logging/setLevel', params: { level: logLevel } }]
-      : []),
-    ...subscriptions.map((uri) => ({
-      jsonrpc: '2.0' as const,
-      id: `subscribe ${uri}`,
-      method: 'resources/subscribe',
-      params: { uri },
-    })),
-  ]
 }
