@@ -1,4 +1,4 @@
-import { Rejection } from './errors.ts'
+import { drainingRejection, Rejection } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { sessionIdHeader } from './headers.ts'
 import type { HttpReply, HttpRequest } from './http.ts'
@@ -25,7 +25,7 @@ export interface PostContext {
 export async function dispatchInitialize(incoming: Incoming, context: PostContext): Promise<HttpReply> {
   if (isBatch(incoming)) throw hasInitialize(incoming) ? batchedInitialize() : new Rejection('session_required')
   if (!isRequest(incoming) || incoming.method !== 'initialize') throw new Rejection('session_required')
-  if (context.draining) throw draining()
+  if (context.draining) throw drainingRejection()
   const { session, response } = await context.sessions.open(incoming, context.request)
   const text = JSON.stringify({ ...response, id: incoming.id })
   const headers = session?.sessionId === undefined ? undefined : { [sessionIdHeader]: session.sessionId }
@@ -58,7 +58,7 @@ export async function dispatchStateless(
   if (messages.some(isResponse)) throw new Rejection('unexpected_response')
   const requests = messages.filter(isRequest).map(negotiated)
   if (requests.length === 0) return accepted
-  if (context.draining) throw draining()
+  if (context.draining) throw drainingRejection()
   const session = await context.sessions.openStateless(context.request, revision.version)
   return run(requests, session, context, isBatch(incoming))
 }
@@ -93,7 +93,7 @@ function run(
 ): Promise<HttpReply> {
   const [first] = requests
   if (session.sessionId !== undefined && first?.method === 'initialize') throw new Rejection('already_initialized')
-  if (isDraining) throw draining()
+  if (isDraining) throw drainingRejection()
   if (session.counts.calls + requests.length > options.maxCallsPerSession) {
     throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
   }
@@ -116,8 +116,4 @@ function hasInitialize(batch: readonly JsonRpcMessage[]): boolean {
 /** 2025-03-26, Lifecycle: initialize MUST NOT be part of a batch. */
 function batchedInitialize(): Rejection {
   return new Rejection('invalid_request', { message: 'Invalid request: initialize must not be part of a batch' })
-}
-
-export function draining(): Rejection {
-  return new Rejection('draining', { headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
 }

@@ -1,6 +1,6 @@
 import type { SessionRecord } from './backplane.ts'
-import { dispatch, dispatchInitialize, dispatchStateless, draining, type PostContext } from './dispatch.ts'
-import { Rejection } from './errors.ts'
+import { dispatch, dispatchInitialize, dispatchStateless, type PostContext } from './dispatch.ts'
+import { drainingRejection, Rejection } from './errors.ts'
 import { guard } from './guard.ts'
 import { protocolVersionHeader, sessionIdHeader } from './headers.ts'
 import type { HttpReply, HttpRequest } from './http.ts'
@@ -133,8 +133,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   function openStream(request: HttpRequest, session: LiveSession): HttpReply | Promise<HttpReply> {
     const lastEventId = request.header('last-event-id')
-    if (lastEventId !== undefined) return resume(session, lastEventId, options)
-    if (closing !== undefined) throw draining()
+    const isDraining = closing !== undefined
+    if (lastEventId !== undefined)
+      return resume(session, lastEventId, { codec: options.eventIds, draining: isDraining })
+    if (isDraining) throw drainingRejection()
     return openStandalone(session)
   }
 

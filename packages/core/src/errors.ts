@@ -88,6 +88,11 @@ export class Rejection extends Error {
   }
 }
 
+/** Jittered, so that those who are refused together do not come back together. */
+export function drainingRejection(): Rejection {
+  return new Rejection('draining', { headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
+}
+
 function refusal(status: number, code: number, message: string): Refusal {
   return { status, code, message }
 }

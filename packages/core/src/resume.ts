@@ -1,10 +1,9 @@
 import type { LogEvent, LogPage } from './backplane.ts'
-import { Rejection } from './errors.ts'
-import { type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
+import { drainingRejection, Rejection } from './errors.ts'
+import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
 import { resumeHeader } from './headers.ts'
 import type { HttpReply } from './http.ts'
 import type { LiveSession } from './live-session.ts'
-import type { ResolvedOptions } from './options.ts'
 import { toStreamReply } from './reply.ts'
 import type { ConnectFrom, SessionStreams } from './session-streams.ts'
 import type { Stream } from './stream.ts'
@@ -20,9 +19,15 @@ export function openStandalone({ streams }: LiveSession): HttpReply {
  * GET with a cursor: the stream that the id names, after that event. The id is looked up in this session's log only;
  * one that this session never gave out is refused, whatever it looks like (Resumability and Redelivery 2).
  */
-export async function resume({ streams }: LiveSession, eventId: string, options: ResolvedOptions): Promise<HttpReply> {
-  const place = eventId.length > maxEventIdLength ? undefined : options.eventIds.decode(eventId)
+export async function resume(
+  { streams }: LiveSession,
+  eventId: string,
+  { codec, draining }: { codec: EventIdCodec; draining: boolean },
+): Promise<HttpReply> {
+  const place = eventId.length > maxEventIdLength ? undefined : codec.decode(eventId)
   if (!place || !streams.log.hasIssued(place.position)) throw new Rejection('invalid_event_id')
+  // A call's answer may still be fetched; a standalone stream would never end.
+  if (draining && place.streamTag === standaloneTag) throw drainingRejection()
   const live = streams.find(place.streamTag)
   // The event itself is read too, to see that it is the one the id names.
   const page = await streams.log.read(place.streamTag, Math.max(place.index - 1, 0), 2)

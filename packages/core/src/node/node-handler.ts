@@ -52,10 +52,11 @@ function writeReply(reply: HttpReply, response: ServerResponse, endpoint: Endpoi
   if (response.headersSent || response.destroyed) return
   // While draining no connection is kept for a next request. HTTP/2 has no such header.
   const closes = endpoint.closing && response.req.httpVersionMajor === 1
-  const length = body === undefined ? undefined : String(Buffer.byteLength(body))
+  // Without a length Node would send an empty body in chunks; 204 has none at all (RFC 9110 §8.6).
+  const length = status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }
   response.writeHead(status, {
     ...headers,
-    ...(length !== undefined && { 'content-length': length }),
+    ...length,
     ...(closes && { connection: 'close' }),
   })
   response.end(body)

@@ -1,0 +1,841 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import * as http2 from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import {
+  acceptBoth,
+  begin,
+  initializeMessage,
+  McpClient,
+  ping,
+  RawConnection,
+  readReply,
+  send,
+  toHead,
+  toText,
+} from '../../express/test/raw-client.ts'
+import {
+  cancelled,
+  deferred,
+  type Listening,
+  listen,
+  report,
+  serverWith,
+  type Tool,
+  watchProcess,
+} from '../../express/test/test-server.ts'
+import { createEndpoint, createMemoryBackplane, type Endpoint, type EndpointOptions } from '../src/index.ts'
+import { toNodeHandler } from '../src/node/index.ts'
+
+interface Started extends Listening {
+  readonly url: string
+  readonly endpoint: Endpoint
+  readonly errors: unknown[]
+}
+
+function build(tools: Record<string, Tool>, options: Partial<EndpointOptions>): Pick<Started, 'endpoint' | 'errors'> {
+  const errors: unknown[] = []
+  const endpoint = createEndpoint({
+    server: serverWith(tools),
+    abandonAfterMs: 100,
+    onError: (error) => errors.push(error),
+    ...options,
+  })
+  onTestFinished(() => endpoint.close({ drainMs: 0 }))
+  return { endpoint, errors }
+}
+
+async function start(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<Started> {
+  const built = build(tools, options)
+  const listening = await listen(createServer(toNodeHandler(built.endpoint)))
+  return { ...built, ...listening, url: `${listening.origin}/mcp` }
+}
+
+/** Waits until the endpoint holds nothing but its sessions. */
+async function settle(endpoint: Endpoint): Promise<void> {
+  await vi.waitFor(
+    () => {
+      const { connections, calls, streams, sessions, detachedCalls } = endpoint.stats()
+      expect({ connections, calls, detachedCalls, streams }).toEqual({
+        connections: 0,
+        calls: 0,
+        detachedCalls: 0,
+        streams: sessions,
+      })
+    },
+    { timeout: 3_000, interval: 10 },
+  )
+}
+
+const json = { accept: acceptBoth, 'content-type': 'application/json' }
+
+/** The bytes of a POST. */
+function toPost(port: number, body: unknown, headers: Record<string, string> = {}): string {
+  const text = JSON.stringify(body)
+  const length = String(Buffer.byteLength(text))
+  return toHead('POST', '/mcp', { host: `127.0.0.1:${port}`, ...json, 'content-length': length, ...headers }) + text
+}
+
+/** A head that announces a body. */
+function toPostHead(port: number, headers: Record<string, string>): string {
+  return toHead('POST', '/mcp', { host: `127.0.0.1:${port}`, ...json, ...headers })
+}
+
+/** The connection still serves. */
+async function expectServes(connection: RawConnection, port: number): Promise<void> {
+  connection.write(toPost(port, initializeMessage))
+  expect((await connection.readResponse()).status).toBe(200)
+}
+
+describe('a connection that is kept', () => {
+  test('serves on after every kind of answer', async () => {
+    const { port, url } = await start()
+    const { headers } = await McpClient.open(url)
+    const connection = await RawConnection.open(port)
+    const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
+    const post = (body: unknown, more: Record<string, string> = {}): string =>
+      toPost(port, body, { ...headers, ...more })
+    const requests: [status: number, bytes: string][] = [
+      [200, post(ping)],
+      [202, post(notification)],
+      [400, post({ jsonrpc: '1.0' })],
+      [400, toPost(port, ping)],
+      [403, post(ping, { origin: 'https://evil.example' })],
+      [403, post(ping, { host: 'evil.example' })],
+      [404, post(ping, { 'mcp-session-id': 'x'.repeat(32) })],
+      [405, toHead('PUT', '/mcp', { host: 'localhost', 'content-length': '3' }).concat('abc')],
+      [406, post(ping, { accept: 'text/html' })],
+      [415, post(ping, { 'content-type': 'text/plain' })],
+      [200, post(ping)],
+      [204, toHead('DELETE', '/mcp', { host: 'localhost', ...headers })],
+    ]
+    for (const [status, bytes] of requests) {
+      connection.write(bytes)
+      const response = await connection.readResponse()
+      expect(response.status).toBe(status)
+      expect(response.headers.connection).not.toBe('close')
+    }
+  })
+
+  test('does not collect listeners on its socket', async () => {
+    const { url, server } = await start({ say: (_args, extra) => report(extra, 'hello') })
+    const sockets: Socket[] = []
+    server.on('connection', (socket) => sockets.push(socket))
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    onTestFinished(() => agent.destroy())
+    const client = await McpClient.open(url, {}, agent)
+    const counts = (): Record<string, number> => {
+      const [socket] = sockets as [Socket]
+      return Object.fromEntries(socket.eventNames().map((name) => [String(name), socket.listenerCount(name)]))
+    }
+    await (await client.post(ping)).text()
+    await (await client.call('say')).answer()
+    const before = counts()
+    for (let i = 0; i < 30; i++) {
+      await (await client.post(ping)).text()
+      const reply = await client.call('say')
+      await reply.answer()
+      await reply.events.ended
+    }
+    expect(sockets).toHaveLength(1)
+    expect(counts()).toEqual(before)
+  })
+
+  test('answers pipelined requests in their order', async () => {
+    const slow = deferred()
+    const { port, url } = await start({ slow: () => slow.promise.then(() => 'slow') }, { upgradeAfterMs: 10_000 })
+    const client = await McpClient.open(url)
+    const connection = await RawConnection.open(port)
+    const first = client.callMessage('slow')
+    const second = client.callMessage('echo', { text: 'fast' })
+    connection.write(
+      toPost(port, first, client.headers) +
+        toPost(port, second, client.headers) +
+        toHead('PUT', '/mcp', { host: 'localhost' }),
+    )
+    // The second is served meanwhile, and its answer waits for the first.
+    slow.resolve()
+    expect(JSON.parse((await connection.readResponse()).body)).toMatchObject({ id: first.id })
+    expect(JSON.parse((await connection.readResponse()).body)).toMatchObject({ id: second.id })
+    expect((await connection.readResponse()).status).toBe(405)
+  })
+
+  test('carries pipelined event streams one after the other', async () => {
+    const { port, url, endpoint } = await start({ say: (_args, extra) => report(extra, 'hello').then(() => 'said') })
+    const client = await McpClient.open(url)
+    const connection = await RawConnection.open(port)
+    const calls = [1, 2, 3].map(() => client.callMessage('say'))
+    connection.write(calls.map((call) => toPost(port, call, client.headers)).join(''))
+    for (const { id } of calls) {
+      const { headers, body } = await connection.readResponse()
+      expect(headers['content-type']).toBe('text/event-stream')
+      expect(body).toContain('"data":"hello"')
+      expect(body).toContain(`"id":${id}`)
+    }
+    await settle(endpoint)
+  })
+
+  test.each([
+    ['auto', '2025-11-25'],
+    ['json', '2025-11-25'],
+  ] as const)('frees pipelined calls that wait for their turn when it breaks, with response: %s', async (response) => {
+    const started = [deferred(), deferred(), deferred()]
+    const stopped = [deferred(), deferred(), deferred()]
+    const { port, url, endpoint, errors } = await start(
+      {
+        hold: async ({ n }, extra) => {
+          await report(extra, 'begun')
+          started[n as number]?.resolve()
+          await cancelled(extra)
+          stopped[n as number]?.resolve()
+        },
+      },
+      { response },
+    )
+    const client = await McpClient.open(url)
+    const connection = await RawConnection.open(port)
+    connection.write([0, 1, 2].map((n) => toPost(port, client.callMessage('hold', { n }), client.headers)).join(''))
+    await Promise.all(started.map(({ promise }) => promise))
+    connection.socket.destroy()
+    await stopped[0]?.promise
+    await settle(endpoint)
+    expect(errors).toEqual([])
+  })
+})
+
+describe('a body that is too large', () => {
+  const options = { maxBodyBytes: 1_000 }
+
+  test('is refused by its declared length, before a byte of it is sent', async () => {
+    const { port } = await start({}, options)
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '5000000' }))
+    const { status, headers, body } = await connection.readResponse()
+    expect([status, headers['content-type']]).toEqual([413, 'application/json'])
+    expect(JSON.parse(body)).toMatchObject({ jsonrpc: '2.0', error: { message: 'Request body too large' } })
+    // A client that sends it all the same can go on.
+    connection.write('x'.repeat(5_000_000))
+    await expectServes(connection, port)
+  })
+
+  test('is refused while its chunks come', async () => {
+    const { port, endpoint } = await start({}, options)
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'transfer-encoding': 'chunked' }))
+    const chunk = `190\r\n${' '.repeat(400)}\r\n`
+    connection.write(chunk.repeat(3))
+    expect((await connection.readResponse()).status).toBe(413)
+    connection.write(`${chunk.repeat(1_000)}0\r\n\r\n`)
+    await expectServes(connection, port)
+    expect(endpoint.stats().sessions).toBe(1)
+  })
+
+  test('may be exactly as large as allowed, in either way', async () => {
+    const { port } = await start({}, options)
+    const text = JSON.stringify(initializeMessage).padEnd(1_000, ' ')
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '1000' }) + text)
+    expect((await connection.readResponse()).status).toBe(200)
+    connection.write(`${toPostHead(port, { 'transfer-encoding': 'chunked' })}3e8\r\n${text}\r\n0\r\n\r\n`)
+    expect((await connection.readResponse()).status).toBe(200)
+    connection.write(`${toPostHead(port, { 'transfer-encoding': 'chunked' })}3e9\r\n${text} \r\n0\r\n\r\n`)
+    expect((await connection.readResponse()).status).toBe(413)
+  })
+
+  test('is not read without end after it was refused', async () => {
+    const { port } = await start({}, options)
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': String(1_000_000_000) }))
+    expect((await connection.readResponse()).status).toBe(413)
+    const megabyte = 'x'.repeat(1_048_576)
+    let sent = 0
+    while (!connection.socket.destroyed && sent < 200) {
+      sent++
+      if (!connection.socket.write(megabyte)) {
+        await Promise.race([new Promise((resolve) => connection.socket.once('drain', resolve)), connection.closed])
+      }
+    }
+    expect(sent).toBeLessThan(200)
+  })
+})
+
+describe('a request that is refused by its head', () => {
+  test.each([
+    ['a foreign Origin', 403, { origin: 'https://evil.example' }],
+    ['a foreign Host', 403, { host: 'evil.example' }],
+    ['a page that is cross-site', 403, { 'sec-fetch-site': 'cross-site' }],
+    ['an unknown session', 404, { 'mcp-session-id': 'x'.repeat(32) }],
+    ['a media type that needs no preflight', 415, { 'content-type': 'text/plain' }],
+    ['an unknown revision', 400, { 'mcp-protocol-version': '1999-01-01' }],
+  ])('for %s is answered %i before a byte of its body was sent', async (_what, status, headers) => {
+    const { port, endpoint, errors } = await start()
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '1000', ...headers }))
+    expect((await connection.readResponse()).status).toBe(status)
+    connection.write('x'.repeat(1_000))
+    await expectServes(connection, port)
+    expect(endpoint.stats().sessions).toBe(1)
+    expect(errors).toEqual([])
+  })
+
+  test.each(['HEAD', 'PUT', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'])(
+    '%s is answered 405 with Allow',
+    async (method) => {
+      const { port } = await start()
+      const connection = await RawConnection.open(port)
+      connection.write(toHead(method, '/mcp', { host: 'localhost' }))
+      const { status, headers } = await connection.readHead()
+      expect([status, headers.allow]).toEqual([405, 'GET, POST, DELETE'])
+      if (method !== 'HEAD') return
+      // No byte of a body follows: the next head is the next response's.
+      connection.write(toHead('HEAD', '/mcp', { host: 'localhost' }))
+      expect((await connection.readHead()).status).toBe(405)
+    },
+  )
+
+  test('is answered 405 with Allow: POST without sessions', async () => {
+    const { url } = await start({}, { sessions: false })
+    for (const method of ['GET', 'DELETE', 'PUT']) {
+      const reply = await send(url, { method })
+      expect([reply.status, reply.headers.allow]).toEqual([405, 'POST'])
+      await reply.text()
+    }
+  })
+
+  test.each([
+    ['two Host headers', 'host'],
+    ['two Content-Type headers', 'content-type'],
+    ['two session ids', 'mcp-session-id'],
+    ['two Origin headers', 'origin'],
+  ])('for %s gets no session', async (_what, name) => {
+    const { port, endpoint } = await start()
+    const connection = await RawConnection.open(port)
+    const value = {
+      host: `127.0.0.1:${port}`,
+      origin: `http://127.0.0.1:${port}`,
+      ...json,
+      'mcp-session-id': 'x'.repeat(32),
+    }[name]
+    const text = JSON.stringify(initializeMessage)
+    const head = toPostHead(port, {
+      ...(name !== 'host' && { [name]: value as string }),
+      'content-length': String(text.length),
+    })
+    connection.write(head.replace('\r\n\r\n', `\r\n${name}: ${value}\r\n\r\n`) + text)
+    expect((await connection.readResponse()).status).toBeGreaterThanOrEqual(400)
+    expect(endpoint.stats().sessions).toBe(0)
+  })
+})
+
+describe('Expect: 100-continue', () => {
+  test('is answered, then the body is read', async () => {
+    const { port } = await start()
+    const connection = await RawConnection.open(port)
+    const text = JSON.stringify(initializeMessage)
+    connection.write(toPostHead(port, { 'content-length': String(text.length), expect: '100-continue' }))
+    expect((await connection.readHead()).status).toBe(100)
+    connection.write(text)
+    expect((await connection.readResponse()).status).toBe(200)
+  })
+
+  test('gets the refusal without the body', async () => {
+    const { port } = await start()
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '9999999', expect: '100-continue' }))
+    // Node says 100 before it hands the request over.
+    let response = await connection.readResponse()
+    if (response.status === 100) response = await connection.readResponse()
+    expect(response.status).toBe(413)
+  })
+})
+
+describe('HTTP/1.0', () => {
+  test('gets JSON and event streams, ended by the end of the connection', async () => {
+    const { port, url } = await start({ say: (_args, extra) => report(extra, 'hello').then(() => 'said') })
+    const client = await McpClient.open(url)
+    for (const [name, expected] of [
+      ['echo', '"text":"hi"'],
+      ['say', '"text":"said"'],
+    ] as const) {
+      const connection = await RawConnection.open(port)
+      const chunks: Buffer[] = []
+      connection.socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+      const post = toPost(port, client.callMessage(name, { text: 'hi' }), client.headers)
+      connection.write(post.replace('HTTP/1.1', 'HTTP/1.0'))
+      await connection.closed
+      const received = Buffer.concat(chunks).toString()
+      expect(received).toContain(expected)
+      expect(received).not.toMatch(/transfer-encoding: chunked/i)
+    }
+  })
+})
+
+describe('a client that sends no more (TCP half-close)', () => {
+  test.each([false, true])('does no harm, with httpAllowHalfOpen %s', async (allowHalfOpen) => {
+    const { faults } = watchProcess()
+    const begun = deferred()
+    const { port, url, server, endpoint, errors } = await start({
+      hold: async (_args, extra) => {
+        await report(extra, 'begun')
+        begun.resolve()
+        await cancelled(extra)
+      },
+    })
+    Object.assign(server, { httpAllowHalfOpen: allowHalfOpen })
+    const client = await McpClient.open(url)
+
+    const quick = await RawConnection.open(port, true)
+    quick.write(toPost(port, client.callMessage('echo', { text: 'hi' }), client.headers))
+    quick.socket.end()
+    if (allowHalfOpen) expect((await quick.readResponse()).body).toContain('"text":"hi"')
+    await quick.closed
+
+    const midStream = await RawConnection.open(port, true)
+    midStream.write(toPost(port, client.callMessage('hold'), client.headers))
+    await begun.promise
+    midStream.socket.end()
+    // Node ends its side too, unless it was told to allow this: then the stream goes on to whoever still reads.
+    if (allowHalfOpen) midStream.socket.destroy()
+    await midStream.closed
+
+    const midBody = await RawConnection.open(port, true)
+    midBody.write(toPostHead(port, { ...client.headers, 'content-length': '100' }).concat('{'))
+    midBody.socket.end()
+    await midBody.closed
+
+    await settle(endpoint)
+    expect((await client.post(ping)).status).toBe(200)
+    expect({ errors, faults }).toEqual({ errors: [], faults: [] })
+  })
+})
+
+describe('a client that left before the handler ran', () => {
+  async function leaveBefore(
+    run: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+    method: string,
+    headers: Record<string, string>,
+    body: unknown,
+  ): Promise<Promise<void>> {
+    const outcome = deferred<Promise<void>>()
+    const { port } = await listen((request, response) => {
+      response.once('close', () => outcome.resolve(run(request, response)))
+    })
+    const connection = await RawConnection.open(port)
+    connection.write(
+      method === 'POST' ? toPost(port, body, headers) : toHead(method, '/mcp', { host: 'localhost', ...headers }),
+    )
+    // Node notices the end of the connection once the request is there.
+    connection.socket.end()
+    return { then: undefined, outcome: outcome.promise }.outcome
+  }
+
+  test.each(['POST', 'GET', 'DELETE'])('does not leave %s hanging', async (method) => {
+    const { url, endpoint, errors } = await start()
+    const { headers } = await McpClient.open(url)
+    const handle = toNodeHandler(endpoint)
+    const accept = { ...headers, accept: acceptBoth }
+    const settled = leaveBefore((request, response) => handle(request, response), method, accept, ping)
+    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'hangs'))
+    expect(await Promise.race([settled.then(() => 'settled'), late])).toBe('settled')
+    expect(errors).toEqual([])
+  })
+
+  test('abandons a call whose body was parsed by then', async () => {
+    const stopped = deferred()
+    const begun = deferred()
+    const { url, endpoint } = await start(
+      {
+        hold: async (_args, extra) => {
+          begun.resolve()
+          await cancelled(extra)
+          stopped.resolve()
+        },
+      },
+      { response: 'json' },
+    )
+    const client = await McpClient.open(url)
+    const handle = toNodeHandler(endpoint)
+    const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      // As a body parser does, and then something slow.
+      void handle(Object.assign(request, { body: client.callMessage('hold'), readableDidRead: true }), response)
+    }
+    await leaveBefore(run, 'POST', client.headers, ping)
+    await begun.promise
+    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs for ever'))
+    expect(await Promise.race([stopped.promise.then(() => 'cancelled'), late])).toBe('cancelled')
+  })
+})
+
+describe('slow bodies', () => {
+  test('do not hold up anybody else, and are read to their end', async () => {
+    const { port, url, endpoint } = await start()
+    const text = JSON.stringify(initializeMessage)
+    const drips = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(port)))
+    for (const drip of drips) drip.write(toPostHead(port, { 'content-length': String(text.length) }))
+    const startedAt = performance.now()
+    for (const byte of text) {
+      for (const drip of drips) drip.write(byte)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const client = await McpClient.open(url)
+    expect(await client.textOf('echo', { text: 'quick' })).toBe('quick')
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    for (const drip of drips) expect((await drip.readResponse()).status).toBe(200)
+    expect(endpoint.stats().sessions).toBe(21)
+  })
+
+  test('wait without an answer until they are complete, while others are served', async () => {
+    const { port, url } = await start()
+    const drip = await RawConnection.open(port)
+    const text = JSON.stringify(initializeMessage)
+    drip.write(toPostHead(port, { 'content-length': String(text.length) }) + text.slice(0, -1))
+    const client = await McpClient.open(url)
+    for (let i = 0; i < 20; i++) expect((await client.post(ping)).status).toBe(200)
+    drip.write(text.slice(-1))
+    expect((await drip.readResponse()).status).toBe(200)
+  })
+})
+
+describe('shutting down', () => {
+  test('closes connections with each answer while it drains', async () => {
+    const finish = deferred()
+    const begun = deferred()
+    const { url, endpoint } = await start(
+      {
+        hold: async () => {
+          begun.resolve()
+          await finish.promise
+          return 'done'
+        },
+      },
+      { upgradeAfterMs: 10_000 },
+    )
+    const agent = new Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const client = await McpClient.open(url, {}, agent)
+    const running = client.call('hold')
+    await begun.promise
+    const closed = endpoint.close({ drainMs: 5_000 })
+    const refused = await client.post(ping)
+    expect([refused.status, refused.headers.connection]).toEqual([503, 'close'])
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)
+    await refused.text()
+    finish.resolve()
+    const reply = await running
+    expect(reply.headers.connection).toBe('close')
+    expect(toText(await reply.answer())).toBe('done')
+    await closed
+  })
+
+  test('lets the process exit after endpoint.close() and server.close()', async () => {
+    const script = `
+      import { createServer } from 'node:http'
+      import { createEndpoint } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
+      import { toNodeHandler } from ${JSON.stringify(new URL('../src/node/index.ts', import.meta.url).href)}
+      import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+      import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+      const endpoint = createEndpoint({
+        server: () => {
+          const server = new Server({ name: 'child', version: '1' }, { capabilities: { tools: {} } })
+          server.setRequestHandler(CallToolRequestSchema, () => new Promise(() => undefined))
+          return server
+        },
+      })
+      const server = createServer(toNodeHandler(endpoint)).listen(0, '127.0.0.1', () => {
+        console.log(server.address().port)
+      })
+      process.once('SIGTERM', async () => {
+        await endpoint.close({ drainMs: 50 })
+        server.close()
+      })
+    `
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    const exited = once(child, 'exit')
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const agent = new Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const client = await McpClient.open(`http://127.0.0.1:${line.toString().trim()}/mcp`, {}, agent)
+    const standalone = await client.get()
+    const running = await client.call('hold')
+    expect(running.isStream).toBe(true)
+    const asked = performance.now()
+    child.kill('SIGTERM')
+    expect(await running.answer()).toMatchObject({ error: { message: 'The server is shutting down' } })
+    await standalone.events.ended
+    expect(await exited).toEqual([0, null])
+    expect(performance.now() - asked).toBeLessThan(2_000)
+  })
+
+  test('an endpoint alone, with sessions in it, keeps no process alive', async () => {
+    const script = `
+      import { createServer } from 'node:http'
+      import { createEndpoint } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
+      import { toNodeHandler } from ${JSON.stringify(new URL('../src/node/index.ts', import.meta.url).href)}
+      import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+      const endpoint = createEndpoint({ server: () => new Server({ name: 'child', version: '1' }, { capabilities: {} }) })
+      const server = createServer(toNodeHandler(endpoint)).listen(0, '127.0.0.1', async () => {
+        const response = await fetch('http://127.0.0.1:' + server.address().port, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', accept: '${acceptBoth}', connection: 'close' },
+          body: ${JSON.stringify(JSON.stringify(initializeMessage))},
+        })
+        await response.text()
+        console.log(response.status, endpoint.stats().sessions)
+        server.close()
+      })
+    `
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    const exited = once(child, 'exit')
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(line.toString().trim()).toBe('200 1')
+    expect(await exited).toEqual([0, null])
+  })
+})
+
+describe('HTTP/2', () => {
+  interface H2Started {
+    readonly endpoint: Endpoint
+    readonly errors: unknown[]
+    readonly port: number
+    readonly session: http2.ClientHttp2Session
+  }
+
+  interface H2Reply {
+    readonly headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader
+    readonly stream: http2.ClientHttp2Stream
+  }
+
+  async function startH2(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<H2Started> {
+    const built = build(tools, options)
+    const handle = toNodeHandler(built.endpoint) as unknown as Parameters<typeof http2.createServer>[1]
+    const server = http2.createServer(handle as never)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    onTestFinished(() => {
+      session.destroy()
+      server.close()
+    })
+    return { ...built, port, session }
+  }
+
+  async function ask(
+    session: http2.ClientHttp2Session,
+    method: string,
+    headers: Record<string, string> = {},
+    body?: unknown,
+  ): Promise<H2Reply> {
+    const type = method === 'POST' && { 'content-type': 'application/json' }
+    const stream = session.request({ ':method': method, ':path': '/mcp', accept: acceptBoth, ...type, ...headers })
+    stream.on('error', () => undefined)
+    stream.setEncoding('utf8')
+    stream.end(body === undefined ? undefined : JSON.stringify(body))
+    const [replyHeaders] = (await once(stream, 'response')) as [H2Reply['headers']]
+    return { headers: replyHeaders, stream }
+  }
+
+  async function textOf({ stream }: H2Reply): Promise<string> {
+    let text = ''
+    for await (const chunk of stream) text += chunk
+    return text
+  }
+
+  async function openSession(session: http2.ClientHttp2Session): Promise<Record<string, string>> {
+    const reply = await ask(session, 'POST', {}, initializeMessage)
+    expect(reply.headers[':status']).toBe(200)
+    await textOf(reply)
+    const headers = { 'mcp-session-id': reply.headers['mcp-session-id'] as string }
+    const initialized = await ask(session, 'POST', headers, { jsonrpc: '2.0', method: 'notifications/initialized' })
+    expect(initialized.headers[':status']).toBe(202)
+    await textOf(initialized)
+    return headers
+  }
+
+  const callMessage = (name: string, id = 1): unknown => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name, arguments: { text: 'hi' } },
+  })
+
+  test('serves a session, without a warning of Node', async () => {
+    const { faults } = watchProcess()
+    const { session, endpoint, errors } = await startH2({
+      say: (_args, extra) => report(extra, 'hello').then(() => 'said'),
+    })
+    const headers = await openSession(session)
+
+    const jsonReply = await ask(session, 'POST', headers, callMessage('echo'))
+    expect(jsonReply.headers['content-type']).toBe('application/json')
+    expect(await textOf(jsonReply)).toContain('"text":"hi"')
+
+    const streamReply = await ask(session, 'POST', headers, callMessage('say'))
+    expect(streamReply.headers['content-type']).toBe('text/event-stream')
+    const text = await textOf(streamReply)
+    expect(text).toContain('"data":"hello"')
+    expect(text).toContain('"text":"said"')
+
+    const standalone = await ask(session, 'GET', headers)
+    expect(standalone.headers[':status']).toBe(200)
+    const came = once(standalone.stream, 'data')
+    await came
+    const notified = new Promise<string>((resolve) => {
+      standalone.stream.on('data', (chunk: string) => chunk.includes('list_changed') && resolve(chunk))
+    })
+    await endpoint.notify({ method: 'notifications/tools/list_changed' })
+    await notified
+    standalone.stream.close(http2.constants.NGHTTP2_CANCEL)
+
+    const refused = await ask(session, 'PUT', headers)
+    expect([refused.headers[':status'], refused.headers.allow]).toEqual([405, 'GET, POST, DELETE'])
+    await textOf(refused)
+    const foreign = await ask(session, 'POST', { ...headers, origin: 'https://evil.example' }, ping)
+    expect(foreign.headers[':status']).toBe(403)
+    await textOf(foreign)
+    const ended = await ask(session, 'DELETE', headers)
+    expect([ended.headers[':status'], await textOf(ended)]).toEqual([204, ''])
+    await settle(endpoint)
+    expect({ errors, faults }).toEqual({ errors: [], faults: [] })
+  })
+
+  test('checks the name in :authority as the Host', async () => {
+    const { session } = await startH2()
+    const refused = await ask(session, 'POST', { ':authority': 'evil.example' }, initializeMessage)
+    expect(refused.headers[':status']).toBe(403)
+    expect(await textOf(refused)).toContain('Host not allowed')
+  })
+
+  test('carries many calls on one connection at once', async () => {
+    const finish = deferred()
+    const { session } = await startH2({ slow: () => finish.promise.then(() => 'slow') })
+    const headers = await openSession(session)
+    const slow = Array.from({ length: 20 }, (_value, i) => ask(session, 'POST', headers, callMessage('slow', i + 100)))
+    const quick = await ask(session, 'POST', headers, callMessage('echo'))
+    expect(await textOf(quick)).toContain('"text":"hi"')
+    finish.resolve()
+    for (const [i, reply] of (await Promise.all(slow)).entries())
+      expect(await textOf(reply)).toContain(`"id":${i + 100}`)
+  })
+
+  test('refuses a body that is too large, and goes on', async () => {
+    const { session } = await startH2({}, { maxBodyBytes: 1_000 })
+    const large = await ask(session, 'POST', {}, { ...initializeMessage, padding: 'x'.repeat(200_000) })
+    expect(large.headers[':status']).toBe(413)
+    await textOf(large)
+    await openSession(session)
+  })
+
+  test('holds a flood back while its reader does not read', async () => {
+    let sent = 0
+    const stopped = deferred()
+    const { session, endpoint } = await startH2({
+      flood: async (_args, extra) => {
+        const stop = cancelled(extra)
+        while (!extra.signal.aborted) {
+          await Promise.race([report(extra, 'x'.repeat(50_000)), stop])
+          sent++
+        }
+        stopped.resolve()
+      },
+    })
+    const headers = await openSession(session)
+    const { stream } = await ask(session, 'POST', headers, callMessage('flood'))
+    await vi.waitFor(
+      async () => {
+        const before = sent
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        expect(sent).toBe(before)
+        expect(sent).toBeGreaterThan(1)
+      },
+      { timeout: 5_000 },
+    )
+    // What the log's budget lets wait, what Node's queue holds, and HTTP/2's window.
+    expect(sent).toBeLessThan(60)
+    stream.close(http2.constants.NGHTTP2_CANCEL)
+    await stopped.promise
+    await settle(endpoint)
+  })
+
+  test.each(['stream', 'connection'])('notices that the client left: its %s was closed', async (what) => {
+    const { faults } = watchProcess()
+    const stopped = [deferred(), deferred()]
+    const begun = deferred()
+    const { session, endpoint, errors } = await startH2(
+      {
+        stream: async (_args, extra) => {
+          await report(extra, 'begun')
+          await cancelled(extra)
+          stopped[0]?.resolve()
+        },
+        silent: async (_args, extra) => {
+          begun.resolve()
+          await cancelled(extra)
+          stopped[1]?.resolve()
+        },
+      },
+      { upgradeAfterMs: 10_000 },
+    )
+    const headers = await openSession(session)
+    const standalone = await ask(session, 'GET', headers)
+    const streaming = await ask(session, 'POST', headers, callMessage('stream'))
+    const silent = session.request({ ':method': 'POST', ':path': '/mcp', ...json, ...headers })
+    silent.on('error', () => undefined)
+    silent.end(JSON.stringify(callMessage('silent', 2)))
+    await begun.promise
+    if (what === 'connection') session.destroy()
+    else
+      for (const stream of [standalone.stream, streaming.stream, silent]) stream.close(http2.constants.NGHTTP2_CANCEL)
+    await Promise.all(stopped.map(({ promise }) => promise))
+    await settle(endpoint)
+    expect({ errors, faults }).toEqual({ errors: [], faults: [] })
+  })
+
+  test.each(['stream', 'connection'])('forgets a GET whose %s was closed before its answer was there', async (what) => {
+    const backplane = createMemoryBackplane()
+    const first = await startH2({}, { backplane })
+    const headers = await openSession(first.session)
+    const building = deferred()
+    const built = deferred()
+    const make = serverWith()
+    const second = await startH2(
+      {},
+      {
+        backplane,
+        server: async () => {
+          building.resolve()
+          await built.promise
+          return make()
+        },
+      },
+    )
+    const stream = second.session.request({ ':method': 'GET', ':path': '/mcp', accept: acceptBoth, ...headers })
+    stream.on('error', () => undefined)
+    const closed = new Promise((resolve) => stream.once('close', resolve))
+    await building.promise
+    if (what === 'connection') second.session.destroy()
+    else stream.close(http2.constants.NGHTTP2_CANCEL)
+    await closed
+    // The server side learns of it before anything that is sent after it.
+    if (what === 'stream') await textOf(await ask(second.session, 'PUT'))
+    else await new Promise((resolve) => setTimeout(resolve, 50))
+    built.resolve()
+    await settle(second.endpoint)
+    expect(second.errors).toEqual([])
+  })
+})
