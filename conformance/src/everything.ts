@@ -1,0 +1,85 @@
+/** Serves the everything server until a signal ends it. `pnpm everything --help` lists the flags. */
+import { once } from 'node:events'
+import { cac } from 'cac'
+import { type AdapterName, adapterNames, type StartOptions, startFixture } from './fixture/index.ts'
+
+const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--response auto|sse|json] [--stateless] [--parser]`
+
+const responses = ['auto', 'sse', 'json'] as const
+
+const drainMs = 5_000
+
+/** Something is wrong with the command line. */
+class UsageError extends Error {}
+
+function isOneOf<Name extends string>(value: unknown, names: readonly Name[]): value is Name {
+  return names.some((name) => name === value)
+}
+
+function readChoice<Name extends string>(flag: string, value: unknown, names: readonly Name[]): Name {
+  if (isOneOf(value, names)) return value
+  throw new UsageError(`Expected ${flag} to be one of ${names.join(', ')}, got ${JSON.stringify(value)}`)
+}
+
+function readPort(value: unknown): number {
+  if (/^\d{1,5}$/.test(String(value)) && Number(value) <= 65_535) return Number(value)
+  throw new UsageError(`Expected --port to be a whole number from 0 to 65535, got ${JSON.stringify(value)}`)
+}
+
+function readSwitch(flag: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false
+  throw new UsageError(`Expected ${flag} without a value, got ${JSON.stringify(value)}`)
+}
+
+function readOptions(argv: readonly string[]): StartOptions | undefined {
+  const cli = cac('everything')
+  const command = cli
+    .command('', 'Serves the everything server at /mcp on 127.0.0.1')
+    .option('--adapter <name>', adapterNames.join(', '), { default: 'express' satisfies AdapterName })
+    .option('--port <number>', '0 takes a free one', { default: 0 })
+    .option('--response <shape>', responses.join(', '), { default: 'auto' })
+    .option('--stateless', 'Serve without sessions')
+    .option('--parser', "Put the framework's JSON body parser in front")
+  cli.help()
+  const { args, options } = cli.parse([...argv], { run: false })
+  if (options.help) return undefined
+  const rest = [...args, ...options['--']]
+  if (rest.length > 0) throw new UsageError(`Expected only flags, got ${JSON.stringify(rest[0])}`)
+  command.checkUnknownOptions()
+  command.checkOptionValue()
+  return {
+    adapter: readChoice('--adapter', options.adapter, adapterNames),
+    port: readPort(options.port),
+    response: readChoice('--response', options.response, responses),
+    sessions: !readSwitch('--stateless', options.stateless),
+    parser: readSwitch('--parser', options.parser),
+  }
+}
+
+function readOptionsOrExit(): StartOptions {
+  try {
+    // Help was asked for, and cac has printed it.
+    return readOptions(process.argv) ?? process.exit(0)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    console.error(usage)
+    process.exit(2)
+  }
+}
+
+async function main(options: StartOptions): Promise<void> {
+  const fixture = await startFixture({ ...options, onError: (error, where) => console.error(where, error) })
+  const ended = new AbortController()
+  process.on('SIGTERM', () => ended.abort()).on('SIGINT', () => ended.abort())
+  console.log(`listening ${fixture.url}`)
+  await once(ended.signal, 'abort')
+  await fixture.close({ drainMs })
+  process.exit(0)
+}
+
+function fail(error: unknown): never {
+  console.error(error)
+  process.exit(1)
+}
+
+main(readOptionsOrExit()).catch(fail)

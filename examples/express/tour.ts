@@ -1,0 +1,268 @@
+import { once } from 'node:events'
+import { createServer, type Server as HttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { createEndpoint, mcp } from '@throughline/mcp-http-express'
+import express from 'express'
+import colors from 'picocolors'
+import { openLoopbackProxy } from './loopback-proxy.ts'
+import { buildServer } from './server.ts'
+
+const USAGE = `Usage: pnpm start [--port N] [--once]
+
+Starts an MCP server on Express, drives it with the official client, then keeps serving.
+
+  --port N   port on 127.0.0.1 (default 3000; 0 takes a free one)
+  --once     exit after the tour: 0 when every step held, else 1
+  --help     this text`
+
+const STEP_LIMIT_MS = 20_000
+
+// Colours only for a person who watches; picocolors itself also looks at CI and FORCE_COLOR.
+const paint = colors.createColors(process.stdout.isTTY === true && process.env.NO_COLOR === undefined)
+
+/** What a step of the tour found to be otherwise. */
+class Unexpected extends Error {
+  constructor(what: string, expected: unknown, found: unknown) {
+    const show = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+    super(`${what}\n    expected  ${show(expected)}\n    found     ${show(found)}`)
+  }
+}
+
+function expectSame(what: string, expected: unknown, found: unknown): void {
+  if (!isDeepStrictEqual(expected, found)) throw new Unexpected(what, expected, found)
+}
+
+/** Runs one step within the time limit and prints its line. */
+async function step(name: string, run: () => Promise<string>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Unexpected('The step did not end', `an end within ${STEP_LIMIT_MS / 1000} s`, 'none')),
+      STEP_LIMIT_MS,
+    )
+  })
+  try {
+    const found = await Promise.race([run(), limit])
+    console.log(`${paint.green('✓')} ${paint.bold(name.padEnd(9))} ${found}`)
+  } catch (error) {
+    console.log(`${paint.red('✗')} ${paint.bold(name.padEnd(9))} ${error instanceof Error ? error.message : error}`)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const textOf = (result: unknown) => {
+  const first = (result as CallToolResult).content?.[0]
+  return first?.type === 'text' ? first.text : JSON.stringify(result)
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+/** Drives the server with the official client, through a proxy whose sockets can be cut. */
+async function takeTour(port: number): Promise<void> {
+  const proxy = await openLoopbackProxy(port)
+  const url = new URL(`http://127.0.0.1:${proxy.port}/mcp`)
+  const client = new Client({ name: 'tour', version: '1.0.0' }, { capabilities: { elicitation: {} } })
+
+  const resumedFrom: string[] = []
+  let contentType = ''
+  const watchingFetch = async (input: string | URL, init?: RequestInit) => {
+    const lastEventId = new Headers(init?.headers).get('last-event-id')
+    if (lastEventId !== null) resumedFrom.push(lastEventId)
+    const response = await fetch(input, init)
+    if (init?.method === 'POST') contentType = response.headers.get('content-type')?.split(';')[0] ?? ''
+    return response
+  }
+  const transport = new StreamableHTTPClientTransport(url, { fetch: watchingFetch })
+
+  const report = async (steps: number, stepMs: number, onProgress?: (progress: number) => void) => {
+    const seen: number[] = []
+    const result = await client.callTool({ name: 'report', arguments: { steps, stepMs } }, undefined, {
+      onprogress: ({ progress }) => {
+        seen.push(progress)
+        onProgress?.(progress)
+      },
+    })
+    return { seen, answer: textOf(result) }
+  }
+
+  try {
+    await step('connect', async () => {
+      await client.connect(transport)
+      return `session ${transport.sessionId?.slice(0, 8)}…, protocol ${transport.protocolVersion}`
+    })
+
+    await step('list', async () => {
+      const names = (await client.listTools()).tools.map((tool) => tool.name)
+      expectSame('The tools', ['forecast', 'report', 'book'], names)
+      return `tools: ${names.join(', ')}`
+    })
+
+    await step('call', async () => {
+      const answer = textOf(await client.callTool({ name: 'forecast', arguments: { city: 'Lisbon' } }))
+      expectSame('The answer', 'Lisbon: 14 °C, rain', answer)
+      return `“${answer}”, answered as ${contentType}`
+    })
+
+    await step('progress', async () => {
+      const { seen, answer } = await report(8, 120)
+      expectSame('Progress received', upTo(8), seen)
+      expectSame('The answer', 'report of 8 steps', answer)
+      return `${seen.join(' ')} live, then the answer, as ${contentType}`
+    })
+
+    await step('ask', async () => {
+      let question = ''
+      client.setRequestHandler(ElicitRequestSchema, (request) => {
+        question = request.params.message
+        return { action: 'accept', content: { nights: 3 } }
+      })
+      const answer = textOf(await client.callTool({ name: 'book', arguments: { city: 'Porto' } }))
+      expectSame('The answer', '3 nights in Porto', answer)
+      return `the tool asked “${question}”, was told 3, answered “${answer}”`
+    })
+
+    await step('cut', async () => {
+      const steps = 24
+      const cutAt = 7
+      let connections = 0
+      const { seen, answer } = await report(steps, 120, (progress) => {
+        if (progress === cutAt) connections = proxy.cut()
+      })
+      if (connections === 0) throw new Unexpected('Sockets cut', 'at least 1', connections)
+      if (resumedFrom.length === 0) throw new Unexpected('Requests with Last-Event-ID', 'at least 1', 0)
+      expectSame('Progress received, each number once and in order', upTo(steps), seen)
+      expectSame('The answer', `report of ${steps} steps`, answer)
+      return `${connections} sockets cut after ${cutAt}; resumed; 1–${steps} all came, none twice, then the answer`
+    })
+
+    await step('end', async () => {
+      const headers = {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-session-id': transport.sessionId ?? '',
+      }
+      await transport.terminateSession()
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
+      const { status } = await fetch(url, { method: 'POST', headers, body })
+      expectSame('Status of a call in the ended session', 404, status)
+      return 'session ended; its id now answers 404'
+    })
+  } finally {
+    await client.close()
+    await proxy.close()
+  }
+}
+
+/** Lines to paste into a shell, against the server that keeps running. */
+function curlLines(port: number): string {
+  const url = `http://127.0.0.1:${port}/mcp`
+  const post = (body: object, ...more: string[]) =>
+    [
+      url,
+      ...more,
+      "-H 'Content-Type: application/json'",
+      "-H 'Accept: application/json, text/event-stream'",
+      `-d '${JSON.stringify({ jsonrpc: '2.0', ...body })}'`,
+    ].join(' ')
+  const initialize = {
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'curl', version: '1' } },
+  }
+  const forecast = { name: 'forecast', arguments: { city: 'Lisbon' } }
+  const job = { name: 'report', arguments: { steps: 5, stepMs: 500 }, _meta: { progressToken: 'p' } }
+  const inSession = '-H "$SESSION"'
+  return [
+    paint.dim('Open a session: shows headers and answer, and keeps the id in $SESSION'),
+    `SESSION=$(curl -sSi ${post(initialize)} | tee /dev/stderr | grep -i '^mcp-session-id:' | tr -d '\\r'); echo`,
+    `curl -sSi ${post({ method: 'notifications/initialized' }, inSession)}`,
+    paint.dim('\nList the tools, call one, watch a long job'),
+    `curl -sS ${post({ id: 2, method: 'tools/list' }, inSession)}; echo`,
+    `curl -sS ${post({ id: 3, method: 'tools/call', params: forecast }, inSession)}; echo`,
+    `curl -sSN ${post({ id: 4, method: 'tools/call', params: job }, inSession)}`,
+    paint.dim('\nEnd the session'),
+    `curl -sSi -X DELETE ${url} ${inSession}`,
+  ].join('\n')
+}
+
+function readArguments(): { port: number; once: boolean; help: boolean } {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '3000' },
+      once: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const port = Number(values.port)
+  if (!/^\d+$/.test(values.port) || port > 65_535) {
+    throw new TypeError(`Expected --port to be a number from 0 to 65535, got "${values.port}"`)
+  }
+  return { port, once: values.once, help: values.help }
+}
+
+async function listen(server: HttpServer, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function main(): Promise<number> {
+  let options: ReturnType<typeof readArguments>
+  try {
+    options = readArguments()
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+    return 2
+  }
+  if (options.help) {
+    console.log(USAGE)
+    return 0
+  }
+
+  const endpoint = createEndpoint({ server: buildServer })
+  const app = express()
+  app.all('/mcp', mcp(endpoint))
+  const httpServer = createServer(app)
+
+  let port: number
+  try {
+    port = await listen(httpServer, options.port)
+  } catch (error) {
+    const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const why = taken ? 'it is taken. Try --port 0' : error instanceof Error ? error.message : String(error)
+    console.error(`Cannot listen on 127.0.0.1:${options.port}: ${why}`)
+    return 1
+  }
+  const stop = async () => {
+    await endpoint.close({ drainMs: 1_000 })
+    httpServer.close()
+    httpServer.closeAllConnections()
+  }
+
+  console.log(`Express serves http://127.0.0.1:${port}/mcp\n`)
+  try {
+    await takeTour(port)
+  } catch (error) {
+    // The failed step has printed its line already.
+    if (!(error instanceof Unexpected)) console.error(error)
+    await stop()
+    return 1
+  }
+  if (!options.once) {
+    console.log(`\nStill serving; Ctrl+C ends it. To try by hand:\n\n${curlLines(port)}`)
+    await new Promise<void>((resolve) => {
+      process.once('SIGINT', resolve)
+      process.once('SIGTERM', resolve)
+    })
+  }
+  await stop()
+  return 0
+}
+
+process.exitCode = await main()

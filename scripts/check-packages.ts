@@ -1,0 +1,391 @@
+// Packs every public package, looks at the tarballs as a registry's users would, installs them in an empty folder
+// and runs what their READMEs show. One line per step; ends with 1 and the reason at the first that fails.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface PublicPackage {
+  readonly name: string
+  readonly folder: string
+  readonly tarball: string
+}
+
+interface Outcome {
+  readonly code: number
+  readonly output: string
+}
+
+/** Runs a command to its end. Never throws for a non-zero exit. */
+function run(command: string, args: readonly string[], cwd: string): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { cwd, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      const output = `${stdout}${stderr}`.trim()
+      if (error && typeof error.code !== 'number') reject(new Error(`${command} ${args.join(' ')}: ${error.message}`))
+      else resolve({ code: error ? Number(error.code) : 0, output })
+    })
+  })
+}
+
+async function mustRun(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const { code, output } = await run(command, args, cwd)
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}\n${output}`)
+  return output
+}
+
+/** The pnpm that started this script, else the one that the README names. */
+function pnpm(args: readonly string[], cwd: string): Promise<string> {
+  const starter = process.env.npm_execpath ?? ''
+  if (/^pnpm\.c?js$/.test(basename(starter))) return mustRun(process.execPath, [starter, ...args], cwd)
+  return mustRun('npx', ['-y', 'pnpm@10', ...args], cwd)
+}
+
+async function step(name: string, check: () => Promise<string | undefined>): Promise<void> {
+  const started = performance.now()
+  const detail = await check().catch((error: unknown) => {
+    console.log(`✗ ${name}\n${error instanceof Error ? error.message : String(error)}`)
+    throw new StepFailed()
+  })
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  console.log(`✓ ${name}${detail ? `: ${detail}` : ''} (${seconds} s)`)
+}
+
+/** Its reason is printed already. */
+class StepFailed extends Error {}
+
+async function findPublicPackages(): Promise<Omit<PublicPackage, 'tarball'>[]> {
+  const found: Omit<PublicPackage, 'tarball'>[] = []
+  for (const entry of await readdir(join(root, 'packages'))) {
+    const folder = join(root, 'packages', entry)
+    if (!existsSync(join(folder, 'package.json'))) continue
+    const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+    if (manifest.private !== true) found.push({ name: manifest.name, folder })
+  }
+  return found
+}
+
+async function pack(folder: string, into: string): Promise<string> {
+  const before = new Set(await readdir(into))
+  await pnpm(['pack', '--pack-destination', into], folder)
+  const made = (await readdir(into)).filter((file) => !before.has(file))
+  if (made.length !== 1 || made[0] === undefined) throw new Error(`Expected one tarball, found ${made.length}`)
+  return join(into, made[0])
+}
+
+async function lint(tarball: string): Promise<string> {
+  const bytes = await readFile(tarball)
+  const archive = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
+  const { messages, pkg } = await publint({ pack: { tarball: archive }, strict: true })
+  if (messages.length > 0) {
+    const lines = messages.map((message) => `${message.type}: ${formatMessage(message, pkg ?? {}, { color: false })}`)
+    throw new Error(lines.join('\n'))
+  }
+  return 'no remarks'
+}
+
+/** What a package must carry for its stack traces, its licence and its page. */
+async function listContents(tarball: string): Promise<string> {
+  const files = (await mustRun('tar', ['-tzf', tarball], root)).split('\n')
+  for (const needed of ['package/README.md', 'package/LICENSE', 'package/dist/index.js', 'package/dist/index.cjs']) {
+    if (!files.includes(needed)) throw new Error(`Expected ${needed} in the tarball`)
+  }
+  const stray = files.filter((file) => /\.test\.|node_modules|tsconfig|\.tgz$/.test(file))
+  if (stray.length > 0) throw new Error(`Expected no tests or tools in the tarball, found\n${stray.join('\n')}`)
+  return `${files.length} files`
+}
+
+/** The versions that this repository was tested with. */
+async function testedVersions(): Promise<Record<string, string>> {
+  const places = {
+    '@modelcontextprotocol/sdk': 'examples/express/node_modules/@modelcontextprotocol/sdk',
+    '@types/express': 'examples/express/node_modules/@types/express',
+    '@types/node': 'node_modules/@types/node',
+    express: 'examples/express/node_modules/express',
+    typescript: 'node_modules/typescript',
+    zod: 'examples/express/node_modules/zod',
+  }
+  const versions: Record<string, string> = {}
+  for (const [name, place] of Object.entries(places)) {
+    versions[name] = JSON.parse(await readFile(join(root, place, 'package.json'), 'utf8')).version
+  }
+  return versions
+}
+
+async function install(packages: readonly PublicPackage[], into: string): Promise<string> {
+  const dependencies = {
+    ...(await testedVersions()),
+    express4: 'npm:express@^4.18.0',
+    ...Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`])),
+  }
+  await writeFile(
+    join(into, 'package.json'),
+    JSON.stringify({ name: 'consumer', private: true, dependencies }, null, 2),
+  )
+  await mustRun('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], into)
+  return packages.map(({ name }) => name).join(', ')
+}
+
+const weather = `
+const buildServer = () => {
+  const server = new McpServer({ name: 'weather', version: '1.0.0' })
+  server.registerTool('forecast', { inputSchema: { city: z.string() } }, ({ city }) => ({
+    content: [{ type: 'text', text: city + ': sunny' }],
+  }))
+  return server
+}`
+
+const imports = {
+  esm: (mount: string) => `import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { z } from 'zod'
+${mount}${weather}`,
+  cjs: (mount: string) => `const { McpServer } = require('@modelcontextprotocol/sdk/server/mcp.js')
+const { z } = require('zod')
+${mount}${weather}`,
+}
+
+const expressBody = `
+const app = express()
+app.all('/mcp', mcp({ server: () => buildServer() }))
+app.listen(3000, '127.0.0.1')
+`
+const nodeBody = `
+createServer(toNodeHandler(createEndpoint({ server: () => buildServer() }))).listen(3000, '127.0.0.1')
+`
+
+const programs: Record<string, string> = {
+  'express.mjs':
+    imports.esm(`import express from 'express'
+import { mcp } from '@throughline/mcp-http-express'`) + expressBody,
+  'express.cjs':
+    imports.cjs(`const express = require('express')
+const { mcp } = require('@throughline/mcp-http-express')`) + expressBody,
+  'express4.cjs':
+    imports.cjs(`const express = require('express4')
+const { mcp } = require('@throughline/mcp-http-express')`) + expressBody,
+  'node.mjs':
+    imports.esm(`import { createServer } from 'node:http'
+import { createEndpoint } from '@throughline/mcp-http-core'
+import { toNodeHandler } from '@throughline/mcp-http-core/node'`) + nodeBody,
+  'node.cjs':
+    imports.cjs(`const { createServer } = require('node:http')
+const { createEndpoint } = require('@throughline/mcp-http-core')
+const { toNodeHandler } = require('@throughline/mcp-http-core/node')`) + nodeBody,
+}
+
+/** The first program of each README, as a reader would copy it. */
+async function readmePrograms(packages: readonly PublicPackage[]): Promise<Record<string, string>> {
+  const found: Record<string, string> = {}
+  for (const folder of [root, ...packages.map((each) => each.folder)]) {
+    const lines = (await readFile(join(folder, 'README.md'), 'utf8')).split('\n')
+    const start = lines.indexOf('```ts')
+    const end = lines.indexOf('```', start)
+    const name = folder === root ? 'README.md' : `packages/${basename(folder)}/README.md`
+    if (start < 0 || end < 0) throw new Error(`Expected a \`\`\`ts block in ${name}`)
+    if (end >= 30)
+      throw new Error(`Expected the server of ${name} to be complete by line 30, it ends on line ${end + 1}`)
+    const program = lines.slice(start + 1, end).join('\n')
+    if (!program.includes('listen(3000')) throw new Error(`Expected the server of ${name} to listen(3000`)
+    found[name] = program
+  }
+  return found
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Sends one message and reads its answer, plain JSON or event stream. */
+async function post(
+  url: string,
+  sessionId: string | null,
+  message: object,
+): Promise<{ headers: Headers; answer: unknown }> {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  }
+  if (sessionId !== null) headers['mcp-session-id'] = sessionId
+  const body = JSON.stringify({ jsonrpc: '2.0', ...message })
+  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.status} to ${body}\n${text}`)
+  if (text === '') return { headers: response.headers, answer: undefined }
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    return { headers: response.headers, answer: JSON.parse(text) }
+  }
+  const data = text.split('\n').filter((line) => line.startsWith('data: {'))
+  return { headers: response.headers, answer: JSON.parse(data.at(-1)?.slice(6) ?? 'null') }
+}
+
+async function callForecast(url: string): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'check', version: '1' } }
+  const opened = await post(url, null, { id: 1, method: 'initialize', params })
+  const sessionId = opened.headers.get('mcp-session-id')
+  if (sessionId === null) throw new Error('Expected a session id in the answer to initialize')
+  await post(url, sessionId, { method: 'notifications/initialized' })
+  const call = { id: 2, method: 'tools/call', params: { name: 'forecast', arguments: { city: 'Lisbon' } } }
+  const { answer } = await post(url, sessionId, call)
+  const shown = JSON.stringify(answer)
+  if (!shown.includes('Lisbon: ')) throw new Error(`Expected the forecast of Lisbon, got ${shown}`)
+  return shown.match(/Lisbon: [^"]*/)?.[0] ?? ''
+}
+
+async function untilItListens(child: ChildProcess, port: number, output: () => string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (child.exitCode !== null) throw new Error(`The program ended with ${child.exitCode}\n${output()}`)
+    try {
+      await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2_000) })
+      return
+    } catch {
+      // Not listening yet.
+      await sleep(100)
+    }
+  }
+  throw new Error(`Nothing listens on port ${port}\n${output()}`)
+}
+
+async function runProgram(folder: string, file: string, program: string): Promise<string> {
+  const port = await freePort()
+  await writeFile(join(folder, file), program.replaceAll('listen(3000', `listen(${port}`))
+  const child = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  child.stdout.on('data', (chunk) => {
+    printed += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    printed += chunk
+  })
+  try {
+    await untilItListens(child, port, () => printed)
+    return await callForecast(`http://127.0.0.1:${port}/mcp`)
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : error}\n${printed}`.trim())
+  } finally {
+    if (child.exitCode === null) {
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    }
+  }
+}
+
+const consumer = `import type { Server } from 'node:http'
+import { createServer } from 'node:http'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import type { Endpoint, EndpointOptions } from '@throughline/mcp-http-core'
+import { createEndpoint, createEventIdCodec, createMemoryBackplane, sessionKey } from '@throughline/mcp-http-core'
+import { toNodeHandler } from '@throughline/mcp-http-core/node'
+import { toFetchHandler } from '@throughline/mcp-http-core/web'
+import { mcp } from '@throughline/mcp-http-express'
+import express from 'express'
+
+const options: EndpointOptions = {
+  server: (session) => new McpServer({ name: session.clientInfo?.name ?? 'unknown', version: '1' }),
+  backplane: createMemoryBackplane({ maxBytesPerSession: 1_000_000 }),
+  eventIds: createEventIdCodec(),
+}
+export const endpoint: Endpoint = createEndpoint(options)
+export const app = express()
+app.all('/mcp', mcp(endpoint))
+app.all('/other', mcp(options))
+export const server: Server = createServer(toNodeHandler(endpoint))
+export const handler: (request: Request) => Promise<Response> = toFetchHandler(endpoint)
+export async function stop(sessionId: string): Promise<void> {
+  await endpoint.notify({ method: 'notifications/tools/list_changed' })
+  await endpoint.sessions.end(await sessionKey(sessionId))
+  await endpoint.close({ drainMs: 1_000 })
+}
+// @ts-expect-error a name that does not exist is an error, so the types are real
+export const wrong = createEndpoint({ server: options.server, sesions: true })
+`
+
+async function typeCheck(folder: string, name: string, compilerOptions: object): Promise<string> {
+  const place = join(folder, name)
+  await mkdir(place)
+  const shared = { strict: true, exactOptionalPropertyTypes: true, noEmit: true, target: 'ES2023', types: ['node'] }
+  // The SDK's own declarations are not ours to check.
+  const config = { compilerOptions: { ...shared, skipLibCheck: true, ...compilerOptions }, include: ['.'] }
+  await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config))
+  await writeFile(join(place, 'consumer.mts'), consumer)
+  // An .mts file reads the ESM declarations, a .cts file the CommonJS ones.
+  if (name === 'nodenext') await writeFile(join(place, 'consumer.cts'), consumer)
+  const tsc = join(folder, 'node_modules', 'typescript', 'bin', 'tsc')
+  await mustRun(process.execPath, [tsc, '-p', place], folder)
+  return (await mustRun(process.execPath, [tsc, '--version'], folder)).replace('Version', 'TypeScript')
+}
+
+async function checkAll(temporary: string): Promise<void> {
+  const sources = await findPublicPackages()
+  if (sources.some(({ folder }) => !existsSync(join(folder, 'dist')))) {
+    await step('build', async () => {
+      await pnpm(['-r', '--filter', './packages/*', 'run', 'build'], root)
+      return 'dist was missing'
+    })
+  }
+
+  const packages: PublicPackage[] = []
+  for (const { name, folder } of sources) {
+    await step(`pack ${name}`, async () => {
+      const tarball = await pack(folder, temporary)
+      packages.push({ name, folder, tarball })
+      return listContents(tarball)
+    })
+  }
+  for (const { name, tarball } of packages) {
+    await step(`publint ${name}`, () => lint(tarball))
+    await step(`attw ${name}`, async () => {
+      const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
+      await mustRun(process.execPath, [attw, tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], root)
+      return 'no problems'
+    })
+  }
+
+  const consumerFolder = join(temporary, 'consumer')
+  await mkdir(consumerFolder)
+  await step('npm install', () => install(packages, consumerFolder))
+  for (const [file, program] of Object.entries(programs)) {
+    await step(`run ${file}`, () => runProgram(consumerFolder, file, program))
+  }
+  const shown = await readmePrograms(packages).catch((error: Error) => error)
+  await step('read READMEs', async () => {
+    if (shown instanceof Error) throw shown
+    return `${Object.keys(shown).length} servers, each complete by line 30`
+  })
+  for (const [name, program] of Object.entries(shown instanceof Error ? {} : shown)) {
+    await step(`run ${name}`, () => runProgram(consumerFolder, `${name.replaceAll(/\W/g, '-')}.mjs`, program))
+  }
+  await step('types, nodenext', () => typeCheck(consumerFolder, 'nodenext', { module: 'nodenext' }))
+  await step('types, bundler', () =>
+    typeCheck(consumerFolder, 'bundler', { module: 'esnext', moduleResolution: 'bundler' }),
+  )
+}
+
+const temporary = await mkdtemp(join(tmpdir(), 'throughline-packages-'))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    rmSync(temporary, { recursive: true, force: true })
+    process.exit(1)
+  })
+}
+try {
+  await checkAll(temporary)
+} catch (error) {
+  if (!(error instanceof StepFailed)) console.error(error)
+  process.exitCode = 1
+} finally {
+  await rm(temporary, { recursive: true, force: true })
+}
