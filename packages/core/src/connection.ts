@@ -20,8 +20,8 @@ export interface ConnectionOptions {
   readonly retryMs: number
   /** The reader missed events of which the log knows nothing: it is told before it gets a new cursor. */
   readonly historyLost: boolean
-  /** When the server ends the connection by itself, in milliseconds since the epoch; `undefined`: never. */
-  readonly endsAt: number | undefined
+  /** When the server ends the connection by itself, in milliseconds since the epoch; `Infinity`: never. */
+  readonly endsAt: number
   /** Messages that make up for events of the standalone stream that were dropped: see `history-gap.ts`. */
   readonly makeUpForGap: () => readonly string[]
   readonly onError: (error: unknown) => void
@@ -117,7 +117,7 @@ export class Connection implements EventStreamBody, SinkEvents {
     const silentMs = now - this.#activeAt
     if (this.#blocked) {
       if (silentMs >= stallMs) this.drop()
-    } else if (this.#options.endsAt !== undefined && now >= this.#options.endsAt) {
+    } else if (now >= this.#options.endsAt) {
       this.end()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
       this.#write(comment)

@@ -31,7 +31,10 @@ export async function dispatchInitialize(incoming: Incoming, context: PostContex
   const headers = session?.sessionId === undefined ? undefined : { [sessionIdHeader]: session.sessionId }
   const { acceptable, options } = context
   if (!session || (acceptable.json && options.response !== 'sse')) return toJsonReply(text, headers)
-  return toStreamReply(session.streams.connect(session.streams.openAnswered(text, incoming.id)), headers)
+  return toStreamReply(
+    session.streams.connect(session.streams.openAnswered(text, incoming.id), context.request.auth),
+    headers,
+  )
 }
 
 /** A POST to a session. */

@@ -3,7 +3,7 @@ import { dispatch, dispatchInitialize, dispatchStateless, type PostContext } fro
 import { drainingRejection, Rejection } from './errors.ts'
 import { guard } from './guard.ts'
 import { protocolVersionHeader, sessionIdHeader } from './headers.ts'
-import type { HttpReply, HttpRequest } from './http.ts'
+import type { HttpReply, HttpRequest, Mountable } from './http.ts'
 import type { JsonRpcNotification, RequestId } from './json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Acceptable } from './media-types.ts'
@@ -34,9 +34,7 @@ export interface EndpointStats {
 }
 
 /** An MCP endpoint: mount it with an adapter, `core/node` or `core/web`. */
-export interface Endpoint {
-  /** Answers one HTTP request. Never rejects. */
-  handle(request: HttpRequest): Promise<HttpReply>
+export interface Endpoint extends Mountable {
   /**
    * Sends a notification to every initialized session on its standalone stream, on every node, or to one session.
    * A client that is away gets it when it comes back.
@@ -96,6 +94,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   async function handle(request: HttpRequest): Promise<HttpReply> {
     try {
       const acceptable = guard(request, options)
+      const auth = options.auth(request)
+      request.auth = auth instanceof Promise ? await auth : auth
       checkVersion(request)
       if (request.method === 'POST') return await post(request, acceptable)
       const session = await resolveSession(request)
@@ -135,9 +135,9 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     const lastEventId = request.header('last-event-id')
     const isDraining = closing !== undefined
     if (lastEventId !== undefined)
-      return resume(session, lastEventId, { codec: options.eventIds, draining: isDraining })
+      return resume(session, lastEventId, { request, codec: options.eventIds, draining: isDraining })
     if (isDraining) throw drainingRejection()
-    return openStandalone(session)
+    return openStandalone(session, request)
   }
 
   async function notify(

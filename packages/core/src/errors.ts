@@ -36,6 +36,8 @@ export const refusals = {
     rpcCode.internalError,
     'The request body was read before it reached the MCP endpoint, and no parsed body was left: mount the endpoint before that middleware',
   ),
+  unauthorized: refusal(401, rpcCode.refused, 'Unauthorized: a valid access token is required, see WWW-Authenticate'),
+  insufficient_scope: refusal(403, rpcCode.refused, 'Forbidden: the access token lacks a scope, see WWW-Authenticate'),
   unsupported_version: refusal(400, rpcCode.refused, 'Unsupported MCP-Protocol-Version'),
   session_required: refusal(
     400,

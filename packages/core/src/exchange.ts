@@ -1,5 +1,5 @@
 import type { Connection } from './connection.ts'
-import type { HttpReply } from './http.ts'
+import type { HttpReply, HttpRequest } from './http.ts'
 import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Acceptable } from './media-types.ts'
@@ -22,6 +22,14 @@ export interface Call {
 /** How the answer to a POST travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
 type Shape = 'undecided' | 'json' | 'stream' | 'lost'
 
+export interface ExchangeOptions {
+  readonly request: HttpRequest
+  readonly acceptable: Acceptable
+  readonly response: 'auto' | 'sse' | 'json'
+  readonly batch: boolean
+  readonly requestIds: readonly RequestId[]
+}
+
 /**
  * One POST with requests in it, from its arrival to its last answer. Decides between a JSON body and an event stream,
  * as late as it can: what is ready at once needs no stream.
@@ -32,6 +40,7 @@ export class Exchange {
   /** Set before the reply is decided. */
   headers: Record<string, string> | undefined
   stream: Stream | undefined
+  readonly #request: HttpRequest
   readonly #canStream: boolean
   readonly #canJson: boolean
   readonly #batch: boolean
@@ -43,16 +52,9 @@ export class Exchange {
   #upgradeTimer: ReturnType<typeof setTimeout> | undefined
   #connection: Connection | undefined
 
-  constructor(
-    session: LiveSession,
-    options: {
-      acceptable: Acceptable
-      response: 'auto' | 'sse' | 'json'
-      batch: boolean
-      requestIds: readonly RequestId[]
-    },
-  ) {
+  constructor(session: LiveSession, options: ExchangeOptions) {
     this.session = session
+    this.#request = options.request
     this.#batch = options.batch
     this.#requestIds = options.requestIds
     this.#canStream = options.acceptable.eventStream && options.response !== 'json'
@@ -135,7 +137,7 @@ export class Exchange {
     this.#shape = 'stream'
     this.stream = this.session.streams.open(this, this.#requestIds)
     for (const text of this.#answers.splice(0)) this.#append(text, 'message', false)
-    this.#connection = this.session.streams.connect(this.stream)
+    this.#connection = this.session.streams.connect(this.stream, this.#request.auth)
     this.#decide(toStreamReply(this.#connection, this.headers))
   }
 

@@ -19,8 +19,8 @@ export interface HttpRequest {
   headerCount(name: string): number
   /** The address on which the connection arrived; `undefined` where the platform does not tell. */
   readonly localAddress: string | undefined
-  /** What the team's authentication middleware verified. */
-  readonly auth: AuthInfo | undefined
+  /** What the team's authentication middleware verified; the endpoint puts here what its `auth` option says. */
+  auth: AuthInfo | undefined
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */
   readonly parsedBody: unknown
   /**
@@ -30,6 +30,14 @@ export interface HttpRequest {
   readBody(maxBytes: number): Promise<Uint8Array>
   /** Calls `listener` once when the client is gone before the reply was complete. */
   onGone(listener: () => void): void
+}
+
+/** What the bridges and adapters can mount: an endpoint, or a document beside it. */
+export interface Mountable {
+  /** Answers one HTTP request. Never rejects. */
+  handle(request: HttpRequest): Promise<HttpReply>
+  /** `true` when connections should not be kept for a next request. */
+  readonly closing: boolean
 }
 
 /** Plain data: what a bridge writes. */

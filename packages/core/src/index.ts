@@ -12,6 +12,7 @@ export type {
   SessionRecord,
   SessionStore,
 } from './backplane.ts'
+export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './bearer-auth.ts'
 export {
   createEndpoint,
   type Endpoint,
@@ -21,7 +22,7 @@ export {
 } from './endpoint.ts'
 export { type RefusalCode, Rejection } from './errors.ts'
 export { createEventIdCodec, type EventIdCodec, type EventPlace } from './event-id.ts'
-export type { EventSink, EventStreamBody, HttpReply, HttpRequest, SinkEvents } from './http.ts'
+export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http.ts'
 export { createMemoryBackplane } from './memory-backplane.ts'
 export type { MemoryEventLogOptions } from './memory-event-log.ts'
 export type { EndpointOptions, ErrorSource } from './options.ts'

@@ -117,7 +117,7 @@ export class LiveSession implements ServerTransport, StreamsHost {
   /** Answers the requests of one POST. */
   run(requests: readonly JsonRpcRequest[], request: HttpRequest, acceptable: Acceptable, batch: boolean): Exchange {
     const requestIds = requests.map(({ id }) => id)
-    const exchange = new Exchange(this, { acceptable, response: this.#options.response, batch, requestIds })
+    const exchange = new Exchange(this, { request, acceptable, response: this.#options.response, batch, requestIds })
     const calls = requests.map((message) => this.#addCall(message, exchange))
     exchange.begin(this.#options.upgradeAfterMs)
     request.onGone(() => exchange.leave())

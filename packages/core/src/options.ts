@@ -1,6 +1,7 @@
-import type { Backplane, EventLog } from './backplane.ts'
+import type { Backplane, EventLog, MaybePromise } from './backplane.ts'
 import { createEventIdCodec, type EventIdCodec } from './event-id.ts'
 import { type HostName, readHost, readOrigin } from './host.ts'
+import type { HttpRequest } from './http.ts'
 import { createMemoryBackplane, createMemoryEventLog } from './memory-backplane.ts'
 import type { AuthInfo, ServerFactory } from './server.ts'
 import { createSessionId } from './session-id.ts'
@@ -101,6 +102,14 @@ export interface EndpointOptions {
   generateSessionId?: () => string
 
   /**
+   * Finds out who sends a request: {@link createBearerAuth}, or a function of your own for whatever middleware you have.
+   * `undefined` stands for nobody; to refuse a request, throw `new Rejection('unauthorized')`. Runs before the session is
+   * looked up and before the body is read. When the token expires (`expiresAt`) its streams end.
+   * @default what the framework's usual middleware leaves: `request.auth`
+   */
+  auth?: (request: HttpRequest) => MaybePromise<AuthInfo | undefined>
+
+  /**
    * Names who is behind a verified token, so that a session belongs to that principal: not the token's bytes, which
    * change with each refresh. The default is issuer, subject and client id, as found in `auth.extra` and `auth.clientId`.
    */
@@ -180,7 +189,7 @@ const maxNumber = 2_147_483_647
 
 const known = new Set([
   ...Object.keys(numbers),
-  ...['server', 'sessions', 'response', 'allowedHosts', 'allowedOrigins', 'generateSessionId', 'principal'],
+  ...['server', 'sessions', 'response', 'allowedHosts', 'allowedOrigins', 'generateSessionId', 'auth', 'principal'],
   ...['backplane', 'eventIds', 'onError'],
 ])
 
@@ -192,8 +201,9 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw expected('the options to be an object', options)
   for (const name of Object.keys(options)) if (!known.has(name)) throw new TypeError(`Unknown option: ${name}`)
   const { server, sessions = true, response = 'auto', backplane = {}, eventIds = createEventIdCodec() } = options
-  const { generateSessionId = createSessionId, principal = defaultPrincipal, onError = () => undefined } = options
-  checkFunctions({ server, generateSessionId, principal, onError })
+  const { generateSessionId = createSessionId, auth = readAuth, principal = defaultPrincipal } = options
+  const { onError = () => undefined } = options
+  checkFunctions({ server, generateSessionId, auth, principal, onError })
   if (typeof sessions !== 'boolean') throw expected('sessions to be true or false', sessions)
   if (!['auto', 'sse', 'json'].includes(response)) throw expected("response to be 'auto', 'sse' or 'json'", response)
   return {
@@ -202,6 +212,7 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
     sessions,
     response,
     generateSessionId,
+    auth,
     principal,
     eventIds,
     allowedHosts: readList('allowedHosts', options.allowedHosts).map(toHost),
@@ -260,6 +271,10 @@ function toOrigin(entry: unknown): string {
   const origin = typeof entry === 'string' ? readOrigin(entry) : undefined
   if (!origin) throw expected("each of allowedOrigins to be an origin such as 'https://app.example.com'", entry)
   return origin.text
+}
+
+function readAuth(request: HttpRequest): AuthInfo | undefined {
+  return request.auth
 }
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */

@@ -2,17 +2,17 @@ import type { LogEvent, LogPage } from './backplane.ts'
 import { drainingRejection, Rejection } from './errors.ts'
 import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
 import { resumeHeader } from './headers.ts'
-import type { HttpReply } from './http.ts'
+import type { HttpReply, HttpRequest } from './http.ts'
 import type { LiveSession } from './live-session.ts'
 import { toStreamReply } from './reply.ts'
 import type { ConnectFrom, SessionStreams } from './session-streams.ts'
 import type { Stream } from './stream.ts'
 
 /** GET without a cursor: the standalone stream, from the first event that no connection was ever sent. */
-export function openStandalone({ streams }: LiveSession): HttpReply {
+export function openStandalone({ streams }: LiveSession, { auth }: HttpRequest): HttpReply {
   const stream = streams.standalone
   if (!stream) throw new Rejection('method_not_allowed')
-  return toStreamReply(streams.connect(stream, { index: stream.written, position: stream.writtenAt }))
+  return toStreamReply(streams.connect(stream, auth, { index: stream.written, position: stream.writtenAt }))
 }
 
 /**
@@ -22,7 +22,7 @@ export function openStandalone({ streams }: LiveSession): HttpReply {
 export async function resume(
   { streams }: LiveSession,
   eventId: string,
-  { codec, draining }: { codec: EventIdCodec; draining: boolean },
+  { request, codec, draining }: { request: HttpRequest; codec: EventIdCodec; draining: boolean },
 ): Promise<HttpReply> {
   const place = eventId.length > maxEventIdLength ? undefined : codec.decode(eventId)
   if (!place || !streams.log.hasIssued(place.position)) throw new Rejection('invalid_event_id')
@@ -31,36 +31,35 @@ export async function resume(
   const live = streams.find(place.streamTag)
   // The event itself is read too, to see that it is the one the id names.
   const page = await streams.log.read(place.streamTag, Math.max(place.index - 1, 0), 2)
-  if (page) return resumeKept(streams, place, page, live ?? streams.restore(place.streamTag, page))
-  if (live) return resumeUnkept(streams, place, live)
-  throw new Rejection('history_gone')
+  if (!live && !page) throw new Rejection('history_gone')
+  const stream = live ?? streams.restore(place.streamTag, page as LogPage)
+  const { gap, ...from } = page ? findKept(place, page, stream) : findUnkept(streams, place, stream)
+  const headers = gap && stream === streams.standalone ? { [resumeHeader]: 'gap' } : undefined
+  return toStreamReply(streams.connect(stream, request.auth, from), headers)
 }
 
-function resumeKept(streams: SessionStreams, place: EventPlace, page: LogPage, stream: Stream): HttpReply {
+/** Where a reader goes on, and whether it has missed something. */
+interface Found extends ConnectFrom {
+  readonly gap: boolean
+}
+
+function findKept({ index, position }: EventPlace, page: LogPage, stream: Stream): Found {
   const [first, second] = page.events
-  if (place.index > stream.head || (first && !isPlaceOf(place, first))) throw new Rejection('invalid_event_id')
-  const next = first?.index === place.index ? second : first
-  const gap = place.index < stream.head && next?.index !== place.index + 1
-  return toResumed(streams, stream, place, gap)
+  if (index > stream.head || (first && !isPlaceOf({ index, position }, first))) throw new Rejection('invalid_event_id')
+  const next = first?.index === index ? second : first
+  return { index, position, gap: index < stream.head && next?.index !== index + 1 }
 }
 
 /** A stream without stored events: nothing happened yet, or what happened went with an earlier owner's log. */
-function resumeUnkept(streams: SessionStreams, place: EventPlace, stream: Stream): HttpReply {
-  if (!streams.log.isOwnTerm(place.position)) {
-    return toResumed(streams, stream, { index: 0, position: stream.origin, historyLost: true }, true)
-  }
-  const isOrigin = place.index === 0 && place.position.n === stream.origin.n
+function findUnkept({ log }: SessionStreams, { index, position }: EventPlace, stream: Stream): Found {
+  if (!log.isOwnTerm(position)) return { index: 0, position: stream.origin, historyLost: true, gap: true }
+  const isOrigin = index === 0 && position.n === stream.origin.n
   if (!isOrigin && stream.head === 0) throw new Rejection('invalid_event_id')
-  return toResumed(streams, stream, place, !isOrigin)
-}
-
-function toResumed(streams: SessionStreams, stream: Stream, from: ConnectFrom, gap: boolean): HttpReply {
-  const headers = gap && stream.streamTag === standaloneTag ? { [resumeHeader]: 'gap' } : undefined
-  return toStreamReply(streams.connect(stream, from), headers)
+  return { index, position, gap: !isOrigin }
 }
 
 /** Whether the id's index and position belong together, as far as the log still shows. */
-function isPlaceOf(place: EventPlace, first: LogEvent): boolean {
+function isPlaceOf(place: ConnectFrom, first: LogEvent): boolean {
   const { term, n } = first.position
   if (first.index === place.index) return place.position.term === term && place.position.n === n
   // The event was dropped, or the id stands for the beginning.

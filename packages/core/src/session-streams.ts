@@ -6,6 +6,7 @@ import { toGapMessages } from './history-gap.ts'
 import type { RequestId } from './json-rpc.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Revision } from './revision.ts'
+import type { AuthInfo } from './server.ts'
 import type { Entry, SessionLog } from './session-log.ts'
 import { Stream, type StreamOwner } from './stream.ts'
 
@@ -96,13 +97,16 @@ export class SessionStreams implements StreamOwner {
 
   /**
    * A connection for a stream: from its beginning, from what was last written to anybody, or from where the client was.
-   * Counts as open from now on.
+   * Counts as open from now on. `auth` is what its request was let in with.
    */
-  connect(stream: Stream, from: ConnectFrom = { index: 0, position: stream.origin }): Connection {
-    const { eventIds, retryMs, maxConnectionAgeMs, onError } = this.#options
-    const { revision, canPoll } = this.#host
+  connect(
+    stream: Stream,
+    auth: AuthInfo | undefined,
+    from: ConnectFrom = { index: 0, position: stream.origin },
+  ): Connection {
+    const { eventIds, retryMs, onError } = this.#options
+    const { revision } = this.#host
     const isStandalone = stream === this.standalone
-    const mayEnd = maxConnectionAgeMs > 0 && (isStandalone || canPoll)
     this.#connections++
     return new Connection({
       stream,
@@ -114,10 +118,17 @@ export class SessionStreams implements StreamOwner {
       historyLost: from.historyLost ?? false,
       // Spread over time, so that clients cut off together do not come back together.
       retryMs: Math.round(retryMs * (1 + Math.random() / 2)),
-      endsAt: mayEnd ? Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4) : undefined,
+      endsAt: Math.min(this.#oldAt(isStandalone), auth?.expiresAt === undefined ? Infinity : auth.expiresAt * 1_000),
       makeUpForGap: () => (isStandalone ? toGapMessages(this.#host.record) : []),
       onError: (error) => onError(error, 'event-log'),
     })
+  }
+
+  /** When a connection is old enough to be ended, in milliseconds since the epoch. */
+  #oldAt(isStandalone: boolean): number {
+    const { maxConnectionAgeMs } = this.#options
+    if (maxConnectionAgeMs === 0 || !(isStandalone || this.#host.canPoll)) return Infinity
+    return Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
   }
 
   /** The session is over. Call streams have ended with their last answer; a reader that is behind gets what its connection holds. */

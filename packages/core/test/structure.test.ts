@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 const levels = [
   ['index.ts', 'node/index.ts', 'web/index.ts'],
   ['node/node-handler.ts', 'web/fetch-handler.ts'],
-  ['endpoint.ts', 'node/node-request.ts', 'node/node-sink.ts', 'web/web-request.ts'],
+  ['endpoint.ts', 'bearer-auth.ts', 'node/node-request.ts', 'node/node-sink.ts', 'web/web-request.ts'],
   ['dispatch.ts', 'resume.ts'],
   ['sessions.ts'],
   ['watch.ts'],
@@ -27,7 +27,7 @@ const levels = [
     'event-id.ts',
     'revision.ts',
   ],
-  ['errors.ts', 'headers.ts', 'sse-format.ts', 'http.ts', 'server.ts', 'backplane.ts'],
+  ['node/on-close.ts', 'errors.ts', 'headers.ts', 'sse-format.ts', 'http.ts', 'server.ts', 'backplane.ts'],
   ['json-rpc.ts'],
 ]
 

@@ -119,7 +119,7 @@ export class TestRequest implements HttpRequest {
   readonly method: string
   readonly url = '/mcp'
   readonly headers: Record<string, string>
-  readonly auth: AuthInfo | undefined
+  auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
   bodyRead = false

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Endpoint } from '../endpoint.ts'
-import type { EventStreamBody, HttpReply } from '../http.ts'
+import type { EventStreamBody, HttpReply, Mountable } from '../http.ts'
 import type { AuthInfo } from '../server.ts'
 import { NodeRequest, type NodeRequestOptions } from './node-request.ts'
 import { NodeSink } from './node-sink.ts'
@@ -36,7 +35,7 @@ const tcpKeepAliveMs = 15_000
  * createServer(toNodeHandler(endpoint)).listen(3000, '127.0.0.1')
  * ```
  */
-export function toNodeHandler(endpoint: Endpoint): NodeHandler {
+export function toNodeHandler(endpoint: Mountable): NodeHandler {
   return async (incoming, response, options) => {
     const request = new NodeRequest(incoming, response, options ?? { parsedBody: incoming.body, auth: incoming.auth })
     const reply = await endpoint.handle(request)
@@ -45,7 +44,7 @@ export function toNodeHandler(endpoint: Endpoint): NodeHandler {
   }
 }
 
-function writeReply(reply: HttpReply, response: ServerResponse, endpoint: Endpoint): void {
+function writeReply(reply: HttpReply, response: ServerResponse, endpoint: Mountable): void {
   const { status, headers, body } = reply
   if (typeof body === 'object') return writeStream(body, reply, response)
   // The client left, or something in front answered already.

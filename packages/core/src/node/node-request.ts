@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Rejection } from '../errors.ts'
 import type { HttpRequest } from '../http.ts'
 import type { AuthInfo } from '../server.ts'
+import { onClose } from './on-close.ts'
 
 /** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
 const maxDiscarded = 67_108_864
@@ -16,7 +17,7 @@ export interface NodeRequestOptions {
 
 /** Node's own request, without a copy of anything. */
 export class NodeRequest implements HttpRequest {
-  readonly auth: AuthInfo | undefined
+  auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
@@ -66,7 +67,7 @@ export class NodeRequest implements HttpRequest {
 
   onGone(listener: () => void): void {
     const response = this.#response
-    response.once('close', () => {
+    onClose(response, () => {
       if (!response.writableFinished) listener()
     })
   }
@@ -74,6 +75,8 @@ export class NodeRequest implements HttpRequest {
   readBody(maxBytes: number): Promise<Uint8Array> {
     const incoming = this.#incoming
     if (wasRead(incoming)) return Promise.reject(new Rejection('body_consumed'))
+    // Its events are past.
+    if (incoming.destroyed) return Promise.reject(new Rejection('client_left'))
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let size = 0

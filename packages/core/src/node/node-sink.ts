@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { EventSink, SinkEvents } from '../http.ts'
+import { onClose } from './on-close.ts'
 
 /** Bytes that may wait in Node's queue. `write` returning false alone does not mean slow: it does so at 16 KiB in one tick. */
 const highWater = 262_144
@@ -21,9 +22,7 @@ export class NodeSink implements EventSink {
   connect(events: SinkEvents): void {
     this.#events = events
     this.#response.on('drain', () => this.#drained())
-    this.#response.once('close', () => events.gone())
-    // A client may have left before we listened; its close event is past.
-    if (this.#response.closed || this.#response.destroyed) events.gone()
+    onClose(this.#response, () => events.gone())
   }
 
   write(text: string): boolean {

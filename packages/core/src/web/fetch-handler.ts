@@ -1,5 +1,4 @@
-import type { Endpoint } from '../endpoint.ts'
-import type { EventSink, EventStreamBody, SinkEvents } from '../http.ts'
+import type { EventSink, EventStreamBody, Mountable, SinkEvents } from '../http.ts'
 import { type FetchContext, WebRequest } from './web-request.ts'
 
 export type { FetchContext }
@@ -18,7 +17,7 @@ const highWater = 262_144
  * export default { fetch: toFetchHandler(endpoint) }
  * ```
  */
-export function toFetchHandler(endpoint: Endpoint): FetchHandler {
+export function toFetchHandler(endpoint: Mountable): FetchHandler {
   return async (request, context = {}) => {
     const { status, headers, body } = await endpoint.handle(new WebRequest(request, context))
     return new Response(typeof body === 'object' ? toReadable(body, request.signal) : (body ?? null), {

@@ -18,7 +18,7 @@ export interface FetchContext {
 export class WebRequest implements HttpRequest {
   readonly method: string
   readonly url: string
-  readonly auth: AuthInfo | undefined
+  auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
   readonly #request: Request

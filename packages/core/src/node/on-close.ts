@@ -1,0 +1,18 @@
+import type { ServerResponse } from 'node:http'
+
+/** Calls `listener` once when the response is complete or its connection is gone; at once when that is past. */
+export function onClose(response: ServerResponse, listener: () => void): void {
+  const { socket } = response.req
+  if (response.closed || response.destroyed || socket?.destroyed) {
+    listener()
+  } else if (response.socket) {
+    response.once('close', listener)
+  } else {
+    // A pipelined request's response waits for those before it, and Node does not tell it when they fail.
+    socket.once('close', listener)
+    response.once('close', () => {
+      socket.off('close', listener)
+      listener()
+    })
+  }
+}

@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import { type AuthInfo, type BearerAuthOptions, createBearerAuth, Rejection } from '../src/index.ts'
+import {
+  createTestEndpoint,
+  openSession,
+  TestClient,
+  TestRequest,
+  toInitializeParams,
+  toJson,
+  waitFor,
+} from './support.ts'
+
+const challenge = 'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"'
+
+function verify(token: string): AuthInfo | undefined {
+  const [sub, scope = 'mcp', seconds = '60', ...resource] = token.split('/')
+  if (sub === 'broken') throw new Error('key server is down')
+  if (sub === 'sdk') throw Object.assign(new Error('bad'), { errorCode: 'invalid_token' })
+  if (sub === 'invalid') return undefined
+  const expiresAt = Math.floor(Date.now() / 1_000) + Number(seconds)
+  return {
+    ...{ token, clientId: 'client', scopes: [scope], expiresAt, extra: { iss: 'issuer', sub } },
+    ...(resource.length > 0 && { resource: new URL(`https://${resource.join('/')}`) }),
+  }
+}
+
+const options: BearerAuthOptions = {
+  verify,
+  resource: 'https://mcp.example.com/mcp',
+  authorizationServers: ['https://auth.example.com'],
+  requiredScopes: ['mcp'],
+}
+
+const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+test.each<[string, Record<string, string>, number, string]>([
+  ['no token', {}, 401, challenge],
+  ['a token in the query', {}, 401, challenge],
+  ['another scheme', { authorization: 'Basic YTpi' }, 401, `${challenge}, error="invalid_token"`],
+  ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, `${challenge}, error="invalid_token"`],
+  ['an invalid token', bearer('invalid'), 401, `${challenge}, error="invalid_token"`],
+  ['a token an SDK verifier throws at', bearer('sdk'), 401, `${challenge}, error="invalid_token"`],
+  ['an expired token', bearer('alice/mcp/-1'), 401, `${challenge}, error="invalid_token"`],
+  ['a token for another resource', bearer('alice/mcp/60/other.example'), 401, `${challenge}, error="invalid_token"`],
+  ['a token without the scope', bearer('alice/other'), 403, `${challenge}, error="insufficient_scope", scope="mcp"`],
+])(
+  '%s: refused for every method, known and unknown session alike, before the body is read',
+  async (_, headers, status, expected) => {
+    const { endpoint } = createTestEndpoint({}, { auth: createBearerAuth(options) })
+    const known = new TestClient(endpoint)
+    const opened = await known.post(
+      { ...ping, method: 'initialize', params: toInitializeParams() },
+      { headers: bearer('alice') },
+    )
+    for (const sessionId of [opened.headers['mcp-session-id'] as string, 'x'.repeat(32)]) {
+      for (const method of ['POST', 'GET', 'DELETE']) {
+        const request = new TestRequest(method, { headers: { 'mcp-session-id': sessionId, ...headers }, body: ping })
+        const reply = await endpoint.handle(request)
+        expect(reply).toMatchObject({ status, headers: { 'www-authenticate': expected, 'cache-control': 'no-store' } })
+        expect(toJson(reply)).not.toHaveProperty('id')
+        expect(request.bodyRead).toBe(false)
+      }
+    }
+    expect(endpoint.stats().sessions).toBe(1)
+  },
+)
+
+test('a valid token reaches the handler and binds the session', async () => {
+  const { endpoint } = createTestEndpoint(
+    { whoami: ({ extra }) => ({ sub: extra.authInfo?.extra?.sub }) },
+    { auth: createBearerAuth(options) },
+  )
+  const client = new TestClient(endpoint)
+  const opened = await client.post(
+    { ...ping, method: 'initialize', params: toInitializeParams() },
+    { headers: bearer('alice') },
+  )
+  client.sessionId = opened.headers['mcp-session-id'] as string
+  const whoami = { ...ping, method: 'whoami' }
+  expect(toJson(await client.post(whoami, { headers: bearer('alice/mcp/90/mcp.example.com/mcp') })).result).toEqual({
+    sub: 'alice',
+  })
+  expect((await client.post(whoami, { headers: bearer('mallory') })).status).toBe(404)
+})
+
+test('a verifier that fails is a 500 without details', async () => {
+  const { endpoint, errors } = createTestEndpoint({}, { auth: createBearerAuth(options) })
+  const reply = await new TestClient(endpoint).post(ping, { headers: bearer('broken') })
+  expect(toJson(reply)).toEqual({ jsonrpc: '2.0', error: { code: -32603, message: 'Internal error' } })
+  expect(String(errors[0])).toContain('key server')
+})
+
+test('the metadata document is served at its path-aware place', async () => {
+  const auth = createBearerAuth(options)
+  expect(auth.metadataPath).toBe('/.well-known/oauth-protected-resource/mcp')
+  const reply = await auth.metadata.handle(new TestRequest('GET'))
+  expect(reply).toMatchObject({
+    status: 200,
+    headers: { 'content-type': 'application/json', 'access-control-allow-origin': '*' },
+  })
+  expect(JSON.parse(reply.body as string)).toEqual({
+    resource: 'https://mcp.example.com/mcp',
+    authorization_servers: ['https://auth.example.com'],
+    scopes_supported: ['mcp'],
+    bearer_methods_supported: ['header'],
+  })
+  expect((await auth.metadata.handle(new TestRequest('POST'))).status).toBe(405)
+  expect(createBearerAuth({ ...options, resource: 'https://mcp.example.com' }).metadataPath).toBe(
+    '/.well-known/oauth-protected-resource',
+  )
+})
+
+test('when the token expires its stream ends', async () => {
+  const { endpoint } = createTestEndpoint({}, { keepAliveMs: 100 })
+  const client = await openSession(endpoint, {
+    auth: { token: 't', clientId: 'c', scopes: [], expiresAt: Date.now() / 1_000 + 0.3 },
+  })
+  const reader = await client.read()
+  expect(reader.ended).toBe(false)
+  await waitFor(() => reader.ended, 2_000)
+})
+
+test('a function of the application says who sends, or refuses', async () => {
+  const { endpoint } = createTestEndpoint(
+    {},
+    {
+      auth: async (request) => {
+        const user = request.header('x-user')
+        if (user === 'nobody') throw new Rejection('unauthorized')
+        return user === undefined ? undefined : { token: '', clientId: user, scopes: [] }
+      },
+    },
+  )
+  const client = await openSession(endpoint)
+  expect((await client.post(ping)).status).toBe(200)
+  expect((await client.post(ping, { headers: { 'x-user': 'alice' } })).status).toBe(404)
+  expect((await client.post(ping, { headers: { 'x-user': 'nobody' } })).status).toBe(401)
+})
+
+test.each<[Partial<BearerAuthOptions>, string]>([
+  [{ resource: '/mcp' }, 'Expected resource'],
+  [{ resource: 'ftp://x' }, 'Expected resource'],
+  [{ authorizationServers: [] }, 'Expected authorizationServers'],
+  [{ verify: undefined as unknown as BearerAuthOptions['verify'] }, 'Expected verify'],
+])('%j is refused at start-up', (bad, message) => {
+  expect(() => createBearerAuth({ ...options, ...bad })).toThrow(message)
+})
