@@ -105,7 +105,7 @@ export interface EndpointOptions {
    * Finds out who sends a request: {@link createBearerAuth}, or a function of your own for whatever middleware you have.
    * `undefined` stands for nobody; to refuse a request, throw `new Rejection('unauthorized')`. Runs before the session is
    * looked up and before the body is read. When the token expires (`expiresAt`) its streams end.
-   * @default what the framework's usual middleware leaves: `request.auth`
+   * @default what middleware of the framework left on the request
    */
   auth?: (request: HttpRequest) => MaybePromise<AuthInfo | undefined>
 

@@ -1,0 +1,147 @@
+import { EventReader } from './event-reader.ts'
+import type { Message } from './json-rpc.ts'
+import type { Transcript } from './transcript.ts'
+import { patienceMs, Signal, TimeLimit } from './waiting.ts'
+
+export interface ExchangeHead {
+  readonly status: number
+  /** As on the wire: name, value, name, value. */
+  readonly rawHeaders: readonly string[]
+  readonly httpVersion: string
+}
+
+/** One HTTP exchange whose head has come. The body may still be on its way. */
+export class Exchange {
+  readonly status: number
+  readonly rawHeaders: readonly string[]
+  readonly httpVersion: string
+  /** The body read as an event stream, whatever its type. */
+  readonly stream = new EventReader()
+  readonly what: string
+  readonly startedAt: number
+  readonly headAt = performance.now()
+  endedAt: number | undefined
+  readonly #chunks: Uint8Array[] = []
+  readonly #signal = new Signal()
+  readonly #transcript: Transcript
+  readonly #abort: () => void
+  #ended = false
+  #failure: Error | undefined
+
+  constructor(
+    head: ExchangeHead,
+    origin: { what: string; startedAt: number; transcript: Transcript; abort: () => void },
+  ) {
+    this.status = head.status
+    this.rawHeaders = head.rawHeaders
+    this.httpVersion = head.httpVersion
+    this.what = origin.what
+    this.startedAt = origin.startedAt
+    this.#transcript = origin.transcript
+    this.#abort = origin.abort
+    this.#transcript.add(`← ${this.what}: ${head.status} ${headerLines(head.rawHeaders)}`)
+  }
+
+  /** One header's lines joined with `, `; `undefined` when absent. `name` in any case. */
+  header(name: string): string | undefined {
+    const values = this.headerValues(name)
+    return values.length === 0 ? undefined : values.join(', ')
+  }
+
+  headerValues(name: string): string[] {
+    const wanted = name.toLowerCase()
+    return this.rawHeaders.filter((_, index) => index % 2 === 1 && this.rawHeaders[index - 1]?.toLowerCase() === wanted)
+  }
+
+  /** Media type without parameters, lower case; `undefined` when there is none. */
+  get contentType(): string | undefined {
+    return this.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  }
+
+  get isEventStream(): boolean {
+    return this.contentType === 'text/event-stream'
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300
+  }
+
+  /** 4xx: the server refused what the client sent. */
+  get refused(): boolean {
+    return this.status >= 400 && this.status < 500
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Why the connection broke; `undefined` while open and after a clean end. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** The whole body. */
+  async bytes(ms = patienceMs): Promise<Buffer> {
+    if (!(await this.#signal.until(() => this.#ended, ms))) {
+      throw new TimeLimit(`The end of the body of ${this.what} did not come within ${ms} ms`)
+    }
+    return Buffer.concat(this.#chunks)
+  }
+
+  async text(ms = patienceMs): Promise<string> {
+    return (await this.bytes(ms)).toString('utf8')
+  }
+
+  /** The body as JSON; `undefined` when it is none. */
+  async json(ms = patienceMs): Promise<unknown> {
+    const text = await this.text(ms)
+    try {
+      return JSON.parse(text)
+    } catch {
+      // Not JSON: the check that asks says what it expected.
+      return undefined
+    }
+  }
+
+  /** Every JSON-RPC message of the body, JSON or events, once it is complete. */
+  async messages(ms = patienceMs): Promise<Message[]> {
+    if (this.isEventStream) {
+      await this.stream.closed(ms)
+      return this.stream.messages
+    }
+    const value = await this.json(ms)
+    const items: unknown[] = Array.isArray(value) ? value : [value]
+    return items.filter((item): item is Message => typeof item === 'object' && item !== null)
+  }
+
+  /** Drops the connection. */
+  abort(): void {
+    this.#abort()
+    this.end(new Error('aborted by the check'))
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#ended) return
+    this.#chunks.push(chunk)
+    if (this.isEventStream)
+      this.#transcript.add(`← ${this.what}: ${JSON.stringify(Buffer.from(chunk).toString('utf8'))}`)
+    this.stream.push(chunk)
+  }
+
+  end(failure?: Error): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#failure = failure
+    this.endedAt = performance.now()
+    const body = this.isEventStream ? '' : ` ${Buffer.concat(this.#chunks).toString('utf8')}`
+    this.#transcript.add(`← ${this.what}: ${failure === undefined ? 'end' : failure.message}${body}`)
+    this.stream.end(failure)
+    this.#signal.notify()
+  }
+}
+
+export function headerLines(raw: readonly string[]): string {
+  const lines: string[] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) lines.push(`${raw[index]}: ${raw[index + 1]}`)
+  return lines.join(' | ')
+}

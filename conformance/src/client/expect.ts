@@ -1,0 +1,61 @@
+import type { Exchange } from './exchange.ts'
+import type { Message } from './json-rpc.ts'
+
+/** The server did something else than required. */
+export class Mismatch extends Error {
+  override name = 'Mismatch'
+}
+
+/** This server cannot show whether it meets the requirement. */
+export class NotTestable extends Error {
+  override name = 'NotTestable'
+}
+
+export function notTestable(reason: string): never {
+  throw new NotTestable(reason)
+}
+
+export function fail(message: string): never {
+  throw new Mismatch(message)
+}
+
+export function expectThat(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Mismatch(message)
+}
+
+export function expectEqual(actual: unknown, expected: unknown, what: string): void {
+  const [left, right] = [JSON.stringify(actual), JSON.stringify(expected)]
+  expectThat(left === right, `Expected ${what} to be ${right}, got ${left}`)
+}
+
+export function expectStatus(exchange: Exchange, expected: number | readonly number[], why = ''): void {
+  const wanted = typeof expected === 'number' ? [expected] : expected
+  const tail = why === '' ? '' : ` to ${why}`
+  expectThat(
+    wanted.includes(exchange.status),
+    `Expected status ${wanted.join(' or ')} in answer${tail || ` to ${exchange.what}`}, got ${exchange.status}`,
+  )
+}
+
+/** Any 4xx. */
+export function expectRefused(exchange: Exchange, what: string): void {
+  expectThat(exchange.refused, `Expected ${what} to be refused with a 4xx status, got ${exchange.status}`)
+}
+
+/** Any 2xx. */
+export function expectAccepted(exchange: Exchange, what: string): void {
+  expectThat(exchange.ok, `Expected ${what} to be accepted, got status ${exchange.status}`)
+}
+
+export function expectNoServerError(exchange: Exchange, what: string): void {
+  expectThat(exchange.status < 500, `Expected no server error for ${what}, got status ${exchange.status}`)
+}
+
+export function expectResult(response: Message | undefined, what: string): void {
+  expectThat(response?.result !== undefined, `Expected ${what} to have a result, got ${JSON.stringify(response)}`)
+}
+
+/** The message of a JSON-RPC error inside an HTTP error, or the answer to a request that was refused inside JSON-RPC. */
+export function errorCode(message: Message | undefined): number | undefined {
+  return message?.error?.code
+}

@@ -1,0 +1,144 @@
+import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { Exchange, headerLines } from './exchange.ts'
+import { isObject } from './json-rpc.ts'
+import type { Transcript } from './transcript.ts'
+import { patienceMs, within } from './waiting.ts'
+
+/** `undefined` leaves a default header out; an array is sent as that many lines. Names keep their case. */
+export type HeaderChanges = Readonly<Record<string, string | readonly string[] | undefined>>
+
+export interface RequestOptions {
+  readonly headers?: HeaderChanges | undefined
+  /** Added to the URL of the endpoint: `?x=1`. */
+  readonly query?: string
+  /** A JSON value, or the bytes themselves. */
+  readonly body?: unknown
+  /** Sends the body in these pieces, without Content-Length. Stops when the answer comes. */
+  readonly chunks?: Iterable<Uint8Array>
+  /** Keeps the connection, to be used again. Without it each exchange has its own. */
+  readonly agent?: Agent
+  /** Limit for the head of the answer, in milliseconds. */
+  readonly headMs?: number
+}
+
+/** Sends requests and remembers them, so that all can be ended at once. */
+export class HttpClient {
+  readonly url: URL
+  readonly transcript: Transcript
+  readonly #open = new Set<ClientRequest>()
+  readonly #agents = new Set<Agent>()
+  #count = 0
+
+  constructor(url: URL, transcript: Transcript) {
+    this.url = url
+    this.transcript = transcript
+  }
+
+  /** An agent that keeps one connection. */
+  keepAlive(): Agent {
+    const options = { keepAlive: true, maxSockets: 1 }
+    const agent = this.#isSecure ? new SecureAgent(options) : new Agent(options)
+    this.#agents.add(agent)
+    return agent
+  }
+
+  /** Sends a request; resolves when the head of the answer has come. */
+  async send(method: string, options: RequestOptions = {}): Promise<Exchange> {
+    const { exchange } = this.start(method, options)
+    return await within(exchange, options.headMs ?? patienceMs, `The head of the answer to ${method}`)
+  }
+
+  /** Sends a request; `abort` drops it even before the head has come. */
+  start(method: string, options: RequestOptions = {}): { exchange: Promise<Exchange>; abort: () => void } {
+    this.#count += 1
+    const what = `#${this.#count} ${method}`
+    const body = toBytes(options.body)
+    const headers = this.#headerList(body, options.headers)
+    this.transcript.add(`→ ${what} ${options.query ?? ''} ${headerLines(headers)} ${body?.toString('utf8') ?? ''}`)
+    const startedAt = performance.now()
+    const path = `${this.url.pathname}${options.query ?? this.url.search}`
+    const send = this.#isSecure ? secureRequest : plainRequest
+    const request = send(this.url, { method, path, headers, agent: options.agent ?? false })
+    this.#open.add(request)
+    request.once('close', () => this.#open.delete(request))
+    const abort = () => void request.destroy()
+    const exchange = new Promise<Exchange>((resolve, reject) => {
+      request.on('error', reject)
+      request.once('response', (response) => {
+        const head = {
+          status: response.statusCode ?? 0,
+          rawHeaders: response.rawHeaders,
+          httpVersion: response.httpVersion,
+        }
+        const made = new Exchange(head, { what, startedAt, transcript: this.transcript, abort })
+        feed(made, response)
+        resolve(made)
+      })
+    })
+    // Whoever starts without waiting must not bring the process down by a refused connection.
+    exchange.catch(() => undefined)
+    if (options.chunks === undefined) request.end(body)
+    else void writeAll(request, options.chunks)
+    return { exchange, abort }
+  }
+
+  /** Drops every connection that is still open. */
+  close(): void {
+    for (const request of this.#open) request.destroy()
+    for (const agent of this.#agents) agent.destroy()
+  }
+
+  get #isSecure(): boolean {
+    return this.url.protocol === 'https:'
+  }
+
+  #headerList(body: Buffer | undefined, changes: HeaderChanges = {}): string[] {
+    const list: string[] = []
+    const changed = new Set(Object.keys(changes).map((name) => name.toLowerCase()))
+    const keep = (name: string, value: string) => {
+      if (!changed.has(name.toLowerCase())) list.push(name, value)
+    }
+    keep('Host', this.url.host)
+    for (const [name, value] of Object.entries(changes)) {
+      for (const line of typeof value === 'string' ? [value] : (value ?? [])) list.push(name, line)
+    }
+    if (body !== undefined) keep('Content-Length', String(body.length))
+    return list
+  }
+}
+
+function toBytes(body: unknown): Buffer | undefined {
+  if (body === undefined) return undefined
+  if (body instanceof Uint8Array) return Buffer.from(body)
+  if (typeof body === 'string') return Buffer.from(body, 'utf8')
+  if (isObject(body) || Array.isArray(body)) return Buffer.from(JSON.stringify(body), 'utf8')
+  throw new TypeError('Expected body to be an object, an array, text or bytes')
+}
+
+function feed(exchange: Exchange, response: IncomingMessage): void {
+  response.on('data', (chunk: Buffer) => exchange.push(chunk))
+  response.once('end', () => exchange.end())
+  response.once('error', (error) => exchange.end(error))
+  response.once('close', () => exchange.end(new Error('the connection broke before the body was complete')))
+}
+
+async function writeAll(request: ClientRequest, chunks: Iterable<Uint8Array>): Promise<void> {
+  let stopped = false
+  let wake: () => void = () => undefined
+  const stop = () => {
+    stopped = true
+    wake()
+  }
+  request.once('response', stop).once('close', stop)
+  request.on('drain', () => wake())
+  for (const chunk of chunks) {
+    const resumed = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    if (request.write(chunk)) setImmediate(wake)
+    await resumed
+    if (stopped) break
+  }
+  if (!request.destroyed) request.end()
+}

@@ -1,0 +1,74 @@
+import type { Exchange } from './exchange.ts'
+import { expectThat, fail } from './expect.ts'
+import type { Id, Message } from './json-rpc.ts'
+import { isResponse } from './json-rpc.ts'
+import { logsIn } from './probes.ts'
+import { readable, type Session } from './session.ts'
+import { delay, patienceMs } from './waiting.ts'
+
+const mostConnections = 40
+
+export interface PolledRun {
+  readonly id: Id
+  /** Messages over all connections, in order. */
+  readonly messages: readonly Message[]
+  readonly connections: number
+}
+
+/**
+ * When a connection is to be dropped: resolves when it has seen enough, with how many of its events the client took.
+ * The others were still on their way, as far as anyone can tell.
+ */
+export type Cut = (exchange: Exchange) => Promise<number>
+
+const never: Cut = async (exchange) => {
+  await exchange.stream.closed()
+  return exchange.stream.events.length
+}
+
+/**
+ * Posts a call and resumes it with the last id seen, as often as its connection ends, until its response came.
+ * `cut` decides when the client itself drops a connection; by default it never does.
+ */
+export async function runPolled(session: Session, message: Message, cut: Cut = never): Promise<PolledRun> {
+  const id = message.id ?? fail('Expected a request')
+  const messages: Message[] = []
+  let exchange = await session.post(message)
+  let lastEventId: string | undefined
+  for (let round = 0; round < mostConnections; round++) {
+    expectThat(exchange.status === 200, `Expected a stream, got status ${exchange.status}`)
+    if (!exchange.isEventStream) return { id, messages: await exchange.messages(), connections: 1 }
+    const taken = await cut(exchange)
+    exchange.abort()
+    const events = exchange.stream.events.slice(0, taken)
+    messages.push(...events.flatMap(readable))
+    if (messages.some((received) => isResponse(received) && received.id === id)) {
+      return { id, messages, connections: round + 1 }
+    }
+    lastEventId = events.findLast((event) => (event.id ?? '') !== '')?.id ?? lastEventId
+    expectThat(lastEventId !== undefined, 'Expected an event with an id before the connection ended')
+    exchange = await session.get({ lastEventId })
+  }
+  return fail(`Expected the response within ${mostConnections} connections`)
+}
+
+/**
+ * Listens on the standalone stream from `lastEventId` on, dropping the connection again and again at random, until
+ * `count` log messages came. Resolves with their texts, as a client that takes each event once has them.
+ */
+export async function listenPolled(session: Session, lastEventId: string, count: number): Promise<string[]> {
+  const texts: string[] = []
+  const deadline = performance.now() + patienceMs
+  let cursor = lastEventId
+  while (texts.length < count && performance.now() < deadline) {
+    const exchange = await session.listen(cursor)
+    await delay(Math.random() * 15)
+    const taken = exchange.stream.events.slice(0, 1 + Math.floor(Math.random() * exchange.stream.events.length))
+    exchange.abort()
+    for (const event of taken) {
+      if ((event.id ?? '') !== '') cursor = event.id ?? cursor
+      texts.push(...logsIn(readable(event)))
+    }
+  }
+  return texts
+}

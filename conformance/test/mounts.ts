@@ -1,0 +1,86 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createEndpoint, type EndpointOptions } from '@throughline/mcp-http-core'
+import { mcp } from '@throughline/mcp-http-express'
+import express from 'express'
+import express4 from 'express4'
+import { describeRequirements, type Exclusion, type RunningServer } from '../src/describe-requirements.ts'
+import { type AdapterName, adapterNames } from '../src/fixture/mounts.ts'
+import { createFixture } from '../src/fixture/server.ts'
+import { startFixture } from '../src/fixture/start.ts'
+
+type Response = EndpointOptions['response'] & string
+
+/** With a body parser in front, the parser answers before the endpoint is asked. */
+const answeredByParser: readonly Exclusion[] = [
+  {
+    id: 'origin/is-checked-before-the-body-is-parsed',
+    reason: 'the parser in front answers 400 to malformed JSON before the endpoint sees the Origin',
+  },
+  {
+    id: 'origin/is-checked-before-the-body-is-read',
+    reason: 'the parser in front reads the whole body before the endpoint sees the Origin',
+  },
+  { id: 'post/invalid-utf8-is-400', reason: 'the parser in front replaces invalid bytes by U+FFFD' },
+  {
+    id: 'post/malformed-json-is-a-parse-error',
+    reason: 'the parser in front answers malformed JSON with its own page',
+  },
+  {
+    id: 'limits/declared-large-body-is-413',
+    reason: 'the parser in front reads a body to its end before it answers 413',
+  },
+  { id: 'limits/errors-tell-nothing-of-the-inside', reason: 'the error page of the parser in front shows a stack' },
+]
+
+function exclusionsFor(adapter: AdapterName, parser: boolean, response: Response): Exclusion[] {
+  const excluded: Exclusion[] = []
+  if (parser) excluded.push(...answeredByParser)
+  if (parser && adapter === 'node') {
+    excluded.push({
+      id: 'limits/chunked-large-body-is-413',
+      reason: 'the bare mount answers 400 to every parser error',
+    })
+  }
+  if (response === 'sse') {
+    excluded.push({ id: 'cancel/ends-a-json-answer', reason: 'there are no JSON answers with response: sse' })
+  }
+  return excluded.filter(({ id }) => !isMetBy(adapter, id))
+}
+
+/** What the bare middleware of the node mount does better than a framework's error page. */
+function isMetBy(adapter: AdapterName, id: string): boolean {
+  return adapter === 'node' && id === 'limits/errors-tell-nothing-of-the-inside'
+}
+
+/** Describes every adapter, with and without a parser, for one shape of answers. */
+export function describeMounts(response: Response): void {
+  for (const adapter of adapterNames) {
+    for (const parser of [false, true]) {
+      describeRequirements(`${adapter}${parser ? ' behind a body parser' : ''}, response: ${response}`, {
+        start: () => startFixture({ adapter, parser, response }),
+        exclude: exclusionsFor(adapter, parser, response),
+        strict: true,
+      })
+    }
+  }
+}
+
+/** The fixture under a router of its own, at a path of its own. */
+export async function startUnderRouter(framework: typeof express): Promise<RunningServer> {
+  const endpoint = createEndpoint({ server: createFixture().createServer })
+  const router = framework.Router()
+  router.all('/mcp', mcp(endpoint))
+  const server = createServer(framework().use('/api/v1', router))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/mcp`,
+    close: async () => {
+      await endpoint.close({ drainMs: 0 })
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export const frameworks = { express, express4: express4 as typeof express }
