@@ -4,10 +4,10 @@ import { drainingRejection, Rejection } from './errors.ts'
 import { guard } from './guard.ts'
 import { protocolVersionHeader, sessionIdHeader } from './headers.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http.ts'
-import type { JsonRpcNotification, RequestId } from './json-rpc.ts'
+import type { JsonRpcNotification } from './json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Acceptable } from './media-types.ts'
-import { type EndpointOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type EndpointOptions, resolveOptions } from './options.ts'
 import { type Incoming, readMessage } from './read-message.ts'
 import { ended, toErrorReply } from './reply.ts'
 import { openStandalone, resume } from './resume.ts'
@@ -103,8 +103,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
       await sessions.end(session, 'The client ended the session')
       return ended
     } catch (error) {
-      if (!(error instanceof Rejection)) options.onError(error, 'request')
-      return toErrorReply(error)
+      return toErrorReply(error instanceof Rejection ? error : report(error, request))
     }
   }
 
@@ -121,8 +120,15 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
       if (session.ended) throw new Rejection('session_not_found')
       return await dispatch(incoming, session, context)
     } catch (error) {
-      throw withRequestId(error, incoming, options)
+      throw withRequestId(error instanceof Rejection ? error : report(error, request), incoming)
     }
+  }
+
+  /** Our fault: told to whoever listens, and answered without its details. */
+  function report(error: unknown, request: HttpRequest): Rejection {
+    options.onError(error, 'request')
+    request.onError?.(error)
+    return new Rejection('internal_error')
   }
 
   function resolveSession(request: HttpRequest): LiveSession | Promise<LiveSession> {
@@ -229,12 +235,8 @@ function revisionOf(request: HttpRequest): ReturnType<typeof resolveRevision> {
 }
 
 /** The refusal of a single request names it (Error Responses). */
-function withRequestId(error: unknown, incoming: Incoming, options: ResolvedOptions): unknown {
-  const requestId = 'method' in incoming && 'id' in incoming ? (incoming.id as RequestId) : undefined
-  if (requestId === undefined) return error
-  const rejection = error instanceof Rejection ? error : new Rejection('internal_error')
-  if (rejection !== error) options.onError(error, 'request')
-  rejection.requestId ??= requestId
+function withRequestId(rejection: Rejection, incoming: Incoming): Rejection {
+  if ('method' in incoming && 'id' in incoming) rejection.requestId ??= incoming.id
   return rejection
 }
 

@@ -30,6 +30,8 @@ export interface HttpRequest {
   readBody(maxBytes: number): Promise<Uint8Array>
   /** Calls `listener` once when the client is gone before the reply was complete. */
   onGone(listener: () => void): void
+  /** Is told of an error of ours that was answered 500, for the framework's own log. */
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 /** What the bridges and adapters can mount: an endpoint, or a document beside it. */

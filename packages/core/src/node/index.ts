@@ -1,1 +1,8 @@
-export { type ConnectRequest, type NodeHandler, type NodeRequestOptions, toNodeHandler } from './node-handler.ts'
+export {
+  type ConnectRequest,
+  type NodeHandler,
+  type NodeRequestOptions,
+  readReply,
+  toNodeHandler,
+  writeReply,
+} from './node-handler.ts'

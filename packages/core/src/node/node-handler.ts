@@ -37,27 +37,35 @@ const tcpKeepAliveMs = 15_000
  */
 export function toNodeHandler(endpoint: Mountable): NodeHandler {
   return async (incoming, response, options) => {
-    const request = new NodeRequest(incoming, response, options ?? { parsedBody: incoming.body, auth: incoming.auth })
-    const reply = await endpoint.handle(request)
-    request.discardBody()
+    const reply = await readReply(endpoint, incoming, response, options)
     writeReply(reply, response, endpoint)
   }
 }
 
-function writeReply(reply: HttpReply, response: ServerResponse, endpoint: Mountable): void {
+/** The first half of {@link toNodeHandler}, for frameworks that write plain answers themselves. */
+export async function readReply(
+  endpoint: Mountable,
+  incoming: ConnectRequest,
+  response: ServerResponse,
+  options: NodeRequestOptions = { parsedBody: incoming.body, auth: incoming.auth },
+): Promise<HttpReply> {
+  const request = new NodeRequest(incoming, response, options)
+  const reply = await endpoint.handle(request)
+  request.discardBody()
+  return reply
+}
+
+/** The second half. Headers set on `response` before stay. */
+export function writeReply(reply: HttpReply, response: ServerResponse, { closing }: Pick<Mountable, 'closing'>): void {
   const { status, headers, body } = reply
   if (typeof body === 'object') return writeStream(body, reply, response)
   // The client left, or something in front answered already.
   if (response.headersSent || response.destroyed) return
   // While draining no connection is kept for a next request. HTTP/2 has no such header.
-  const closes = endpoint.closing && response.req.httpVersionMajor === 1
+  const closes = closing && response.req.httpVersionMajor === 1
   // Without a length Node would send an empty body in chunks; 204 has none at all (RFC 9110 §8.6).
   const length = status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }
-  response.writeHead(status, {
-    ...headers,
-    ...length,
-    ...(closes && { connection: 'close' }),
-  })
+  response.writeHead(status, { ...headers, ...length, ...(closes && { connection: 'close' }) })
   response.end(body)
 }
 

@@ -13,19 +13,23 @@ export interface NodeRequestOptions {
   readonly parsedBody?: unknown
   /** What an authentication middleware verified. */
   readonly auth?: AuthInfo | undefined
+  /** Is told of an error of ours that was answered 500. */
+  readonly onError?: (error: unknown) => void
 }
 
 /** Node's own request, without a copy of anything. */
 export class NodeRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
+  readonly onError: ((error: unknown) => void) | undefined
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, { parsedBody, auth }: NodeRequestOptions) {
+  constructor(incoming: IncomingMessage, response: ServerResponse, { parsedBody, auth, onError }: NodeRequestOptions) {
     this.#incoming = incoming
     this.#response = response
     this.auth = auth
+    this.onError = onError
     // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
     this.parsedBody = wasRead(incoming) ? parsedBody : undefined
   }
