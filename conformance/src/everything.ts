@@ -1,7 +1,7 @@
 /** Serves the everything server until a signal ends it. `pnpm everything --help` lists the flags. */
 import { once } from 'node:events'
 import { cac } from 'cac'
-import { type AdapterName, adapterNames, type StartOptions, startFixture } from './fixture/index.ts'
+import { type AdapterName, adapterNames, parserNames, type StartOptions, startFixture } from './fixture/index.ts'
 
 const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--response auto|sse|json] [--stateless] [--parser]`
 
@@ -47,12 +47,17 @@ function readOptions(argv: readonly string[]): StartOptions | undefined {
   if (rest.length > 0) throw new UsageError(`Expected only flags, got ${JSON.stringify(rest[0])}`)
   command.checkUnknownOptions()
   command.checkOptionValue()
+  const adapter = readChoice('--adapter', options.adapter, adapterNames)
+  const parser = readSwitch('--parser', options.parser)
+  if (parser && !parserNames.includes(adapter)) {
+    throw new UsageError(`Expected --parser only with ${parserNames.join(', ')}, got it with ${adapter}`)
+  }
   return {
-    adapter: readChoice('--adapter', options.adapter, adapterNames),
+    adapter,
     port: readPort(options.port),
     response: readChoice('--response', options.response, responses),
     sessions: !readSwitch('--stateless', options.stateless),
-    parser: readSwitch('--parser', options.parser),
+    parser,
   }
 }
 

@@ -94,8 +94,10 @@ export interface LogEvent {
 export interface LogPage {
   /** In order of index. An index that is missing between two events was dropped. */
   readonly events: readonly LogEvent[]
-  /** Index of the newest event ever appended to the stream; `0` when there was none. */
+  /** Index of the newest event ever appended to the stream. */
   readonly head: number
+  /** Place of that event. */
+  readonly headPosition: LogPosition
   /** `true` once the last event was appended. */
   readonly ended: boolean
   /** The `requestIds` of the stream. */

@@ -43,6 +43,7 @@ export class Connection implements EventStreamBody, SinkEvents {
   #sink: EventSink | undefined
   #cursor: number
   #blocked = false
+  #writing = false
   #reading = false
   #closed = false
   #attached = false
@@ -86,7 +87,8 @@ export class Connection implements EventStreamBody, SinkEvents {
   drain(): void {
     this.#activeAt = Date.now()
     this.#blocked = false
-    this.#pump()
+    // Some sinks ask for more while they are being written to.
+    if (!this.#writing) this.#pump()
   }
 
   progress(): void {
@@ -132,7 +134,10 @@ export class Connection implements EventStreamBody, SinkEvents {
 
   #write(text: string): void {
     this.#activeAt = Date.now()
-    if (this.#sink?.write(text) === false) this.#blocked = true
+    this.#writing = true
+    const goOn = this.#sink?.write(text)
+    this.#writing = false
+    if (goOn === false) this.#blocked = true
   }
 
   #writeEvent(event: LogEvent, stored = true): void {
@@ -196,9 +201,14 @@ export class Connection implements EventStreamBody, SinkEvents {
     for (const message of this.#options.makeUpForGap()) this.#write(formatEventWithoutId(message))
   }
 
-  /** The answer is not in the log: the client's call must not hang. */
+  /** The answer is not in the log: the client's call must not hang. The last one moves the cursor to the end. */
   #writeLostAnswers(): void {
-    for (const requestId of this.#stream.requestIds) this.#write(formatEventWithoutId(toLostAnswer(requestId)))
+    const { streamTag, requestIds, resumable, head, headAt } = this.#stream
+    const endId = this.#options.eventIds.encode({ streamTag, index: head, position: headAt })
+    for (const [i, requestId] of requestIds.entries()) {
+      const isLast = resumable && i === requestIds.length - 1
+      this.#write(isLast ? formatEvent(endId, toLostAnswer(requestId)) : formatEventWithoutId(toLostAnswer(requestId)))
+    }
   }
 }
 

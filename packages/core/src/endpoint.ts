@@ -134,6 +134,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   function resolveSession(request: HttpRequest): LiveSession | Promise<LiveSession> {
     const sessionId = request.header(sessionIdHeader)
     if (!sessionId) throw new Rejection('session_required')
+    // What does not live here any more is not brought to life by an endpoint that closes.
+    if (closing !== undefined && !sessions.isLive(sessionId)) throw drainingRejection()
     return sessions.resolve(request, sessionId)
   }
 

@@ -87,8 +87,8 @@ export class MemoryEventLog implements EventLog {
   read(sessionKey: string, streamTag: string, after: number, limit: number): LogPage | undefined {
     const stream = this.#sessions.get(sessionKey)?.streams.get(streamTag)
     if (!stream) return undefined
-    const { head, ended, requestIds } = stream
-    return { events: stream.slice(after, limit), head, ended, requestIds }
+    const { head, headPosition, ended, requestIds } = stream
+    return { events: stream.slice(after, limit), head, headPosition, ended, requestIds }
   }
 
   release(sessionKey: string, streamTag: string): void {

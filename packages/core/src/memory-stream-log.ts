@@ -1,4 +1,4 @@
-import type { LogEvent } from './backplane.ts'
+import type { LogEvent, LogPosition } from './backplane.ts'
 
 /** Counted for what an event costs beside its text. */
 const eventOverhead = 100
@@ -7,6 +7,7 @@ const eventOverhead = 100
 export class StreamLog {
   readonly requestIds: LogEvent['requestIds']
   head = 0
+  headPosition: LogPosition = { term: 0, n: 0 }
   ended = false
   released = false
   dropped = false
@@ -25,6 +26,7 @@ export class StreamLog {
   push(event: LogEvent): void {
     this.#events.push(event)
     this.head = event.index
+    this.headPosition = event.position
     this.ended = event.last
   }
 

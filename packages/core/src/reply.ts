@@ -9,6 +9,12 @@ export const accepted: HttpReply = { status: 202, headers: emptyHeaders, body: u
 /** The session is over. */
 export const ended: HttpReply = { status: 204, headers: emptyHeaders, body: undefined }
 
+/**
+ * The client has the whole stream. 204 is what event streams know for "do not come back" (WHATWG HTML §9.2.3); an empty
+ * stream would have clients ask again for ever.
+ */
+export const nothingLeft: HttpReply = { status: 204, headers: emptyHeaders, body: undefined }
+
 export function toJsonReply(body: string, headers?: Record<string, string>): HttpReply {
   return { status: 200, headers: headers ? { ...jsonHeaders, ...headers } : jsonHeaders, body }
 }

@@ -4,7 +4,7 @@ import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } f
 import { resumeHeader } from './headers.ts'
 import type { HttpReply, HttpRequest } from './http.ts'
 import type { LiveSession } from './live-session.ts'
-import { toStreamReply } from './reply.ts'
+import { nothingLeft, toStreamReply } from './reply.ts'
 import type { ConnectFrom, SessionStreams } from './session-streams.ts'
 import type { Stream } from './stream.ts'
 
@@ -34,6 +34,7 @@ export async function resume(
   if (!live && !page) throw new Rejection('history_gone')
   const stream = live ?? streams.restore(place.streamTag, page as LogPage)
   const { gap, ...from } = page ? findKept(place, page, stream) : findUnkept(streams, place, stream)
+  if (stream.ended && from.index === stream.head) return nothingLeft
   const headers = gap && stream === streams.standalone ? { [resumeHeader]: 'gap' } : undefined
   return toStreamReply(streams.connect(stream, request.auth, from), headers)
 }

@@ -79,16 +79,16 @@ export class SessionStreams implements StreamOwner {
   }
 
   /** A stream of which only the log knows. Nobody appends to it any more: what has no end there has lost its call. */
-  restore(streamTag: string, { head, requestIds }: LogPage): Stream {
-    const stream = this.#create(streamTag, requestIds)
-    stream.restore(head, true)
+  restore(streamTag: string, page: LogPage): Stream {
+    const stream = this.#create(streamTag, page.requestIds)
+    stream.restore(page, true)
     return stream
   }
 
   /** Goes on where an earlier owner of the session stopped. */
   async restoreStandalone(): Promise<void> {
     const page = await this.log.read(standaloneTag, 0, 0)
-    if (page) this.standalone?.restore(page.head, false)
+    if (page) this.standalone?.restore(page, false)
   }
 
   append(stream: Stream, entry: Entry): void {

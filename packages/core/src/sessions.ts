@@ -1,6 +1,6 @@
 import type { SessionChanges, SessionRecord } from './backplane.ts'
 import type { Connection } from './connection.ts'
-import { Rejection } from './errors.ts'
+import { drainingRejection, Rejection } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { HttpRequest } from './http.ts'
 import { isRequest, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts'
@@ -29,6 +29,7 @@ export class Sessions implements SessionHost {
   readonly #stateless = new Set<LiveSession>()
   readonly #watch: Watch
   #opening = 0
+  #closed = false
   #dropped = 0
 
   constructor(options: ResolvedOptions) {
@@ -45,6 +46,10 @@ export class Sessions implements SessionHost {
 
   get size(): number {
     return this.#live.size
+  }
+
+  isLive(sessionId: string): boolean {
+    return this.#live.has(sessionId)
   }
 
   counts(): { connections: number; detachedCalls: number; droppedMessages: number } {
@@ -179,6 +184,7 @@ export class Sessions implements SessionHost {
 
   /** Ends what lives on this node; the store keeps the records, for other nodes or for after a restart. */
   async closeAll(reason: string): Promise<void> {
+    this.#closed = true
     this.#watch.stop()
     const sessions = [...this.#live.values(), ...this.#stateless]
     for (const session of sessions) this.#remove(session)
@@ -195,7 +201,7 @@ export class Sessions implements SessionHost {
 
   free(session: LiveSession): void {
     if (this.#stateless.has(session)) this.#endLater(session, 'The exchange is over')
-    else if (this.#isLive(session)) this.#watch.setFree(session)
+    else if (this.#isServed(session)) this.#watch.setFree(session)
   }
 
   opened(connection: Connection): void {
@@ -235,7 +241,7 @@ export class Sessions implements SessionHost {
 
   // ---- Inside ----
 
-  #isLive(session: LiveSession): boolean {
+  #isServed(session: LiveSession): boolean {
     return session.sessionId !== undefined && this.#live.get(session.sessionId) === session
   }
 
@@ -271,6 +277,10 @@ export class Sessions implements SessionHost {
     }
     this.#servers.add(server)
     await session.connectServer(server)
+    if (!this.#closed) return
+    // The endpoint closed meanwhile.
+    await session.end('The server is shutting down')
+    throw drainingRejection()
   }
 
   #add(session: LiveSession): void {
@@ -288,7 +298,7 @@ export class Sessions implements SessionHost {
   #remove(session: LiveSession): void {
     const { sessionId, record } = session
     if (this.#stateless.delete(session)) this.#watch.remove(session)
-    if (sessionId === undefined || !this.#isLive(session)) return
+    if (sessionId === undefined || !this.#isServed(session)) return
     this.#watch.remove(session)
     this.#live.delete(sessionId)
     this.#byKey.delete(record.key)

@@ -1,4 +1,4 @@
-import type { EventKind, LogEvent, LogPosition } from './backplane.ts'
+import type { EventKind, LogEvent, LogPage, LogPosition } from './backplane.ts'
 import type { Connection } from './connection.ts'
 import type { RequestId } from './json-rpc.ts'
 
@@ -37,6 +37,8 @@ export class Stream {
   assigned = 0
   /** Index of the newest event that is stored: readers may see it. */
   head = 0
+  /** Place of that event. */
+  headAt: LogPosition
   /** Highest index ever written to a connection. */
   written = 0
   /** Place of the event with that index. */
@@ -54,20 +56,23 @@ export class Stream {
     this.requestIds = options.requestIds
     this.resumable = options.resumable
     this.origin = options.origin
+    this.headAt = options.origin
     this.writtenAt = options.origin
     this.#owner = options.owner
   }
 
   /** What the log knows of the stream, as of its event with index `head`. */
-  restore(head: number, ended: boolean): void {
+  restore({ head, headPosition }: Pick<LogPage, 'head' | 'headPosition'>, ended: boolean): void {
     this.assigned = head
     this.head = head
+    this.headAt = headPosition
     this.ended = ended
   }
 
   /** An event is stored: whoever reads the stream gets it. */
   stored(event: LogEvent): void {
     this.head = event.index
+    this.headAt = event.position
     this.#backlog += event.data.length
     if (event.last) this.ended = true
     this.connection?.deliver(event)
@@ -77,6 +82,7 @@ export class Stream {
   /** An event could not be stored: only a reader that is up to date gets it. */
   unstored(event: LogEvent): void {
     this.head = event.index
+    this.headAt = event.position
     if (event.last) this.ended = true
     this.connection?.deliver(event, false)
     if (this.ended) this.#finish()

@@ -5,6 +5,7 @@ import {
   sleep,
   TestClient,
   TestReader,
+  TestServer,
   toInitializeParams,
   toJson,
   waitFor,
@@ -69,4 +70,30 @@ test('closing an endpoint that holds nothing takes no time, and closing twice is
   const started = Date.now()
   await Promise.all([endpoint.close(), endpoint.close({ drainMs: 5 })])
   expect(Date.now() - started).toBeLessThan(500)
+})
+
+test('a request that comes after the end builds no server object', async () => {
+  const { endpoint, servers } = createTestEndpoint()
+  const client = await openSession(endpoint)
+  await endpoint.close({ drainMs: 0 })
+  expect((await client.call('ping')).status).toBe(503)
+  expect((await client.get()).status).toBe(503)
+  expect(servers).toHaveLength(1)
+  expect(endpoint.stats().sessions).toBe(0)
+})
+
+test('a session that is being opened when the endpoint closes is not left behind', async () => {
+  const build: (() => void)[] = []
+  const server = new TestServer()
+  const { endpoint } = createTestEndpoint(
+    {},
+    { server: () => new Promise((resolve) => build.push(() => resolve(server))) },
+  )
+  const opening = new TestClient(endpoint).call('initialize', toInitializeParams())
+  await waitFor(() => build.length === 1)
+  await endpoint.close({ drainMs: 0 })
+  build[0]?.()
+  expect((await opening).status).toBe(503)
+  expect(server.closed).toBe(true)
+  expect(endpoint.stats().sessions).toBe(0)
 })

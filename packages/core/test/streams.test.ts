@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createMemoryBackplane, type EventLog } from '../src/index.ts'
+import { createMemoryBackplane, type EventLog, type EventStreamBody, type SinkEvents } from '../src/index.ts'
 import { createTestEndpoint, type Handlers, openSession, sleep, TestReader, toJson, waitFor } from './support.ts'
 
 /** `burst`: `count` progress events, `pauseEvery` of them at a time. */
@@ -118,8 +118,10 @@ test('a finished stream is replayed from any of its ids, and ended', async () =>
   const client = await openSession(endpoint)
   const whole = new TestReader(await client.call('burst', { count: 5 }))
   await whole.until(() => whole.ended)
-  for (const [i, { id }] of whole.blocks.entries()) {
-    const again = await client.read(id as string)
+  const ids = whole.blocks.map(({ id }) => id as string)
+  expect(await client.get(ids.pop())).toMatchObject({ status: 204, body: undefined })
+  for (const [i, id] of ids.entries()) {
+    const again = await client.read(id)
     expect(again.ended).toBe(true)
     expect(again.events).toEqual(whole.events.slice(i))
   }
@@ -200,7 +202,7 @@ test('no text taken for an event id causes anything but a clean refusal or a str
       ),
       async (eventId) => {
         const reply = await a.get(eventId)
-        expect([200, 400]).toContain(reply.status)
+        expect([200, 204, 400]).toContain(reply.status)
         if (reply.status !== 200) return
         const reader = new TestReader(reply)
         for (const { id } of reader.events) expect(ids).toContain(id)
@@ -259,6 +261,7 @@ test('a call whose answer was dropped ends with an error for its id', async () =
   const again = await client.read(first.blocks[0]?.id)
   expect(again.ended).toBe(true)
   expect(again.messages).toEqual([expect.objectContaining({ id: 'mine', error: expect.anything() })])
+  expect((await client.get(again.lastEventId)).status).toBe(204)
 })
 
 test('an answer that cannot be stored reaches whoever reads, and who comes later gets an error, not silence', async () => {
@@ -351,4 +354,29 @@ test('a silent stream gets comments, an old one is ended, and neither loses its 
   expect(reader.text.split('\n\n').filter((block) => block === ':').length).toBeGreaterThan(1)
   await client.call('push', { count: 3 })
   expect((await client.read(reader.lastEventId)).messages.map(({ params }) => params?.data)).toEqual([1, 2, 3])
+})
+
+test('a sink that asks for more while it is written to gets every event once', async () => {
+  const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
+  const client = await openSession(endpoint)
+  const { body } = await client.call('burst', { count: 30, pauseEvery: 7 })
+  const written: string[] = []
+  let ended = false
+  // While it is opened there is nothing to ask yet.
+  let events: SinkEvents | undefined
+  events = (body as EventStreamBody).open({
+    write: (text) => {
+      events?.drain()
+      written.push(text)
+      events?.drain()
+      return true
+    },
+    end: () => {
+      ended = true
+    },
+    destroy: () => undefined,
+  })
+  await waitFor(() => ended)
+  const messages = written.join('').match(/"progress":\d+|"result"/g)
+  expect(messages).toEqual([...upTo(30).map((i) => `"progress":${i}`), '"result"'])
 })

@@ -1,4 +1,12 @@
-import type { AuthInfo, EndpointOptions, EventStreamBody, HttpReply, HttpRequest, McpServerLike } from '../src/index.ts'
+import type {
+  AuthInfo,
+  EndpointOptions,
+  EventStreamBody,
+  HttpReply,
+  HttpRequest,
+  McpServerLike,
+  SinkEvents,
+} from '../src/index.ts'
 import { createEndpoint, type Endpoint } from '../src/index.ts'
 import type { ServerTransport } from '../src/server.ts'
 
@@ -188,12 +196,15 @@ export class TestReader {
   paused = false
   /** Bytes written while the reader was paused. */
   queued = 0
-  readonly #events: ReturnType<EventStreamBody['open']>
+  #events: SinkEvents | undefined
   readonly #waiting = new Set<() => void>()
 
   constructor(reply: HttpReply, paused = false) {
     this.reply = reply
     this.paused = paused
+    // 204: nothing is left to read.
+    this.ended = reply.status === 204
+    if (this.ended) return
     this.#events = (reply.body as EventStreamBody).open({
       write: (text) => {
         this.text += text
@@ -214,12 +225,12 @@ export class TestReader {
 
   /** The connection breaks. */
   leave(): void {
-    this.#events.gone()
+    this.#events?.gone()
   }
 
   resume(): void {
     this.paused = false
-    this.#events.drain()
+    this.#events?.drain()
   }
 
   /** Events with data, in order. */
