@@ -72,57 +72,64 @@ function messageOf(reply: Reply): { result?: Record<string, unknown>; error?: un
   return JSON.parse(text ?? '') as { result?: Record<string, unknown> }
 }
 
-const servers = serverKinds.filter(({ adapter }) => adapter === 'node')
 const versions = [
   { version: '2025-11-25', primed: true, batches: false },
   { version: '2025-06-18', primed: false, batches: false },
   { version: '2025-03-26', primed: false, batches: true },
 ]
 
-describe.each(servers)('$name', ({ adapter, response, createFactory }) => {
-  it.each(versions)('speaks $version for real', async ({ version, primed, batches }) => {
-    const { url, endpoint, close } = await startFixture({ adapter, response, server: createFactory() })
-    const { post, listen, end } = speaker(url, version)
-    try {
-      const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: 'raw', version: '1' } }
-      const initialized = await post({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
-      expect(initialized.status).toBe(200)
-      expect(messageOf(initialized).result).toMatchObject({ protocolVersion: version })
-      expect(await post({ jsonrpc: '2.0', method: 'notifications/initialized' })).toMatchObject({
-        status: 202,
-        text: '',
-      })
+for (const { name, adapter, response, createFactory } of serverKinds)
+  describe(name, () => {
+    it.each(versions)('speaks $version for real', async ({ version, primed, batches }) => {
+      const { url, endpoint, close } = await startFixture({ adapter, response, server: createFactory() })
+      const { post, listen, end } = speaker(url, version)
+      try {
+        const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: 'raw', version: '1' } }
+        const initialized = await post({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
+        expect(initialized.status).toBe(200)
+        expect(messageOf(initialized).result).toMatchObject({ protocolVersion: version })
+        expect(await post({ jsonrpc: '2.0', method: 'notifications/initialized' })).toMatchObject({
+          status: 202,
+          text: '',
+        })
 
-      const echo = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text: 'hi' } } }
-      const answer = await post(echo)
-      expect(messageOf(answer)).toMatchObject({ id: 1, result: { content: [{ type: 'text', text: 'hi' }] } })
+        const echo = {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name: 'echo', arguments: { text: 'hi' } },
+        }
+        const answer = await post(echo)
+        expect(messageOf(answer)).toMatchObject({ id: 1, result: { content: [{ type: 'text', text: 'hi' }] } })
 
-      const burst = { name: 'burst', arguments: { count: 5 }, _meta: { progressToken: 'p' } }
-      const streamed = await post({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: burst })
-      expect(streamed.contentType).toBe('text/event-stream')
-      const data = dataOf(streamed.text)
-      expect(data.filter((text) => text === '')).toHaveLength(primed ? 1 : 0)
-      if (primed) expect(data[0]).toBe('')
-      const messages = data.filter((text) => text !== '').map((text) => JSON.parse(text) as Record<string, unknown>)
-      expect(messages.slice(0, -1).map(({ params: sent }) => (sent as { progress: number }).progress)).toEqual(upTo(5))
-      expect(messages.at(-1)).toMatchObject({ id: 2, result: { content: [{ text: 'burst done' }] } })
+        const burst = { name: 'burst', arguments: { count: 5 }, _meta: { progressToken: 'p' } }
+        const streamed = await post({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: burst })
+        expect(streamed.contentType).toBe('text/event-stream')
+        const data = dataOf(streamed.text)
+        expect(data.filter((text) => text === '')).toHaveLength(primed ? 1 : 0)
+        if (primed) expect(data[0]).toBe('')
+        const messages = data.filter((text) => text !== '').map((text) => JSON.parse(text) as Record<string, unknown>)
+        expect(messages.slice(0, -1).map(({ params: sent }) => (sent as { progress: number }).progress)).toEqual(
+          upTo(5),
+        )
+        expect(messages.at(-1)).toMatchObject({ id: 2, result: { content: [{ text: 'burst done' }] } })
 
-      const push = { name: 'push', arguments: { count: 2, text: 'pushed' } }
-      await post({ jsonrpc: '2.0', id: 3, method: 'tools/call', params: push })
-      const standalone = dataOf(await listen('pushed:2'))
-      expect(standalone.filter((text) => text === '')).toHaveLength(primed ? 1 : 0)
-      expect(standalone.filter((text) => text.includes('pushed:'))).toHaveLength(2)
+        const push = { name: 'push', arguments: { count: 2, text: 'pushed' } }
+        await post({ jsonrpc: '2.0', id: 3, method: 'tools/call', params: push })
+        const standalone = dataOf(await listen('pushed:2'))
+        expect(standalone.filter((text) => text === '')).toHaveLength(primed ? 1 : 0)
+        expect(standalone.filter((text) => text.includes('pushed:'))).toHaveLength(2)
 
-      const batch = await post([echo, { jsonrpc: '2.0', id: 4, method: 'ping' }])
-      expect(batch.status).toBe(batches ? 200 : 400)
-      if (batches && response === 'auto') {
-        const answers = JSON.parse(batch.text) as { id: number }[]
-        expect(answers.map(({ id }) => id).sort()).toEqual([1, 4])
+        const batch = await post([echo, { jsonrpc: '2.0', id: 4, method: 'ping' }])
+        expect(batch.status).toBe(batches ? 200 : 400)
+        if (batches && response === 'auto') {
+          const answers = JSON.parse(batch.text) as { id: number }[]
+          expect(answers.map(({ id }) => id).sort()).toEqual([1, 4])
+        }
+        expect(await end()).toBeLessThan(300)
+        await expectNothingHeld(endpoint)
+      } finally {
+        await close()
       }
-      expect(await end()).toBeLessThan(300)
-      await expectNothingHeld(endpoint)
-    } finally {
-      await close()
-    }
+    })
   })
-})
