@@ -127,7 +127,11 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   /** Our fault: told to whoever listens, and answered without its details. */
   function report(error: unknown, request: HttpRequest): Rejection {
     options.onError(error, 'request')
-    request.onError?.(error)
+    try {
+      request.onError?.(error)
+    } catch {
+      // It is reported already, and the request still wants its answer.
+    }
     return new Rejection('internal_error')
   }
 

@@ -3,7 +3,7 @@ import type { HttpReply, HttpRequest } from './http.ts'
 import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Acceptable } from './media-types.ts'
-import { toJsonReply, toStreamReply } from './reply.ts'
+import { clientLeft, toJsonReply, toStreamReply } from './reply.ts'
 import { kindOf, type Stream } from './stream.ts'
 
 /** One JSON-RPC request being answered. */
@@ -121,6 +121,7 @@ export class Exchange {
     if (this.#shape !== 'undecided') return
     this.#shape = 'lost'
     clearTimeout(this.#upgradeTimer)
+    this.#decide(clientLeft)
     this.session.detached(this)
   }
 

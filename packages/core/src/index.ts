@@ -26,5 +26,6 @@ export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, Sin
 export { createMemoryBackplane } from './memory-backplane.ts'
 export type { MemoryEventLogOptions } from './memory-event-log.ts'
 export type { EndpointOptions, ErrorSource } from './options.ts'
+export { type Outlet, PacedSink, queueBytes } from './paced-sink.ts'
 export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './server.ts'
 export { sessionKey } from './session-id.ts'

@@ -6,6 +6,9 @@ import { type RequestId, toErrorMessage } from './json-rpc.ts'
 /** Accepted notifications and responses: 202 and no body (Sending Messages 4). */
 export const accepted: HttpReply = { status: 202, headers: emptyHeaders, body: undefined }
 
+/** Nobody reads it: the client left before it was sent anything. Whoever waits for a reply goes on. */
+export const clientLeft: HttpReply = { status: 400, headers: emptyHeaders, body: undefined }
+
 /** The session is over. */
 export const ended: HttpReply = { status: 204, headers: emptyHeaders, body: undefined }
 

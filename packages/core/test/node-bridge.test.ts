@@ -1,18 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Agent, createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import * as http2 from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   acceptBoth,
-  begin,
   initializeMessage,
   McpClient,
   ping,
   RawConnection,
-  readReply,
   send,
   toHead,
   toText,
@@ -178,32 +176,32 @@ describe('a connection that is kept', () => {
     await settle(endpoint)
   })
 
-  test.each([
-    ['auto', '2025-11-25'],
-    ['json', '2025-11-25'],
-  ] as const)('frees pipelined calls that wait for their turn when it breaks, with response: %s', async (response) => {
-    const started = [deferred(), deferred(), deferred()]
-    const stopped = [deferred(), deferred(), deferred()]
-    const { port, url, endpoint, errors } = await start(
-      {
-        hold: async ({ n }, extra) => {
-          await report(extra, 'begun')
-          started[n as number]?.resolve()
-          await cancelled(extra)
-          stopped[n as number]?.resolve()
+  test.each(['auto', 'json'] as const)(
+    'frees pipelined calls that wait for their turn when it breaks, with response: %s',
+    async (response) => {
+      const started = [deferred(), deferred(), deferred()]
+      const stopped = [deferred(), deferred(), deferred()]
+      const { port, url, endpoint, errors } = await start(
+        {
+          hold: async ({ n }, extra) => {
+            await report(extra, 'begun')
+            started[n as number]?.resolve()
+            await cancelled(extra)
+            stopped[n as number]?.resolve()
+          },
         },
-      },
-      { response },
-    )
-    const client = await McpClient.open(url)
-    const connection = await RawConnection.open(port)
-    connection.write([0, 1, 2].map((n) => toPost(port, client.callMessage('hold', { n }), client.headers)).join(''))
-    await Promise.all(started.map(({ promise }) => promise))
-    connection.socket.destroy()
-    await stopped[0]?.promise
-    await settle(endpoint)
-    expect(errors).toEqual([])
-  })
+        { response },
+      )
+      const client = await McpClient.open(url)
+      const connection = await RawConnection.open(port)
+      connection.write([0, 1, 2].map((n) => toPost(port, client.callMessage('hold', { n }), client.headers)).join(''))
+      await Promise.all(started.map(({ promise }) => promise))
+      connection.socket.destroy()
+      await stopped[0]?.promise
+      await settle(endpoint)
+      expect(errors).toEqual([])
+    },
+  )
 })
 
 describe('a body that is too large', () => {
@@ -377,13 +375,17 @@ describe('a client that sends no more (TCP half-close)', () => {
   test.each([false, true])('does no harm, with httpAllowHalfOpen %s', async (allowHalfOpen) => {
     const { faults } = watchProcess()
     const begun = deferred()
-    const { port, url, server, endpoint, errors } = await start({
-      hold: async (_args, extra) => {
-        await report(extra, 'begun')
-        begun.resolve()
-        await cancelled(extra)
+    const { port, url, server, endpoint, errors } = await start(
+      {
+        hold: async (_args, extra) => {
+          await report(extra, 'begun')
+          begun.resolve()
+          await cancelled(extra)
+        },
       },
-    })
+      // Who sends no more is only missed by a write that fails.
+      { keepAliveMs: 20 },
+    )
     Object.assign(server, { httpAllowHalfOpen: allowHalfOpen })
     const client = await McpClient.open(url)
 
@@ -413,31 +415,32 @@ describe('a client that sends no more (TCP half-close)', () => {
 })
 
 describe('a client that left before the handler ran', () => {
+  /** Runs a handler only when the client is gone; settles as it does. */
   async function leaveBefore(
     run: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
-    method: string,
-    headers: Record<string, string>,
-    body: unknown,
-  ): Promise<Promise<void>> {
+    request: (port: number) => string,
+    readsBody = false,
+  ): Promise<void> {
     const outcome = deferred<Promise<void>>()
-    const { port } = await listen((request, response) => {
-      response.once('close', () => outcome.resolve(run(request, response)))
+    const { port } = await listen((incoming, response) => {
+      if (readsBody) incoming.resume()
+      response.once('close', () => outcome.resolve(run(incoming, response)))
     })
     const connection = await RawConnection.open(port)
-    connection.write(
-      method === 'POST' ? toPost(port, body, headers) : toHead(method, '/mcp', { host: 'localhost', ...headers }),
-    )
-    // Node notices the end of the connection once the request is there.
+    connection.write(request(port))
+    // Node closes its side too.
     connection.socket.end()
-    return { then: undefined, outcome: outcome.promise }.outcome
+    await outcome.promise
   }
 
   test.each(['POST', 'GET', 'DELETE'])('does not leave %s hanging', async (method) => {
     const { url, endpoint, errors } = await start()
     const { headers } = await McpClient.open(url)
     const handle = toNodeHandler(endpoint)
-    const accept = { ...headers, accept: acceptBoth }
-    const settled = leaveBefore((request, response) => handle(request, response), method, accept, ping)
+    const settled = leaveBefore(handle, (port) => {
+      if (method === 'POST') return toPost(port, ping, headers)
+      return toHead(method, '/mcp', { host: 'localhost', accept: acceptBoth, ...headers })
+    })
     const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'hangs'))
     expect(await Promise.race([settled.then(() => 'settled'), late])).toBe('settled')
     expect(errors).toEqual([])
@@ -458,11 +461,12 @@ describe('a client that left before the handler ran', () => {
     )
     const client = await McpClient.open(url)
     const handle = toNodeHandler(endpoint)
+    const call = client.callMessage('hold')
     const run = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-      // As a body parser does, and then something slow.
-      void handle(Object.assign(request, { body: client.callMessage('hold'), readableDidRead: true }), response)
+      // The call's own reply is awaited below.
+      void handle(Object.assign(request, { body: call }), response)
     }
-    await leaveBefore(run, 'POST', client.headers, ping)
+    await leaveBefore(run, (port) => toPost(port, call, client.headers), true)
     await begun.promise
     const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs for ever'))
     expect(await Promise.race([stopped.promise.then(() => 'cancelled'), late])).toBe('cancelled')
@@ -622,8 +626,8 @@ describe('HTTP/2', () => {
 
   async function startH2(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<H2Started> {
     const built = build(tools, options)
-    const handle = toNodeHandler(built.endpoint) as unknown as Parameters<typeof http2.createServer>[1]
-    const server = http2.createServer(handle as never)
+    // The compatibility API behaves as Node's own request and response, but has types of its own.
+    const server = http2.createServer(toNodeHandler(built.endpoint) as never)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -801,7 +805,9 @@ describe('HTTP/2', () => {
     if (what === 'connection') session.destroy()
     else
       for (const stream of [standalone.stream, streaming.stream, silent]) stream.close(http2.constants.NGHTTP2_CANCEL)
-    await Promise.all(stopped.map(({ promise }) => promise))
+    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs on'))
+    const both = Promise.all(stopped.map(({ promise }) => promise)).then(() => 'abandoned')
+    expect(await Promise.race([both, late])).toBe('abandoned')
     await settle(endpoint)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
   })

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 const levels = [
   ['index.ts', 'node/index.ts', 'web/index.ts'],
   ['node/node-handler.ts', 'web/fetch-handler.ts'],
-  ['endpoint.ts', 'bearer-auth.ts', 'node/node-request.ts', 'node/node-sink.ts', 'web/web-request.ts'],
+  ['endpoint.ts', 'bearer-auth.ts', 'node/node-request.ts', 'web/web-request.ts'],
   ['dispatch.ts', 'resume.ts'],
   ['sessions.ts'],
   ['watch.ts'],
@@ -16,7 +16,7 @@ const levels = [
   ['exchange.ts', 'message-extra.ts', 'history-gap.ts', 'questions.ts'],
   ['reply.ts', 'guard.ts', 'read-message.ts'],
   ['options.ts', 'connection.ts', 'session-log.ts'],
-  ['memory-backplane.ts', 'stream.ts'],
+  ['memory-backplane.ts', 'stream.ts', 'paced-sink.ts'],
   ['memory-event-log.ts'],
   [
     'memory-stream-log.ts',

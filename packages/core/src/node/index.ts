@@ -2,7 +2,9 @@ export {
   type ConnectRequest,
   type NodeHandler,
   type NodeRequestOptions,
+  type NodeResponse,
   readReply,
   toNodeHandler,
   writeReply,
 } from './node-handler.ts'
+export { onClose } from './on-close.ts'

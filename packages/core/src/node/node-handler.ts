@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { EventStreamBody, HttpReply, Mountable } from '../http.ts'
+import { PacedSink, queueBytes } from '../paced-sink.ts'
 import type { AuthInfo } from '../server.ts'
 import { NodeRequest, type NodeRequestOptions } from './node-request.ts'
-import { NodeSink } from './node-sink.ts'
+import { onClose } from './on-close.ts'
 
 export type { NodeRequestOptions }
 
@@ -10,7 +12,13 @@ export type { NodeRequestOptions }
  * Node's request, and what connect-style middleware hangs on it: `body` (body parsers) and `auth` (`requireBearerAuth`
  * of the SDK).
  */
-export type ConnectRequest = IncomingMessage & { readonly body?: unknown; readonly auth?: AuthInfo }
+export type ConnectRequest = (IncomingMessage | Http2ServerRequest) & {
+  readonly body?: unknown
+  readonly auth?: AuthInfo
+}
+
+/** Node's response, of HTTP/1 or of the compatibility API of HTTP/2. */
+export type NodeResponse = ServerResponse | Http2ServerResponse
 
 /**
  * A request listener for `node:http`, `node:https` and the compatibility API of `node:http2`. `options` is for
@@ -18,7 +26,7 @@ export type ConnectRequest = IncomingMessage & { readonly body?: unknown; readon
  */
 export type NodeHandler = (
   request: ConnectRequest,
-  response: ServerResponse,
+  response: NodeResponse,
   options?: NodeRequestOptions,
 ) => Promise<void>
 
@@ -38,7 +46,7 @@ const tcpKeepAliveMs = 15_000
 export function toNodeHandler(endpoint: Mountable): NodeHandler {
   return async (incoming, response, options) => {
     const reply = await readReply(endpoint, incoming, response, options)
-    writeReply(reply, response, endpoint)
+    writeReply(reply, response)
   }
 }
 
@@ -46,32 +54,33 @@ export function toNodeHandler(endpoint: Mountable): NodeHandler {
 export async function readReply(
   endpoint: Mountable,
   incoming: ConnectRequest,
-  response: ServerResponse,
+  response: NodeResponse,
   options: NodeRequestOptions = { parsedBody: incoming.body, auth: incoming.auth },
 ): Promise<HttpReply> {
-  const request = new NodeRequest(incoming, response, options)
+  const request = new NodeRequest(incoming as IncomingMessage, response as ServerResponse, options)
   const reply = await endpoint.handle(request)
   request.discardBody()
+  // While draining no connection is kept for a next request.
+  if (endpoint.closing && 'shouldKeepAlive' in response) response.shouldKeepAlive = false
   return reply
 }
 
 /** The second half. Headers set on `response` before stay. */
-export function writeReply(reply: HttpReply, response: ServerResponse, { closing }: Pick<Mountable, 'closing'>): void {
+export function writeReply(reply: HttpReply, to: NodeResponse): void {
   const { status, headers, body } = reply
+  // The compatibility API of HTTP/2 is the same for all that is used here.
+  const response = to as ServerResponse
   if (typeof body === 'object') return writeStream(body, reply, response)
   // The client left, or something in front answered already.
   if (response.headersSent || response.destroyed) return
-  // While draining no connection is kept for a next request. HTTP/2 has no such header.
-  const closes = closing && response.req.httpVersionMajor === 1
   // Without a length Node would send an empty body in chunks; 204 has none at all (RFC 9110 §8.6).
   const length = status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }
-  response.writeHead(status, { ...headers, ...length, ...(closes && { connection: 'close' }) })
+  response.writeHead(status, { ...headers, ...length })
   response.end(body)
 }
 
-/** The stream is opened in any case: it learns from its sink that the client left. */
+/** The stream is opened in any case: it learns that the client left. */
 function writeStream(body: EventStreamBody, { status, headers }: HttpReply, response: ServerResponse): void {
-  const sink = new NodeSink(response)
   if (!response.headersSent && !response.destroyed) {
     response.writeHead(status, { ...headers })
     response.socket?.setKeepAlive(true, tcpKeepAliveMs)
@@ -79,5 +88,15 @@ function writeStream(body: EventStreamBody, { status, headers }: HttpReply, resp
   }
   // Writing to a connection that breaks fails; `close` follows and says it.
   response.on('error', () => response.destroy())
-  sink.connect(body.open(sink))
+  const sink = PacedSink.open(body, {
+    push: (chunk) => {
+      response.write(chunk)
+      // That `write` returned false does not mean slow: it does so at 16 KiB in one tick.
+      return response.writableLength < queueBytes
+    },
+    end: () => response.end(),
+    destroy: () => response.destroy(),
+  })
+  response.on('drain', () => sink.drained())
+  onClose(response, () => sink.gone())
 }

@@ -72,7 +72,7 @@ export class NodeRequest implements HttpRequest {
   onGone(listener: () => void): void {
     const response = this.#response
     onClose(response, () => {
-      if (!response.writableFinished) listener()
+      if (!response.writableEnded) listener()
     })
   }
 

@@ -1,1 +1,1 @@
-export { type FetchContext, type FetchHandler, toFetchHandler } from './fetch-handler.ts'
+export { type FetchContext, type FetchHandler, toFetchHandler, toReadableStream } from './fetch-handler.ts'

@@ -48,7 +48,8 @@ export class WebRequest implements HttpRequest {
   }
 
   onGone(listener: () => void): void {
-    this.#gone.push(listener)
+    if (this.#request.signal.aborted) listener()
+    else this.#gone.push(listener)
   }
 
   gone(): void {
@@ -58,15 +59,27 @@ export class WebRequest implements HttpRequest {
   async readBody(maxBytes: number): Promise<Uint8Array> {
     const { body, bodyUsed } = this.#request
     if (bodyUsed) throw new Rejection('body_consumed')
+    const reader = body?.getReader()
     const chunks: Uint8Array[] = []
     let size = 0
-    // Leaving the loop cancels the rest.
-    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    for (let chunk = await readChunk(reader); chunk; chunk = await readChunk(reader)) {
       size += chunk.length
-      if (size > maxBytes) throw new Rejection('body_too_large')
       chunks.push(chunk)
+      if (size <= maxBytes) continue
+      // The rest is of no interest, nor how its end goes.
+      reader?.cancel().catch(() => undefined)
+      throw new Rejection('body_too_large')
     }
     return concat(chunks, size)
+  }
+}
+
+/** A body that breaks off is the client's doing. */
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<Uint8Array | undefined> {
+  try {
+    return (await reader?.read())?.value
+  } catch {
+    throw new Rejection('client_left')
   }
 }
 

@@ -1,0 +1,77 @@
+import type { EventSink, EventStreamBody, SinkEvents } from './http.ts'
+
+/** Larger texts are written in pieces of this size: only between pieces can a slow reader be told from a dead one. */
+const pieceBytes = 65_536
+
+/** Bytes that may wait in a platform's queue before its reader counts as behind. */
+export const queueBytes = 262_144
+
+/** A platform's way to the network. */
+export interface Outlet {
+  /** Queues a chunk. `false`: the queue is full for now. */
+  push(chunk: string | Uint8Array): boolean
+  end(): void
+  destroy(): void
+}
+
+/**
+ * Writes an event stream into whatever a platform has, in pieces and at its reader's pace. The platform calls
+ * {@link PacedSink.drained} when its queue has room and {@link PacedSink.gone} when the connection is closed.
+ */
+export class PacedSink implements EventSink {
+  readonly #outlet: Outlet
+  readonly #encoder = new TextEncoder()
+  #events: SinkEvents | undefined
+  #rest: Uint8Array | undefined
+  #ending = false
+
+  /** Opens the stream. */
+  static open(body: EventStreamBody, outlet: Outlet): PacedSink {
+    const sink = new PacedSink(outlet)
+    sink.#events = body.open(sink)
+    return sink
+  }
+
+  private constructor(outlet: Outlet) {
+    this.#outlet = outlet
+  }
+
+  write(text: string): boolean {
+    return text.length <= pieceBytes ? this.#outlet.push(text) : this.#pushPieces(this.#encoder.encode(text))
+  }
+
+  end(): void {
+    if (this.#rest) this.#ending = true
+    else this.#outlet.end()
+  }
+
+  destroy(): void {
+    this.#outlet.destroy()
+  }
+
+  drained(): void {
+    if (!this.#rest) {
+      this.#events?.drain()
+    } else {
+      this.#events?.progress()
+      const hasRoom = this.#pushPieces(this.#rest)
+      if (this.#ending && !this.#rest) this.#outlet.end()
+      else if (hasRoom) this.#events?.drain()
+    }
+  }
+
+  gone(): void {
+    this.#rest = undefined
+    this.#events?.gone()
+  }
+
+  #pushPieces(bytes: Uint8Array): boolean {
+    let hasRoom = true
+    let offset = 0
+    for (; offset < bytes.length && hasRoom; offset += pieceBytes) {
+      hasRoom = this.#outlet.push(bytes.subarray(offset, offset + pieceBytes))
+    }
+    this.#rest = offset < bytes.length ? bytes.subarray(offset) : undefined
+    return hasRoom
+  }
+}

@@ -1,0 +1,252 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Json, McpClient, ping, type Reply, send, toText } from '../../express/test/raw-client.ts'
+import { deferred, listen, report, serverWith, type Tool } from '../../express/test/test-server.ts'
+import { createEndpoint, type Endpoint, type EndpointOptions } from '../src/index.ts'
+import { toNodeHandler } from '../src/node/index.ts'
+
+const installed = isInstalled()
+const leftOut = 'LEFT OUT: the tests through a real nginx, because nginx is not installed (apt-get install nginx-light)'
+if (!installed) console.warn(leftOut)
+
+function isInstalled(): boolean {
+  try {
+    execFileSync('nginx', ['-v'], { stdio: 'pipe' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+interface Proxy {
+  readonly url: string
+  readonly origin: string
+}
+
+/** Lines of a `location`, as docs/deployment.md has them between `proxy_pass` and the end of the block. */
+type LocationLines = readonly string[]
+
+/** nginx in the foreground, with a folder of its own, on a free port of loopback; ended with the test. */
+async function startNginx(upstreamPort: number, lines: LocationLines): Promise<Proxy> {
+  const folder = await mkdtemp(join(tmpdir(), 'throughline-nginx-'))
+  const port = await findFreePort()
+  await writeFile(join(folder, 'nginx.conf'), toConfiguration(folder, port, upstreamPort, lines))
+  const child = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  onTestFinished(() => end(child, folder))
+  await untilListening(port, child)
+  return { url: `http://127.0.0.1:${port}/mcp`, origin: `http://127.0.0.1:${port}` }
+}
+
+async function end(child: ChildProcess, folder: string): Promise<void> {
+  if (child.exitCode === null) {
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    await exited
+  }
+  await rm(folder, { recursive: true, force: true })
+}
+
+function toConfiguration(folder: string, port: number, upstreamPort: number, lines: LocationLines): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `
+    daemon off;
+    worker_processes 1;
+    pid ${folder}/nginx.pid;
+    error_log ${folder}/error.log;
+    ${process.getuid?.() === 0 ? 'user root;' : ''}
+    events { worker_connections 256; }
+    http {
+      access_log off;
+      ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n      ')}
+      server {
+        listen 127.0.0.1:${port};
+        location /mcp {
+          proxy_pass http://127.0.0.1:${upstreamPort};
+          ${lines.join('\n          ')}
+        }
+      }
+    }
+  `
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function untilListening(port: number, child: ChildProcess): Promise<void> {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  while (child.exitCode === null) {
+    const socket = connect({ port, host: '127.0.0.1' })
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    })
+    socket.destroy()
+    if (connected) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`nginx ended with ${child.exitCode}: ${said}`)
+}
+
+/** The lines of the documented `location /mcp`, so that what is documented is what is tested. */
+async function readDocumented(): Promise<LocationLines> {
+  const page = await readFile(new URL('../../../docs/deployment.md', import.meta.url), 'utf8')
+  const block = /location \/mcp \{\n\s*proxy_pass [^\n]*\n([^}]*)\}/.exec(page)?.[1]
+  if (block === undefined) throw new Error('Expected a `location /mcp` in docs/deployment.md')
+  return block
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+}
+
+interface Started extends Proxy {
+  readonly endpoint: Endpoint
+}
+
+async function start(
+  lines: LocationLines,
+  tools: Record<string, Tool> = {},
+  options: Partial<EndpointOptions> = {},
+): Promise<Started> {
+  const endpoint = createEndpoint({ server: serverWith(tools), ...options })
+  onTestFinished(() => endpoint.close({ drainMs: 0 }))
+  const { port } = await listen(createServer(toNodeHandler(endpoint)))
+  return { ...(await startNginx(port, lines)), endpoint }
+}
+
+test('nginx is installed where the whole suite has to run', () => {
+  // In CI a test that is left out must not look like one that passed.
+  if (process.env.CI) expect(installed, leftOut).toBe(true)
+})
+
+describe.skipIf(!installed)(installed ? 'through nginx' : leftOut, () => {
+  describe.each([
+    ['its defaults', async () => []],
+    ['the documented configuration', readDocumented],
+  ] as const)('with %s', (_name, readLines) => {
+    test('a session works from initialize to DELETE', async () => {
+      const { url, endpoint } = await start(await readLines())
+      const client = await McpClient.open(url)
+      expect(await client.textOf('echo', { text: 'Grüße 🦉' })).toBe('Grüße 🦉')
+      expect(toText(await (await client.call('echo', { text: 'y'.repeat(500_000) })).answer())).toHaveLength(500_000)
+      expect((await client.delete()).status).toBe(204)
+      expect((await client.post(ping)).status).toBe(404)
+      expect(endpoint.stats().sessions).toBe(0)
+    })
+
+    test('the events of a call arrive within 100 ms of being sent, each alone', async () => {
+      const steps = Array.from({ length: 5 }, () => deferred())
+      const sentAt: number[] = []
+      const { url } = await start(await readLines(), {
+        // Sends the next event only when the client has the one before: a buffer in between would hang the test.
+        paced: async (_args, extra) => {
+          for (const [i, { promise }] of steps.entries()) {
+            sentAt.push(performance.now())
+            await report(extra, i)
+            await promise
+          }
+          return 'done'
+        },
+      })
+      const client = await McpClient.open(url, { 'accept-encoding': 'gzip' })
+      const reply = await client.call('paced')
+      expect(reply.headers['content-type']).toBe('text/event-stream')
+      for (const [i, { resolve }] of steps.entries()) {
+        const { message, at } = await reply.events.next()
+        expect(message).toMatchObject({ params: { data: i } })
+        expect(at - (sentAt[i] as number)).toBeLessThan(100)
+        resolve()
+      }
+      expect(toText(await reply.answer())).toBe('done')
+      await reply.events.ended
+    })
+
+    test('the head of a standalone stream arrives at once, and its events within 100 ms', async () => {
+      const { url, endpoint } = await start(await readLines())
+      const client = await McpClient.open(url)
+      const askedAt = performance.now()
+      const stream = await client.get()
+      expect(stream.status).toBe(200)
+      expect(performance.now() - askedAt).toBeLessThan(100)
+      for (let i = 0; i < 3; i++) {
+        const sentAt = performance.now()
+        await endpoint.notify({ method: 'notifications/tools/list_changed' })
+        expect((await stream.events.next()).at - sentAt).toBeLessThan(100)
+      }
+      stream.leave()
+    })
+
+    test('comments keep a silent stream open', async () => {
+      const { url } = await start(await readLines(), {}, { keepAliveMs: 20 })
+      const client = await McpClient.open(url)
+      const stream = await client.get()
+      await untilLines(stream, (lines) => lines.filter((line) => line === ':').length >= 3)
+      stream.leave()
+    })
+
+    test('a client that leaves is noticed, and resumes what it missed', async () => {
+      const finish = deferred()
+      const { url, endpoint } = await start(await readLines(), {
+        hold: async (_args, extra) => {
+          await report(extra, 'first')
+          await finish.promise
+          return 'whole'
+        },
+      })
+      const client = await McpClient.open(url)
+      const reply = await client.call('hold')
+      const { id } = await reply.events.next()
+      reply.leave()
+      await expect.poll(() => endpoint.stats().connections, { timeout: 3_000 }).toBe(0)
+      finish.resolve()
+      const resumed = await client.get({ 'last-event-id': id as string })
+      expect(toText(await resumed.answer())).toBe('whole')
+    })
+  })
+
+  test('passing the public Host on is refused until it is in allowedHosts', async () => {
+    const host = { host: 'mcp.example.com' }
+    const lines = await readDocumented()
+    const refused = await start(lines)
+    const reply = await send(refused.url, { headers: host, body: {} })
+    expect(reply.status).toBe(403)
+    const { error } = (await reply.json()) as { error: Json }
+    expect(error.message).toContain('allowedHosts')
+
+    const allowed = await start(lines, {}, { allowedHosts: ['mcp.example.com'] })
+    const client = await McpClient.open(allowed.url, host)
+    expect(await client.textOf('echo', { text: 'hi' })).toBe('hi')
+    // The page of the server's own name may come too; a rebound name may not.
+    const own = await client.post(ping, { origin: 'https://mcp.example.com' })
+    expect(own.status).toBe(200)
+    const rebound = await send(allowed.url, { headers: { host: 'rebound.example' }, body: {} })
+    expect(rebound.status).toBe(403)
+  })
+
+  test('nginx alone names its upstream as Host: a foreign Origin is refused all the same', async () => {
+    const { url } = await start([])
+    const client = await McpClient.open(url, { host: 'mcp.example.com' })
+    const reply = await client.post(ping, { origin: 'https://evil.example' })
+    expect(reply.status).toBe(403)
+  })
+})
+
+async function untilLines(stream: Reply, isThere: (lines: readonly string[]) => boolean): Promise<void> {
+  const { events } = stream
+  await expect.poll(() => isThere(events.lines), { timeout: 3_000, interval: 10 }).toBe(true)
+}
