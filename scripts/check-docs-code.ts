@@ -1,16 +1,22 @@
-// Type-checks every ```ts block of the documentation, as if it stood in a file of examples/express.
-import { readdirSync, readFileSync } from 'node:fs'
+// Type-checks every ```ts block of the documentation, as if it stood in a file of examples/: an adapter's README in the
+// folder of that adapter, everything else in examples/express.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = join(root, 'examples', 'express')
 
 function listPages(): string[] {
   const packages = readdirSync(join(root, 'packages')).map((name) => join('packages', name, 'README.md'))
   const docs = readdirSync(join(root, 'docs')).map((name) => join('docs', name))
   return ['README.md', ...packages, ...docs].filter((page) => page.endsWith('.md'))
+}
+
+function folderOf(page: string): string {
+  const adapter = /^packages.(\w+)/.exec(page)?.[1] ?? 'express'
+  const folder = join(root, 'examples', adapter)
+  return existsSync(folder) ? folder : join(root, 'examples', 'express')
 }
 
 /** Blocks by the file name they get, with blank lines before each, so that lines are those of the page. */
@@ -24,7 +30,7 @@ function readBlocks(page: string): Map<string, string> {
       start = index + 1
     } else if (block !== undefined && line.trim() === '```') {
       const name = `${page.replaceAll(/\W/g, '-')}-${start}.ts`
-      blocks.set(join(folder, name), [...block, 'export {}'].join('\n'))
+      blocks.set(join(folderOf(page), name), [...block, 'export {}'].join('\n'))
       block = undefined
     } else block?.push(line)
   }

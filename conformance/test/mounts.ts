@@ -42,6 +42,12 @@ function exclusionsFor(adapter: AdapterName, parser: boolean, response: Response
       reason: 'the bare mount answers 400 to every parser error',
     })
   }
+  if (adapter === 'fastify') {
+    excluded.push({
+      id: 'endpoint/unsupported-methods-are-405',
+      reason: 'Fastify answers 404 to methods that the app has not added, such as PROPFIND',
+    })
+  }
   if (response === 'sse') {
     excluded.push({ id: 'cancel/ends-a-json-answer', reason: 'there are no JSON answers with response: sse' })
   }

@@ -1,20 +1,25 @@
-import { once } from 'node:events'
-import { createServer, type Server as HttpServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
-import { createEndpoint, mcp } from '@throughline/mcp-http-express'
-import express from 'express'
 import colors from 'picocolors'
 import { openLoopbackProxy } from './loopback-proxy.ts'
-import { buildServer } from './server.ts'
 
-const USAGE = `Usage: pnpm start [--port N] [--once]
+/** The same server on every framework. */
+const adapters = {
+  express: () => import('./listen.ts'),
+  fastify: () => import('../fastify/server.ts'),
+  koa: () => import('../koa/server.ts'),
+  hono: () => import('../hono/server.ts'),
+}
+type AdapterName = keyof typeof adapters
+const names: Record<AdapterName, string> = { express: 'Express', fastify: 'Fastify', koa: 'Koa', hono: 'Hono' }
 
-Starts an MCP server on Express, drives it with the official client, then keeps serving.
+const USAGE = `Usage: pnpm start [--adapter ${Object.keys(adapters).join('|')}] [--port N] [--once]
 
+Starts an MCP server, drives it with the official client, then keeps serving.
+
+  --adapter  framework it runs on (default express)
   --port N   port on 127.0.0.1 (default 3000; 0 takes a free one)
   --once     exit after the tour: 0 when every step held, else 1
   --help     this text`
@@ -191,9 +196,10 @@ function curlLines(port: number): string {
   ].join('\n')
 }
 
-function readArguments(): { port: number; once: boolean; help: boolean } {
+function readArguments(): { adapter: AdapterName; port: number; once: boolean; help: boolean } {
   const { values } = parseArgs({
     options: {
+      adapter: { type: 'string', default: 'express' },
       port: { type: 'string', default: '3000' },
       once: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -203,13 +209,10 @@ function readArguments(): { port: number; once: boolean; help: boolean } {
   if (!/^\d+$/.test(values.port) || port > 65_535) {
     throw new TypeError(`Expected --port to be a number from 0 to 65535, got "${values.port}"`)
   }
-  return { port, once: values.once, help: values.help }
-}
-
-async function listen(server: HttpServer, port: number): Promise<number> {
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
+  if (!Object.hasOwn(adapters, values.adapter)) {
+    throw new TypeError(`Expected --adapter to be one of ${Object.keys(adapters).join(', ')}, got "${values.adapter}"`)
+  }
+  return { adapter: values.adapter as AdapterName, port, once: values.once, help: values.help }
 }
 
 async function main(): Promise<number> {
@@ -225,33 +228,25 @@ async function main(): Promise<number> {
     return 0
   }
 
-  const endpoint = createEndpoint({ server: buildServer })
-  const app = express()
-  app.all('/mcp', mcp(endpoint))
-  const httpServer = createServer(app)
-
-  let port: number
+  const { listen } = await adapters[options.adapter]()
+  let served: Awaited<ReturnType<typeof listen>>
   try {
-    port = await listen(httpServer, options.port)
+    served = await listen(options.port)
   } catch (error) {
     const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
     const why = taken ? 'it is taken. Try --port 0' : error instanceof Error ? error.message : String(error)
     console.error(`Cannot listen on 127.0.0.1:${options.port}: ${why}`)
     return 1
   }
-  const stop = async () => {
-    await endpoint.close({ drainMs: 1_000 })
-    httpServer.close()
-    httpServer.closeAllConnections()
-  }
+  const { port, close } = served
 
-  console.log(`Express serves http://127.0.0.1:${port}/mcp\n`)
+  console.log(`${names[options.adapter]} serves http://127.0.0.1:${port}/mcp\n`)
   try {
     await takeTour(port)
   } catch (error) {
     // The failed step has printed its line already.
     if (!(error instanceof Unexpected)) console.error(error)
-    await stop()
+    await close()
     return 1
   }
   if (!options.once) {
@@ -261,7 +256,7 @@ async function main(): Promise<number> {
       process.once('SIGTERM', resolve)
     })
   }
-  await stop()
+  await close()
   return 0
 }
 

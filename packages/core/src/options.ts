@@ -279,6 +279,8 @@ function readAuth(request: HttpRequest): AuthInfo | undefined {
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
 function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
+  // Some other plugin's object: whoever it stands for, all users would be one.
+  if (typeof clientId !== 'string') throw expected('auth.clientId to be a string, or the option `principal`', clientId)
   return JSON.stringify([
     extra.iss ?? extra.issuer ?? null,
     extra.sub ?? extra.subject ?? extra.userId ?? null,

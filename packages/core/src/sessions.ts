@@ -20,7 +20,6 @@ type Params = Readonly<Record<string, unknown>>
  */
 export class Sessions implements SessionHost {
   readonly #options: ResolvedOptions
-  readonly #nodeId = crypto.randomUUID()
   readonly #live = new Map<string, LiveSession>()
   readonly #byKey = new Map<string, LiveSession>()
   readonly #perPrincipal = new Map<string, number>()
@@ -28,6 +27,7 @@ export class Sessions implements SessionHost {
   readonly #reviving = new Map<string, Promise<LiveSession>>()
   readonly #stateless = new Set<LiveSession>()
   readonly #watch: Watch
+  #nodeId: string | undefined
   #opening = 0
   #closed = false
   #dropped = 0
@@ -87,7 +87,7 @@ export class Sessions implements SessionHost {
   /** Builds the server object anew, on this node, from what the record knows. */
   async #revive(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession> {
     const { backplane, sessionIdleMs } = this.#options
-    const record = await backplane.sessions.takeOver(key, this.#nodeId, sessionIdleMs)
+    const record = await backplane.sessions.takeOver(key, this.#ownName, sessionIdleMs)
     if (!record) throw new Rejection('session_not_found')
     const session = new LiveSession(this, this.#options, sessionId, record)
     await session.streams.restoreStandalone()
@@ -241,6 +241,12 @@ export class Sessions implements SessionHost {
 
   // ---- Inside ----
 
+  /** Made when it is needed: some runtimes have no random values while modules load. */
+  get #ownName(): string {
+    this.#nodeId ??= crypto.randomUUID()
+    return this.#nodeId
+  }
+
   #isServed(session: LiveSession): boolean {
     return session.sessionId !== undefined && this.#live.get(session.sessionId) === session
   }
@@ -265,7 +271,7 @@ export class Sessions implements SessionHost {
       key: await sessionKey(sessionId),
       principal,
       initializeParams,
-      owner: this.#nodeId,
+      owner: this.#ownName,
     }
   }
 

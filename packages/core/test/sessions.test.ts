@@ -108,6 +108,14 @@ describe('whose a session is', () => {
     }
   })
 
+  test('what names nobody is an error of the application, not one principal for all', async () => {
+    const { endpoint, errors } = createTestEndpoint()
+    const client = new TestClient(endpoint)
+    client.auth = { userId: 7 } as unknown as AuthInfo
+    expect((await client.call('initialize', toInitializeParams())).status).toBe(500)
+    expect(String(errors[0])).toContain('Expected auth.clientId to be a string, or the option `principal`')
+  })
+
   test('a session opened without authentication is not for those who have it', async () => {
     const { endpoint } = createTestEndpoint()
     const client = await openSession(endpoint)

@@ -1,16 +1,44 @@
-import type { AuthInfo } from '@throughline/mcp-http-core'
-import { createEndpoint, type Endpoint, type EndpointOptions, type Mountable } from '@throughline/mcp-http-core'
-import { readReply } from '@throughline/mcp-http-core/node'
-import type { FastifyPluginAsync } from 'fastify'
+import {
+  type AuthInfo,
+  createEndpoint,
+  type Endpoint,
+  type EndpointOptions,
+  type Mountable,
+} from '@throughline/mcp-http-core'
+import { type ConnectRequest, readReply } from '@throughline/mcp-http-core/node'
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+  RegisterOptions,
+} from 'fastify'
 import { toReadable } from './to-readable.ts'
 
 export { createEndpoint, type Endpoint, type EndpointOptions }
 
-/** Where the plugin serves, and what: an endpoint made before, or the options of one that closes with the app. */
-export type McpPluginOptions = { path?: string; prefix?: string } & ({ endpoint: Mountable } | EndpointOptions)
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What a hook of the app verified. Tools get it as `extra.authInfo`, and the session belongs to that principal. */
+    auth?: AuthInfo | undefined
+  }
+}
+
+/** What Fastify's `register` takes, where to serve, and what: an endpoint made before, or the options of one that closes with the app. */
+export type McpPluginOptions = RegisterOptions & {
+  /**
+   * Path below `prefix`.
+   * @default '/'
+   */
+  path?: string
+} & ({ endpoint: Mountable } | (EndpointOptions & { endpoint?: never }))
+
+/** For routes whose answer may be an event stream: those outlive any handler, and the endpoint has limits of its own. */
+const longestTimeout = 2_147_483_647
 
 /**
- * Serves an MCP server in a Fastify app, as an encapsulated plugin.
+ * Serves an MCP server in a Fastify app, as an encapsulated plugin: with the prefix alone the endpoint is at the prefix.
  *
  * @example
  * ```ts
@@ -21,23 +49,43 @@ export type McpPluginOptions = { path?: string; prefix?: string } & ({ endpoint:
  * app.register(mcp, { prefix: '/mcp', server: () => buildServer() })
  * await app.listen({ port: 3000 })
  * ```
- * @throws TypeError for a bad option, naming it.
+ * @throws TypeError for a bad option, naming it, when the app starts.
  */
-export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, { path = '/', prefix: _, ...rest }) => {
-  const own = 'endpoint' in rest ? undefined : createEndpoint(rest)
-  const endpoint = own ?? (rest as { endpoint: Mountable }).endpoint
-  // Draining ends the event streams, for which Fastify would wait.
-  scope.addHook('preClose', () => own?.close() ?? Promise.resolve())
+export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
+  const { path = '/', prefix: _prefix, logLevel: _level, logSerializers: _serializers, endpoint, ...options } = given
+  // Options that would say nothing, an `auth` least of all, must not be passed over.
+  const [surplus] = endpoint ? Object.keys(options) : []
+  if (surplus) throw new TypeError(`Expected either an endpoint or its options, got both: endpoint and ${surplus}`)
+  const own = endpoint ? undefined : createEndpoint({ onError: toLog(scope), ...(options as EndpointOptions) })
+  const mounted = own ?? (endpoint as Mountable)
+  const { pluginTimeout, handlerTimeout } = scope.initialConfig as FastifyServerOptions
+  // Fastify waits for open responses, so event streams must end first; and it gives a hook `pluginTimeout`, then fails.
+  const drainMs = Math.min(10_000, 0.8 * (pluginTimeout || Number.POSITIVE_INFINITY))
+  if (own) scope.addHook('preClose', () => own.close({ drainMs }))
   // The endpoint reads the body itself, so that limits and errors are the same everywhere.
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  scope.all(path, async (request, reply) => {
-    const { auth } = request as { auth?: AuthInfo }
-    const onError = (error: unknown): void => request.log.error(error)
-    const { status, headers, body } = await readReply(endpoint, request.raw, reply.raw, { auth, onError })
-    return reply
-      .code(status)
-      .headers({ ...headers })
-      .send(typeof body === 'object' ? toReadable(body) : body)
+  // A stream that nobody waits for any more would be an error to Fastify.
+  scope.addHook('onSend', ({ raw }, reply, payload, done) => {
+    done(null, reply.raw.destroyed || raw.socket.destroyed ? null : payload)
   })
+  scope.all(path, handlerTimeout ? { handlerTimeout: longestTimeout } : {}, serve)
+
+  async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const raw: ConnectRequest = request.raw
+    const { status, headers, body } = await readReply(mounted, raw, reply.raw, {
+      parsedBody: raw.body,
+      auth: request.auth ?? raw.auth,
+      onError: (error) => request.log.error(error),
+    })
+    reply.code(status).headers({ ...headers })
+    return typeof body === 'object' ? toReadable(body, reply.raw) : body
+  }
+}
+
+/** What belongs to a request is logged with the request. */
+function toLog({ log }: FastifyInstance): EndpointOptions['onError'] & object {
+  return (error, where) => {
+    if (where !== 'request') log.error(error)
+  }
 }

@@ -1,27 +1,31 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import type { EventSink, EventStreamBody } from '@throughline/mcp-http-core'
+import { type EventStreamBody, PacedSink, queueBytes } from '@throughline/mcp-http-core'
+import { onClose } from '@throughline/mcp-http-core/node'
 
-/** Bytes that may wait in the stream's queue. */
-const highWater = 262_144
+/** Delay after which the kernel probes a silent connection, in milliseconds. */
+const tcpKeepAliveMs = 15_000
 
 /**
- * An event stream as Node's `Readable`, which Fastify sends with all its hooks and headers.
- * Destroying it says that the client left.
+ * An event stream as Node's `Readable`, which Fastify sends with all its hooks and headers. It is destroyed with the
+ * response, also when a hook has dropped it without a word.
  */
-export function toReadable(body: EventStreamBody): Readable {
+export function toReadable(body: EventStreamBody, response: ServerResponse): Readable {
   const readable = new Readable({
-    highWaterMark: highWater,
-    read: () => events.drain(),
+    highWaterMark: queueBytes,
+    read: () => sink.drained(),
     destroy: (error, callback) => {
-      events.gone()
+      sink.gone()
       callback(error)
     },
   })
-  const sink: EventSink = {
-    write: (text) => readable.push(text),
+  const sink = PacedSink.open(body, {
+    push: (chunk) => readable.push(chunk),
     end: () => readable.push(null),
     destroy: () => readable.destroy(),
-  }
-  const events = body.open(sink)
+  })
+  // A socket that is injected has none.
+  response.req.socket.setKeepAlive?.(true, tcpKeepAliveMs)
+  onClose(response, () => readable.destroy())
   return readable
 }

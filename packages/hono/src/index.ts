@@ -5,20 +5,13 @@ import {
   type EndpointOptions,
   type Mountable,
 } from '@throughline/mcp-http-core'
-import { type ConnectRequest, readReply, writeReply } from '@throughline/mcp-http-core/node'
+import { readReply } from '@throughline/mcp-http-core/node'
 import { toFetchHandler } from '@throughline/mcp-http-core/web'
-import type { Context, Handler } from 'hono'
+import type { Handler } from 'hono'
+import { isNodeRequest, type RuntimeBindings, readCachedBody, readLocalAddress } from './bindings.ts'
+import { toResponse } from './to-response.ts'
 
 export { createEndpoint, type Endpoint, type EndpointOptions }
-
-/** Tells @hono/node-server that the response is written by somebody else. */
-const alreadySent = 'x-hono-already-sent'
-
-/** What @hono/node-server binds. */
-interface NodeBindings {
-  readonly incoming?: ConnectRequest
-  readonly outgoing?: Parameters<typeof writeReply>[1]
-}
 
 /**
  * Serves an MCP server in a Hono app, on Node and on every fetch runtime. Takes options, or an endpoint made before.
@@ -39,24 +32,18 @@ export function mcp(endpointOrOptions: Mountable | EndpointOptions): Handler {
   const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
   const handleFetch = toFetchHandler(endpoint)
   return async (c) => {
-    const { incoming, outgoing } = (c.env ?? {}) as NodeBindings
+    const bindings = (c.env ?? {}) as RuntimeBindings
     const auth = c.get('auth') as AuthInfo | undefined
-    // Hono keeps what a middleware in front has read of the body.
-    const wasRead = incoming ? incoming.readableDidRead : c.req.raw.bodyUsed
-    const parsedBody = wasRead ? await c.req.text() : undefined
-    if (!incoming || !outgoing) return handleFetch(c.req.raw, { auth, parsedBody })
-    const reply = await readReply(endpoint, incoming, outgoing, { auth, parsedBody })
-    const { status, headers, body } = reply
-    if (typeof body !== 'object') return new Response(body ?? null, { status, headers: { ...headers } })
-    // Written on Node's own response, once the middleware in front has set its headers.
-    setImmediate(() => {
-      copyHeaders(c, outgoing)
-      writeReply(reply, outgoing, endpoint)
-    })
-    return new Response(null, { headers: { ...headers, [alreadySent]: 'true' } })
+    const parsedBody = await readCachedBody(c.req)
+    const { incoming, outgoing } = bindings
+    const onError = (error: unknown): void => {
+      if (error instanceof Error) c.error = error
+    }
+    if (!incoming || !outgoing || !isNodeRequest(c.req.raw, incoming)) {
+      const localAddress = readLocalAddress(bindings, c.req.raw)
+      return handleFetch(c.req.raw, { auth, parsedBody, localAddress, onError })
+    }
+    const reply = await readReply(endpoint, incoming, outgoing, { auth, parsedBody, onError })
+    return toResponse(reply, outgoing)
   }
-}
-
-function copyHeaders({ res }: Context, outgoing: NonNullable<NodeBindings['outgoing']>): void {
-  for (const [name, value] of res.headers) if (name !== alreadySent) outgoing.appendHeader(name, value)
 }

@@ -1,6 +1,7 @@
 import { createEndpoint, type Endpoint, type EndpointOptions, type Mountable } from '@throughline/mcp-http-core'
-import { readReply, writeReply } from '@throughline/mcp-http-core/node'
+import { type ConnectRequest, readReply, writeReply } from '@throughline/mcp-http-core/node'
 import type { Middleware } from 'koa'
+import { emitError, ignoreBrokenConnection } from './errors.ts'
 
 export { createEndpoint, type Endpoint, type EndpointOptions }
 
@@ -9,9 +10,9 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  *
  * @example
  * ```ts
- * import Koa from 'koa'
  * import Router from '@koa/router'
  * import { mcp } from '@throughline/mcp-http-koa'
+ * import Koa from 'koa'
  *
  * const router = new Router().all('/mcp', mcp({ server: () => buildServer() }))
  * new Koa().use(router.routes()).listen(3000, '127.0.0.1')
@@ -21,17 +22,20 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
 export function mcp(endpointOrOptions: Mountable | EndpointOptions): Middleware {
   const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
   return async (ctx) => {
-    const { body: parsedBody } = ctx.request as { body?: unknown }
-    const onError = (error: unknown): unknown => ctx.app.emit('error', error, ctx)
+    ignoreBrokenConnection(ctx)
+    const { body: parsedBody = (ctx.req as ConnectRequest).body } = ctx.request as { body?: unknown }
+    const onError = (error: unknown): void => emitError(ctx, error)
     const reply = await readReply(endpoint, ctx.req, ctx.res, { parsedBody, auth: ctx.state.auth, onError })
-    if (typeof reply.body === 'object') {
-      // The stream writes itself: Koa and later middleware must not.
+    // An event stream writes itself: Koa and later middleware must not. So does every answer where Koa was told before.
+    if (typeof reply.body === 'object' || ctx.respond === false) {
       ctx.respond = false
-      return writeReply(reply, ctx.res, endpoint)
+      return writeReply(reply, ctx.res)
     }
-    ctx.status = reply.status
-    ctx.set({ ...reply.headers })
+    // Of a type that is JSON, Koa would make an empty body 'null'.
+    ctx.remove('Content-Type')
     ctx.body = reply.body ?? null
     ctx.status = reply.status
+    ctx.set({ ...reply.headers })
+    if (reply.body === undefined) ctx.length = 0
   }
 }

@@ -31,7 +31,8 @@ export function toFetchHandler(endpoint: Mountable): FetchHandler {
  */
 export function toReadableStream(body: EventStreamBody, signal: AbortSignal): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  let sink: PacedSink
+  // Some runtimes ask for more while the stream is still being opened.
+  let sink: PacedSink | undefined
   let isOpen = true
   return new ReadableStream<Uint8Array>(
     {
@@ -41,9 +42,10 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
           isOpen = false
         }
         const cutOff = (): void => close(() => controller.error(new Error('The event stream was cut off')))
+        // Nobody reads any more: an error would only be printed.
         const leave = (): void => {
-          cutOff()
-          sink.gone()
+          close(() => controller.close())
+          sink?.gone()
         }
         sink = PacedSink.open(body, {
           push: (chunk) => {
@@ -56,10 +58,10 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
         if (signal.aborted) leave()
         else signal.addEventListener('abort', leave, { once: true })
       },
-      pull: () => sink.drained(),
+      pull: () => sink?.drained(),
       cancel: () => {
         isOpen = false
-        sink.gone()
+        sink?.gone()
       },
     },
     // The default strategy would count chunks, whatever their size.

@@ -9,10 +9,13 @@ export interface FetchContext {
   /** What an authentication middleware verified. */
   readonly auth?: AuthInfo | undefined
   /**
-   * The address on which the connection arrived, where the runtime tells. On a loopback address the Host is checked:
+   * The address on which the connection arrived, where the runtime tells; the peer's does as well, since who comes from a
+   * loopback address came to one. On a loopback address the Host is checked:
    * leave it out for a server on your own machine, and a web page can reach it by DNS rebinding.
    */
   readonly localAddress?: string | undefined
+  /** Is told of an error of ours that was answered 500. */
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 export class WebRequest implements HttpRequest {
@@ -21,15 +24,17 @@ export class WebRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
+  readonly onError: ((error: unknown) => void) | undefined
   readonly #request: Request
   readonly #gone: (() => void)[] = []
 
-  constructor(request: Request, { parsedBody, auth, localAddress }: FetchContext) {
+  constructor(request: Request, { parsedBody, auth, localAddress, onError }: FetchContext) {
     this.method = request.method
     this.url = request.url
     this.auth = auth
     this.parsedBody = parsedBody
     this.localAddress = localAddress
+    this.onError = onError
     this.#request = request
     request.signal.addEventListener('abort', () => this.gone(), { once: true })
   }

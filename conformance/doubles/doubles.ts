@@ -1,0 +1,323 @@
+/** A reference server with a defect, made to fail one requirement. */
+export interface Double<Name extends string = Defect> {
+  readonly requirement: string
+  /** The one rule that it breaks, by what it does instead. The server asks for it where it applies the rule. */
+  readonly defect: Name
+  /** Requirements that this defect cannot leave whole, each with the reason. */
+  readonly alsoFails: Reasons
+  /** Why no other check can be judged: nothing works any more. */
+  readonly spoilsAll?: string
+}
+
+type Reasons = Readonly<Record<string, string>>
+
+function double<const Name extends string>(requirement: string, defect: Name, alsoFails: Reasons = {}): Double<Name> {
+  return { requirement, defect, alsoFails }
+}
+
+function spoiler<const Name extends string>(requirement: string, defect: Name, spoilsAll: string): Double<Name> {
+  return { requirement, defect, alsoFails: {}, spoilsAll }
+}
+
+/** One for each requirement, in the order of the catalogue. */
+const table = [
+  spoiler('endpoint/get-is-event-stream-or-405', 'get-is-plain-text', 'what listens cannot go on'),
+  double('endpoint/405-lists-allowed-methods', 'no-allow-on-405'),
+  double('endpoint/unsupported-methods-are-405', 'other-methods-are-404'),
+  double('endpoint/head-opens-no-stream', 'head-takes-the-stream'),
+  double('endpoint/query-string-is-ignored', 'query-string-is-not-found'),
+  double('endpoint/query-string-carries-no-session-id', 'session-id-in-query-counts'),
+  double('endpoint/header-names-are-case-insensitive', 'header-names-in-capitals-ignored'),
+  double('endpoint/repeated-session-id-is-refused', 'first-of-two-session-ids-wins'),
+  double('endpoint/repeated-content-type-is-refused', 'first-of-two-content-types-wins'),
+
+  double('origin/foreign-origin-cannot-initialize', 'public-origin-may-initialize', {
+    'origin/is-checked-before-the-body-is-read': 'its request has no session either',
+    '2025-03-26/foreign-origin-is-refused': 'it begins with the same initialize',
+  }),
+  double('origin/foreign-origin-cannot-post', 'origin-not-checked-for-notifications', {
+    'origin/is-checked-before-the-body-is-parsed': 'what kind of message it is, the body tells',
+  }),
+  double('origin/foreign-origin-cannot-listen', 'origin-not-checked-on-get'),
+  double('origin/foreign-origin-cannot-delete', 'origin-not-checked-on-delete'),
+  double('origin/foreign-origin-gets-no-cors-headers', 'preflight-answers-any-origin'),
+  double('origin/refusal-is-403', 'origin-refused-with-400'),
+  double('origin/null-is-refused', 'origin-null-allowed'),
+  double('origin/look-alikes-are-refused', 'origin-matched-as-substring'),
+  double('origin/unparseable-is-refused', 'origin-garbage-allowed'),
+  double('origin/is-checked-before-the-body-is-parsed', 'origin-checked-after-parsing', {
+    'origin/is-checked-before-the-body-is-read': 'what is parsed was read',
+  }),
+  double('origin/is-checked-before-the-body-is-read', 'origin-checked-after-reading'),
+  double('origin/refusal-changes-nothing', 'refused-origin-still-executed'),
+  double('origin/refusal-has-no-id', 'origin-refusal-has-id'),
+  spoiler('origin/absent-origin-is-accepted', 'origin-required', 'no session can be opened without an Origin'),
+  double('origin/own-origin-is-accepted', 'own-origin-refused'),
+  double('origin/foreign-host-cannot-post', 'public-host-allowed-on-post'),
+  double('origin/foreign-host-cannot-get-or-delete', 'public-host-allowed-on-get-and-delete'),
+  double('origin/look-alike-hosts-are-refused', 'host-matched-as-substring'),
+  double('origin/loopback-hosts-are-accepted', 'host-compared-literally'),
+  double('origin/cross-site-fetch-is-refused', 'fetch-site-not-checked'),
+
+  double('post/accept-of-both-types-in-any-order', 'accept-order-fixed'),
+  double('post/accept-is-case-insensitive', 'accept-case-sensitive'),
+  double('post/accept-weights-and-parameters-are-parsed', 'accept-parameters-not-parsed'),
+  double('post/accept-may-span-lines', 'accept-must-be-one-line'),
+  double('post/unlisted-type-is-never-sent', 'single-accept-is-a-preference', {
+    'answer/json-only-client-is-not-left-waiting': 'its client gets a stream after all',
+  }),
+  double('post/accept-weight-zero-excludes', 'accept-q0-accepted'),
+  double('post/accept-look-alikes-do-not-count', 'accept-matched-as-substring'),
+  double('post/accept-wildcards-are-answered', 'wildcard-accept-fails'),
+  double('post/unacceptable-is-406', 'accept-refused-with-400'),
+  double('post/content-type-may-have-parameters', 'content-type-parameters-refused'),
+  double('post/content-type-is-case-insensitive', 'content-type-case-sensitive'),
+  double('post/other-content-type-is-refused', 'simple-content-types-accepted'),
+  double('post/content-type-parameter-is-no-type', 'content-type-parameter-counts'),
+  double('post/other-charset-is-refused', 'other-charset-decoded'),
+  double('post/invalid-utf8-is-400', 'invalid-utf8-replaced'),
+  double('post/byte-order-mark-is-no-server-error', 'byte-order-mark-fails'),
+  double('post/malformed-json-is-400', 'parse-error-is-200'),
+  double('post/malformed-json-is-a-parse-error', 'parse-error-is-plain-text'),
+  double('post/non-object-body-is-400', 'scalar-body-accepted'),
+  double('post/jsonrpc-version-is-checked', 'jsonrpc-not-checked'),
+  double('post/body-must-be-a-message', 'shape-not-checked'),
+  double('post/params-must-be-an-object', 'any-params-accepted'),
+  double('post/prototype-keys-have-no-effect', 'arguments-merged-with-prototype'),
+  double('post/batch-is-refused', 'batch-accepted-in-2025-11-25'),
+  double('post/empty-batch-is-400', 'empty-batch-accepted'),
+  double('post/unknown-members-do-no-harm', 'unknown-members-fail'),
+  double('post/duplicate-keys-are-no-server-error', 'duplicate-keys-fail'),
+  double('post/deep-nesting-does-no-harm', 'depth-not-limited'),
+  double('post/huge-values-do-no-harm', 'huge-numbers-fail'),
+  double('post/keys-are-case-sensitive', 'keys-match-in-any-case'),
+  double('post/last-event-id-is-ignored', 'event-id-on-post-is-resolved'),
+
+  double('notification/accepted-is-202-empty', 'notification-is-200'),
+  double('response/accepted-is-202-empty', 'response-is-200'),
+  double('response/accepted-error-is-202-empty', 'error-response-is-200'),
+  double('notification/unacceptable-is-an-http-error', 'malformed-responses-accepted'),
+  double('response/unknown-id-is-not-answered', 'unknown-answer-is-200'),
+  double('notification/unknown-method-is-accepted', 'unknown-notification-is-400'),
+  double('notification/is-never-answered', 'notification-is-answered'),
+  double('notification/keeps-the-connection-usable', 'accepted-has-a-type'),
+  double('response/of-another-session-is-not-delivered', 'answers-cross-sessions'),
+  double('response/duplicate-is-ignored', 'repeated-answer-fails'),
+  double('response/reaches-its-own-call', 'question-ids-repeat', {
+    '2025-03-26/batch-of-responses-is-202-empty': 'it answers two questions at once',
+  }),
+
+  double('answer/is-one-json-object-or-an-event-stream', 'answer-is-an-array'),
+  double('answer/id-equals-the-requests-id', 'ids-cut-to-32-bits'),
+  double('answer/null-id-is-refused', 'null-id-accepted'),
+  double('answer/other-ids-are-refused', 'any-id-accepted'),
+  double('answer/error-carries-the-requests-id', 'invalid-params-lose-the-id'),
+  double('answer/refusal-echoes-the-id-or-has-none', 'refusals-have-id-zero'),
+  double('answer/json-rpc-error-has-status-200', 'unknown-method-is-404'),
+  double('answer/is-exactly-one', 'unknown-method-answered-twice'),
+  double('answer/messages-are-valid', 'tools-lack-their-schema'),
+  double('answer/malformed-meta-is-answered', 'malformed-meta-is-500'),
+  double('answer/json-only-client-is-not-left-waiting', 'json-answers-ask-in-vain'),
+  double('answer/crash-of-a-handler-is-one-error', 'errors-after-progress-look-like-results'),
+
+  double('post-stream/begins-with-a-priming-event', 'no-priming-event-with-output'),
+  double('post-stream/priming-event-comes-at-once', 'priming-event-comes-with-output'),
+  double('post-stream/older-clients-get-no-priming-event', 'older-clients-are-primed'),
+  double('post-stream/early-close-comes-after-an-id', 'closed-before-the-first-event', {
+    'post-stream/early-close-comes-after-a-retry-field': 'nothing at all comes before the close',
+    'post-stream/early-close-works-for-falsy-ids': 'without an id nobody can resume',
+    'post-stream/polling-delivers-exactly-once': 'without an id nobody can resume',
+  }),
+  double('post-stream/early-close-comes-after-a-retry-field', 'no-retry-on-post'),
+  double('post-stream/early-close-works-for-falsy-ids', 'falsy-ids-are-not-closed'),
+  double('post-stream/polling-delivers-exactly-once', 'second-close-repeats-an-event'),
+  double('post-stream/carries-the-calls-messages-before-its-response', 'last-progress-lost-beside-get'),
+  double('post-stream/carries-the-servers-questions', 'questions-sent-on-get'),
+  double('post-stream/carries-no-message-of-another-call', 'busy-session-mixes-streams'),
+  double('post-stream/ends-after-the-response', 'stream-ends-late'),
+  double('post-stream/carries-nothing-after-the-response', 'late-progress-is-sent'),
+  double('post-stream/is-not-buffered', 'slow-events-are-buffered'),
+  double('post-stream/head-comes-before-the-answer', 'head-comes-with-output', {
+    'post-stream/priming-event-comes-at-once': 'no event comes before the head',
+  }),
+  double('post-stream/disconnect-is-no-cancel', 'early-disconnect-cancels'),
+  double('post-stream/early-disconnect-does-no-harm', 'orphaned-call-blocks-the-session'),
+  double('post-stream/same-id-twice-is-told-apart', 'same-id-twice-is-409'),
+  double('post-stream/number-and-text-ids-differ', 'number-and-text-ids-collide'),
+  double('post-stream/large-result-survives', 'big-events-lose-carriage-returns'),
+  double('post-stream/slow-reader-blocks-nobody', 'flood-blocks-others'),
+
+  double('get-stream/needs-an-accept-of-event-stream', 'accept-ignored-on-get'),
+  double('get-stream/head-comes-at-once', 'get-head-comes-late'),
+  double('get-stream/carries-only-unrelated-messages', 'progress-copied-to-get'),
+  double('get-stream/carries-no-responses', 'responses-copied-to-get', {
+    'answer/is-exactly-one': 'a copy is a second response',
+    'resume/concurrent-pushes-keep-their-order': 'it counts what comes on the GET stream',
+  }),
+  double('get-stream/carries-pushed-messages', 'second-of-three-pushes-lost'),
+  double('get-stream/push-without-listener-does-no-harm', 'push-fails-before-the-first-get'),
+  double('get-stream/early-close-can-be-resumed', 'push-after-a-close-lost'),
+  double('get-stream/reopens-after-a-disconnect', 'get-is-locked-after-a-disconnect'),
+  double('get-stream/ends-with-the-session', 'get-outlives-the-session'),
+  double('get-stream/abort-before-the-head-does-no-harm', 'gets-use-up-slots'),
+
+  double('connections/several-streams-at-once', 'third-stream-starves-beside-get'),
+  double('connections/second-get-is-accepted', 'second-get-is-409'),
+  double('connections/push-arrives-exactly-once', 'second-get-shares-the-stream'),
+  double('connections/question-arrives-exactly-once', 'questions-copied-to-get'),
+  double('connections/sessions-with-equal-ids-are-told-apart', 'progress-crosses-sessions'),
+  double('connections/push-stays-in-its-session', 'pushes-reach-every-session', {
+    'resume/random-disconnects-while-listening-lose-nothing': 'it listens in several sessions at once',
+  }),
+  double('connections/many-sessions-get-their-own-answers', 'crowd-is-answered-from-a-cache'),
+
+  double('resume/event-ids-are-unique', 'fifth-events-share-an-id'),
+  double('resume/id-alone-names-the-stream', 'older-streams-cannot-be-resumed'),
+  double('resume/event-ids-fit-a-header', 'event-ids-have-spaces'),
+  double('resume/continues-a-running-call', 'live-event-after-resume-lost', {
+    'resume/random-disconnects-lose-nothing': 'the same at random moments',
+  }),
+  double('resume/replays-no-other-stream', 'replay-brings-pushes'),
+  double('resume/foreign-event-id-leaks-nothing', 'event-ids-cross-sessions', {
+    'resume/guessed-event-ids-leak-nothing': 'a guess may hit a real id',
+  }),
+  double('resume/guessed-event-ids-leak-nothing', 'guessed-event-ids-cross-sessions'),
+  double('resume/needs-the-session-id', 'event-id-names-the-session'),
+  double('resume/ended-session-is-404', 'ended-session-can-be-resumed'),
+  double('resume/replay-keeps-the-order', 'long-replay-sorted-as-text'),
+  double('resume/concurrent-pushes-keep-their-order', 'long-push-replay-sorted-as-text'),
+  double('resume/from-the-last-id-replays-nothing', 'resume-without-news-repeats-an-event', {
+    'resume/random-disconnects-while-listening-lose-nothing': 'the same at random moments',
+  }),
+  double('resume/finished-stream-is-replayed-and-ended', 'replay-of-finished-stream-stays-open', {
+    'resume/random-disconnects-lose-nothing': 'it reads its streams to their end',
+  }),
+  double('resume/finished-stream-from-its-last-id-ends', 'resume-at-the-very-end-stays-open'),
+  double('resume/standalone-stream-keeps-what-was-missed', 'first-missed-push-lost'),
+  double('resume/two-at-once-get-each-live-message-once', 'two-resumes-share-the-stream'),
+  double('resume/takes-over-from-an-open-connection', 'resume-leaves-post-connected'),
+  double('resume/random-disconnects-lose-nothing', 'third-resume-loses-an-event'),
+  double('resume/random-disconnects-while-listening-lose-nothing', 'later-resume-loses-a-push'),
+  double('resume/question-is-replayed', 'questions-are-not-replayed'),
+  double('resume/response-outlives-a-flood', 'response-over-budget-lost'),
+  double('resume/garbage-event-id-is-refused', 'garbage-event-id-starts-anew'),
+  double('resume/forged-event-id-maps-to-nothing', 'forged-event-ids-are-mapped'),
+
+  spoiler('session/id-comes-with-initialize', 'no-session-id', 'no session can be used without its id'),
+  double('session/id-is-visible-ascii', 'session-ids-have-spaces'),
+  double('session/ids-are-unpredictable', 'session-ids-count-up'),
+  double('session/failed-initialize-opens-none', 'session-opened-before-validation'),
+  double('session/missing-id-on-request-is-400', 'request-without-session-is-404'),
+  double('session/missing-id-on-get-is-400', 'get-without-session-is-404'),
+  double('session/missing-id-on-delete-is-400', 'delete-without-session-is-404'),
+  double('session/missing-id-on-notification-is-400', 'notification-without-session-is-404'),
+  double('session/ended-is-404-on-request', 'ended-is-400-for-requests'),
+  double('session/ended-is-404-on-everything-else', 'second-delete-is-200'),
+  double('session/unknown-id-is-404', 'unknown-session-is-400-on-post'),
+  double('session/unknown-id-is-404-on-get-and-delete', 'unknown-session-is-400-on-get-and-delete'),
+  double('session/chosen-id-is-not-adopted', 'chosen-session-id-is-adopted'),
+  double('session/second-initialize-does-no-harm', 'second-initialize-opens-another'),
+  double('session/hostile-ids-are-refused', 'sessions-in-a-plain-object'),
+  double('session/id-is-compared-exactly', 'session-ids-ignore-case'),
+  double('session/delete-ends-it-or-is-405', 'delete-is-201'),
+  double('session/delete-ends-streams-and-handlers', 'delete-leaves-calls-running'),
+  double('session/delete-may-have-a-body', 'delete-with-a-type-is-415'),
+  double('session/answers-without-one-tell-nothing', 'ended-session-is-told-apart'),
+
+  double('version/invalid-is-400-on-request', 'bad-version-accepted-on-request'),
+  double('version/invalid-is-400-on-notification-and-response', 'bad-version-accepted-on-others'),
+  double('version/invalid-is-400-on-get', 'bad-version-accepted-on-get'),
+  double('version/invalid-is-400-on-delete', 'bad-version-accepted-on-delete'),
+  double('version/header-is-one-version', 'version-list-accepted'),
+  double('version/header-may-be-absent-in-a-session', 'version-header-required'),
+  double('version/other-supported-is-treated-alike', 'other-version-refused-on-requests'),
+  double('version/header-on-initialize-is-accepted', 'initialize-must-match-the-header'),
+  double('version/invalid-in-unknown-session-is-refused', 'bad-version-in-unknown-session-is-500'),
+
+  double('lifecycle/supported-version-is-echoed', 'oldest-version-is-not-echoed'),
+  double('lifecycle/unsupported-version-is-answered-with-a-supported-one', 'later-versions-are-echoed'),
+  double('lifecycle/unsupported-version-is-answered-with-the-latest', 'unsupported-version-gets-the-oldest'),
+  double('lifecycle/initialize-result-is-complete', 'server-has-no-version', {
+    'answer/messages-are-valid': 'it holds the result of initialize against its schema',
+  }),
+  double('lifecycle/no-server-requests-before-initialized', 'asks-before-initialized'),
+  double('lifecycle/requests-before-initialized-are-answered', 'requests-before-initialized-are-dropped'),
+  double('lifecycle/only-negotiated-capabilities-are-used', 'capabilities-not-checked'),
+  double('lifecycle/unanswered-question-ends-the-call', 'timed-out-question-succeeds'),
+  double('lifecycle/initialize-is-not-batched', 'initialize-in-batch-accepted'),
+
+  double('ping/is-answered-beside-a-running-call', 'ping-waits-for-other-calls'),
+  double('progress/keeps-the-tokens-type', 'progress-tokens-become-text'),
+  double('progress/increases', 'progress-repeats-a-value', {
+    'resume/random-disconnects-lose-nothing': 'it counts by the values of the progress',
+    'resume/replay-keeps-the-order': 'it counts by the values of the progress',
+  }),
+  double('progress/needs-a-token', 'progress-without-a-token'),
+  double('cancel/is-202-empty', 'cancel-is-200'),
+  double('cancel/aborts-the-handler', 'cancel-does-not-abort', {
+    'cancel/reaches-the-question': 'a question is cancelled by the same signal',
+  }),
+  double('cancel/is-not-answered', 'cancelled-call-is-answered', {
+    'cancel/ends-a-call-nobody-listens-to': 'nor is the call answered there',
+  }),
+  double('cancel/ends-the-stream', 'cancelled-stream-stays-open', {
+    'cancel/ends-a-call-nobody-listens-to': 'the same stream, resumed',
+  }),
+  double('cancel/ends-a-call-nobody-listens-to', 'cancelled-stream-stays-open-on-resume'),
+  double('cancel/ends-a-json-answer', 'cancelled-json-answer-hangs'),
+  double('cancel/of-nothing-is-ignored', 'cancel-of-nothing-refused'),
+  double('cancel/of-another-session-is-ignored', 'cancel-crosses-sessions'),
+  double('cancel/tells-number-and-text-apart', 'cancel-compares-ids-as-text'),
+  double('cancel/race-with-the-end-is-survived', 'late-cancel-fails'),
+  double('cancel/reaches-the-question', 'cancelled-question-stays'),
+  double('cancel/of-initialize-is-ignored', 'initialize-can-be-cancelled'),
+
+  double('sse/content-type-is-event-stream-in-utf8', 'stream-charset-is-latin1'),
+  double('sse/bytes-are-utf8', 'greek-is-cut-in-half'),
+  double('sse/last-event-ends-with-a-blank-line', 'stream-ends-within-a-block'),
+  double('sse/no-raw-line-ends-in-data', 'data-goes-on-without-a-field'),
+  double('sse/text-cannot-forge-events', 'comment-names-the-token'),
+  double('sse/data-is-one-json-rpc-message', 'data-is-an-array'),
+  double('sse/id-has-no-nul', 'id-has-a-nul'),
+  double('sse/retry-is-digits', 'retry-has-a-unit'),
+  double('sse/event-type-is-message', 'event-type-is-mcp'),
+  double('sse/no-byte-order-mark-inside', 'byte-order-mark-inside'),
+  double('sse/comments-stand-alone', 'event-is-followed-by-half-a-block'),
+  double('sse/priming-event-has-a-data-line', 'priming-event-has-no-data-on-get'),
+  double('sse/is-neither-cached-nor-buffered', 'stream-may-be-buffered'),
+  double('sse/compression-does-not-buffer', 'compressed-stream-is-buffered'),
+
+  double('limits/declared-large-body-is-413', 'declared-length-not-checked'),
+  double('limits/chunked-large-body-is-413', 'chunked-length-not-checked'),
+  double('limits/one-mebibyte-is-accepted', 'limit-is-100-kib'),
+  double('limits/session-survives-a-large-body', 'large-body-ends-the-session'),
+  double('limits/slow-body-blocks-nobody', 'slow-bodies-block-others'),
+  double('limits/expect-continue-is-handled', 'body-after-continue-is-lost'),
+  double('limits/gzip-is-decoded-or-415', 'small-gzip-is-500'),
+  double('limits/gzip-bomb-is-refused', 'gzip-inflated-without-limit'),
+  double('limits/hostile-headers-are-cheap', 'long-headers-take-long'),
+  double('limits/pipelined-requests-keep-their-order', 'pipelined-requests-are-503'),
+  double('limits/client-errors-are-no-server-errors', 'put-is-501'),
+  double('limits/errors-tell-nothing-of-the-inside', 'refusals-show-the-stack'),
+  double('limits/answers-are-not-stored-by-caches', 'refusals-may-be-cached'),
+
+  double('2025-03-26/batch-is-answered', 'batch-of-two-loses-one'),
+  double('2025-03-26/batch-of-notifications-is-202-empty', 'batch-of-notifications-is-200'),
+  double('2025-03-26/batch-of-responses-is-202-empty', 'batch-of-responses-is-200'),
+  double('2025-03-26/batch-stream-ends-after-every-response', 'batch-stream-ends-after-the-first'),
+  double('2025-03-26/mixed-batch-answers-only-requests', 'notification-in-batch-is-answered'),
+  double('2025-03-26/invalid-element-spoils-no-other', 'invalid-batch-elements-dropped'),
+  double('2025-03-26/huge-batch-is-refused', 'batch-size-not-limited'),
+  double('2025-03-26/duplicate-id-in-a-batch-is-told-apart', 'duplicate-ids-in-batch-collide'),
+  double('2025-03-26/foreign-origin-is-refused', 'public-origin-allowed-in-2025-03-26'),
+  double('2025-03-26/version-header-is-not-needed', 'oldest-version-needs-the-header'),
+  double('2025-03-26/stream-is-not-closed-before-the-response', 'older-streams-closed-early'),
+
+  double('2025-06-18/batch-is-refused', 'batch-accepted-in-2025-06-18'),
+  double('2025-06-18/invalid-version-is-400', 'bad-version-accepted-in-2025-06-18'),
+]
+
+/** What a server can do wrong here. */
+export type Defect = (typeof table)[number]['defect']
+
+export const doubles: readonly Double[] = table
