@@ -3,7 +3,7 @@ import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import Fastify from 'fastify'
 import { buildServer } from '../express/server.ts'
 
-export { buildServer, buildServer }
+export { buildServer }
 
 /** Serves the weather server of the tour on Fastify, at `/mcp` on 127.0.0.1. Port 0 takes a free one. */
 export async function listen(port: number): Promise<{ port: number; close(): Promise<void> }> {

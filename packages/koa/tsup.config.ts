@@ -7,5 +7,5 @@ export default defineConfig({
   dts: true,
   sourcemap: true,
   clean: true,
-  tsconfig: '../../tsconfig.base.json',
+  silent: true,
 })
