@@ -4,7 +4,7 @@ import { type AdapterName, adapterNames, type RunningFixture, startFixture } fro
 
 /**
  * What frameworks and Node add by themselves. Everything else must be the same on every mount. An empty body may be
- * framed by its length or in chunks; Fastify names the charset of JSON, which can be no other.
+ * framed by its length or in chunks; a HEAD need not say the length; Fastify names the charset of JSON, which can be no other.
  */
 const ofTheFramework = new Set(['date', 'connection', 'keep-alive', 'x-powered-by', 'transfer-encoding'])
 const sayNothing = new Set(['content-length: 0'])
@@ -100,7 +100,9 @@ function ask(url: string, { method = 'POST', headers = {}, body }: Question): Pr
             headers: Object.entries(response.headers)
               .filter(([name]) => !ofTheFramework.has(name))
               .map(([name, value]) => `${name}: ${hidden(value)}`)
-              .filter((header) => !sayNothing.has(header))
+              .filter(
+                (header) => !sayNothing.has(header) && !(method === 'HEAD' && header.startsWith('content-length')),
+              )
               .toSorted(),
             body: Buffer.concat(chunks)
               .toString()

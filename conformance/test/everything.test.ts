@@ -59,7 +59,11 @@ async function openSession(url: string): Promise<string> {
 }
 
 test.each([
-  [['--adapter', 'nest'], 'Expected --adapter to be one of node, express, express4, got "nest"'],
+  [
+    ['--adapter', 'fastify', '--parser'],
+    'Expected --parser only with node, express, express4, koa, koa2, hono, got it with fastify',
+  ],
+  [['--adapter', 'nest'], `Expected --adapter to be one of ${adapterNames.join(', ')}, got "nest"`],
   [['--port', 'http'], 'Expected --port to be a whole number from 0 to 65535, got "http"'],
   [['--port', '65536'], 'Expected --port to be a whole number from 0 to 65535, got 65536'],
   [['--response', 'xml'], 'Expected --response to be one of auto, sse, json, got "xml"'],

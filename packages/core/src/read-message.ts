@@ -31,8 +31,10 @@ export async function readMessage(request: HttpRequest, options: ResolvedOptions
 async function readJson(request: HttpRequest, { maxBodyBytes }: ResolvedOptions): Promise<unknown> {
   const parsed = request.parsedBody
   if (parsed === undefined) return parse(await request.readBody(maxBodyBytes))
-  if (parsed instanceof Uint8Array || typeof parsed === 'string') return parse(parsed)
-  return parsed
+  if (!(parsed instanceof Uint8Array || typeof parsed === 'string')) return parsed
+  // Whoever read it may know no limit. A text has at least as many bytes as characters.
+  if (parsed.length > maxBodyBytes) throw new Rejection('body_too_large')
+  return parse(parsed)
 }
 
 function parse(body: Uint8Array | string): unknown {

@@ -117,3 +117,13 @@ test('only initialize may come without a session, and a batch with it never', as
   }
   expect(endpoint.stats().sessions).toBe(0)
 })
+
+test('a body that was read before, as text or bytes, is held to the same limit', async () => {
+  const { endpoint } = createTestEndpoint({}, { maxBodyBytes: 200 })
+  const client = await openSession(endpoint)
+  const post = (parsedBody: unknown) => client.post(undefined, { parsedBody })
+  expect((await post(JSON.stringify(call))).status).toBe(200)
+  expect((await post(new TextEncoder().encode(JSON.stringify(call)))).status).toBe(200)
+  expect((await post(JSON.stringify({ ...call, params: { filler: 'x'.repeat(200) } }))).status).toBe(413)
+  expect((await post(new Uint8Array(201))).status).toBe(413)
+})
