@@ -110,7 +110,13 @@ async function testedVersions(): Promise<Record<string, string>> {
     '@modelcontextprotocol/sdk': 'examples/express/node_modules/@modelcontextprotocol/sdk',
     '@types/express': 'examples/express/node_modules/@types/express',
     '@types/node': 'node_modules/@types/node',
+    '@hono/node-server': 'examples/hono/node_modules/@hono/node-server',
+    '@koa/router': 'examples/koa/node_modules/@koa/router',
+    '@types/koa': 'examples/koa/node_modules/@types/koa',
     express: 'examples/express/node_modules/express',
+    fastify: 'examples/fastify/node_modules/fastify',
+    hono: 'examples/hono/node_modules/hono',
+    koa: 'examples/koa/node_modules/koa',
     typescript: 'node_modules/typescript',
     zod: 'examples/express/node_modules/zod',
   }
@@ -162,7 +168,44 @@ const nodeBody = `
 createServer(toNodeHandler(createEndpoint({ server: () => buildServer() }))).listen(3000, '127.0.0.1')
 `
 
+const fastifyBody = `
+const app = Fastify()
+app.register(mcp, { prefix: '/mcp', server: () => buildServer() })
+app.listen({ port: 3000, host: '127.0.0.1' })
+`
+const koaBody = `
+const router = new Router().all('/mcp', mcp({ server: () => buildServer() }))
+new Koa().use(router.routes()).listen(3000, '127.0.0.1')
+`
+const honoBody = `
+const app = new Hono()
+app.all('/mcp', mcp({ server: () => buildServer() }))
+serve({ fetch: app.fetch, port: 3000, hostname: '127.0.0.1' })
+`
+
 const programs: Record<string, string> = {
+  'fastify.mjs':
+    imports.esm(`import Fastify from 'fastify'
+import { mcp } from '@throughline/mcp-http-fastify'`) + fastifyBody,
+  'fastify.cjs':
+    imports.cjs(`const Fastify = require('fastify')
+const { mcp } = require('@throughline/mcp-http-fastify')`) + fastifyBody,
+  'koa.mjs':
+    imports.esm(`import Koa from 'koa'
+import Router from '@koa/router'
+import { mcp } from '@throughline/mcp-http-koa'`) + koaBody,
+  'koa.cjs':
+    imports.cjs(`const Koa = require('koa')
+const Router = require('@koa/router')
+const { mcp } = require('@throughline/mcp-http-koa')`) + koaBody,
+  'hono.mjs':
+    imports.esm(`import { serve } from '@hono/node-server'
+import { Hono } from 'hono'
+import { mcp } from '@throughline/mcp-http-hono'`) + honoBody,
+  'hono.cjs':
+    imports.cjs(`const { serve } = require('@hono/node-server')
+const { Hono } = require('hono')
+const { mcp } = require('@throughline/mcp-http-hono')`) + honoBody,
   'express.mjs':
     imports.esm(`import express from 'express'
 import { mcp } from '@throughline/mcp-http-express'`) + expressBody,
@@ -194,7 +237,7 @@ async function readmePrograms(packages: readonly PublicPackage[]): Promise<Recor
     if (end >= 30)
       throw new Error(`Expected the server of ${name} to be complete by line 30, it ends on line ${end + 1}`)
     const program = lines.slice(start + 1, end).join('\n')
-    if (!program.includes('listen(3000')) throw new Error(`Expected the server of ${name} to listen(3000`)
+    if (!/\b3000\b/.test(program)) throw new Error(`Expected the server of ${name} to listen on port 3000`)
     found[name] = program
   }
   return found
@@ -261,7 +304,7 @@ async function untilItListens(child: ChildProcess, port: number, output: () => s
 
 async function runProgram(folder: string, file: string, program: string): Promise<string> {
   const port = await freePort()
-  await writeFile(join(folder, file), program.replaceAll('listen(3000', `listen(${port}`))
+  await writeFile(join(folder, file), program.replaceAll(/\b3000\b/g, String(port)))
   const child = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   child.stdout.on('data', (chunk) => {
@@ -291,7 +334,13 @@ import { createEndpoint, createEventIdCodec, createMemoryBackplane, sessionKey }
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { toFetchHandler } from '@throughline/mcp-http-core/web'
 import { mcp } from '@throughline/mcp-http-express'
+import { mcp as mcpForFastify } from '@throughline/mcp-http-fastify'
+import { mcp as mcpForHono } from '@throughline/mcp-http-hono'
+import { mcp as mcpForKoa } from '@throughline/mcp-http-koa'
 import express from 'express'
+import Fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
 
 const options: EndpointOptions = {
   server: (session) => new McpServer({ name: session.clientInfo?.name ?? 'unknown', version: '1' }),
@@ -302,6 +351,11 @@ export const endpoint: Endpoint = createEndpoint(options)
 export const app = express()
 app.all('/mcp', mcp(endpoint))
 app.all('/other', mcp(options))
+export const fastify = Fastify()
+fastify.register(mcpForFastify, { prefix: '/mcp', ...options })
+fastify.register(mcpForFastify, { path: '/other', endpoint })
+export const koa = new Koa().use(mcpForKoa(endpoint))
+export const hono = new Hono().all('/mcp', mcpForHono(options))
 export const server: Server = createServer(toNodeHandler(endpoint))
 export const handler: (request: Request) => Promise<Response> = toFetchHandler(endpoint)
 export async function stop(sessionId: string): Promise<void> {
