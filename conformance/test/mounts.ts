@@ -1,12 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createEndpoint, type EndpointOptions } from '@throughline/mcp-http-core'
-import { mcp } from '@throughline/mcp-http-express'
-import express from 'express'
-import express4 from 'express4'
-import { describeRequirements, type Exclusion, type RunningServer } from '../src/describe-requirements.ts'
-import { type AdapterName, adapterNames, parserNames } from '../src/fixture/mounts.ts'
-import { createFixture } from '../src/fixture/server.ts'
+import type { EndpointOptions } from '@throughline/mcp-http-core'
+import { describeRequirements, type Exclusion } from '../src/describe-requirements.ts'
+import { type AdapterName, adapterNames, frameworkNames, parserNames } from '../src/fixture/mounts.ts'
 import { startFixture } from '../src/fixture/start.ts'
 
 type Response = EndpointOptions['response'] & string
@@ -83,21 +77,15 @@ export function describeMounts(response: Response): void {
   }
 }
 
-/** The fixture under a router of its own, at a path of its own. */
-export async function startUnderRouter(framework: typeof express): Promise<RunningServer> {
-  const endpoint = createEndpoint({ server: createFixture().createServer })
-  const router = framework.Router()
-  router.all('/mcp', mcp(endpoint))
-  const server = createServer(framework().use('/api/v1', router))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/mcp`,
-    close: async () => {
-      await endpoint.close({ drainMs: 0 })
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+/** The fixture behind compression, and under a router at a path of its own. */
+export function describeVariants(): void {
+  for (const adapter of frameworkNames) {
+    for (const variant of ['compression', 'nested'] as const) {
+      describeRequirements(`${adapter}, ${variant}`, {
+        start: () => startFixture({ adapter, [variant]: true }),
+        exclude: exclusionsFor(adapter, false, 'auto'),
+        strict: true,
+      })
+    }
   }
 }
-
-export const frameworks = { express, express4: express4 as typeof express }

@@ -1,0 +1,3 @@
+import { describeVariants } from './mounts.ts'
+
+describeVariants()
