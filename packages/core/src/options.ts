@@ -69,7 +69,8 @@ export interface EndpointOptions {
   sessionIdleMs?: number
 
   /**
-   * Time, in milliseconds, in which `notifications/initialized` must follow `initialize`.
+   * Time, in milliseconds, in which `notifications/initialized` must follow `initialize`; also the time that the factory
+   * and the server object's answer to `initialize` may take.
    * @default 60_000
    */
   initializeTimeoutMs?: number

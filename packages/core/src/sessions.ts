@@ -1,5 +1,6 @@
 import type { SessionChanges, SessionRecord } from './backplane.ts'
 import type { Connection } from './connection.ts'
+import { within } from './deadline.ts'
 import { drainingRejection, Rejection } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import type { HttpRequest } from './http.ts'
@@ -94,11 +95,12 @@ export class Sessions implements SessionHost {
     await this.#build(session, toContext(sessionId, record.initializeParams, auth, true))
     for (const message of toHandshake(record)) {
       if (!isRequest(message)) session.receive(message)
-      else if ('error' in (await session.request(message))) {
+      else if ('error' in (await this.#ask(session, message))) {
         this.#options.onError(new Error(`A server object built anew refused ${message.method}`), 'server')
       }
     }
     this.#add(session)
+    this.#countPrincipal(record.principal, 1)
     return session
   }
 
@@ -112,22 +114,44 @@ export class Sessions implements SessionHost {
   ): Promise<{ session: LiveSession | undefined; response: JsonRpcResponse }> {
     const principal = this.#principalOf(request.auth)
     this.#opening++
+    // A place is taken before anything is awaited, or many who come at once would all find the last one.
+    this.#countPrincipal(principal, 1)
+    let opened: LiveSession | undefined
     try {
       await this.#makeRoom(principal)
-      const sessionId = this.#createId()
+      const session = await this.#create(message, request, principal)
       const params = negotiate(message.params ?? {})
-      const record = await this.#toRecord(sessionId, principal, params)
-      const session = new LiveSession(this, this.#options, sessionId, record)
-      await this.#build(session, toContext(sessionId, params, request.auth, false))
-      const response = await session.request({ ...message, params }, request)
-      if (!('result' in response)) {
+      const response = await this.#ask(session, { ...message, params }, request)
+      if ('result' in response) {
+        await this.#register(session, response.result)
+        opened = session
+      } else {
         await this.#discard(session, 'initialize was refused')
-        return { session: undefined, response }
       }
-      await this.#register(session, response.result)
-      return { session, response }
+      return { session: opened, response }
     } finally {
       this.#opening--
+      if (!opened) this.#countPrincipal(principal, -1)
+    }
+  }
+
+  async #create(message: JsonRpcRequest, request: HttpRequest, principal: string | null): Promise<LiveSession> {
+    const sessionId = this.#createId()
+    const params = negotiate(message.params ?? {})
+    const record = await this.#toRecord(sessionId, principal, params)
+    const session = new LiveSession(this, this.#options, sessionId, record)
+    await this.#build(session, toContext(sessionId, params, request.auth, false))
+    return session
+  }
+
+  /** A server object that does not answer its handshake is given up. */
+  async #ask(session: LiveSession, message: JsonRpcRequest, request?: HttpRequest): Promise<JsonRpcResponse> {
+    try {
+      const answer = session.request(message, request)
+      return await within(this.#options.initializeTimeoutMs, answer, `the server object to answer ${message.method}`)
+    } catch (error) {
+      await this.#discard(session, 'The server object did not answer')
+      throw error
     }
   }
 
@@ -276,7 +300,8 @@ export class Sessions implements SessionHost {
   }
 
   async #build(session: LiveSession, context: SessionContext): Promise<void> {
-    const server = await this.#options.server(context)
+    const { server: build, initializeTimeoutMs } = this.#options
+    const server = await within(initializeTimeoutMs, build(context), '`server` to build a server object')
     // One shared object would mix up the answers of its sessions.
     if (this.#servers.has(server)) {
       throw new Error('Expected `server` to build a new MCP server object for each session, got one that is in use')
@@ -294,9 +319,6 @@ export class Sessions implements SessionHost {
     if (sessionId === undefined) return
     this.#live.set(sessionId, session)
     this.#byKey.set(record.key, session)
-    if (record.principal !== null) {
-      this.#perPrincipal.set(record.principal, (this.#perPrincipal.get(record.principal) ?? 0) + 1)
-    }
     this.#watch.add(session)
     this.#watch.setFree(session)
   }
@@ -308,10 +330,14 @@ export class Sessions implements SessionHost {
     this.#watch.remove(session)
     this.#live.delete(sessionId)
     this.#byKey.delete(record.key)
-    if (record.principal === null) return
-    const count = (this.#perPrincipal.get(record.principal) ?? 1) - 1
-    if (count > 0) this.#perPrincipal.set(record.principal, count)
-    else this.#perPrincipal.delete(record.principal)
+    this.#countPrincipal(record.principal, -1)
+  }
+
+  #countPrincipal(principal: string | null, change: 1 | -1): void {
+    if (principal === null) return
+    const count = (this.#perPrincipal.get(principal) ?? 0) + change
+    if (count > 0) this.#perPrincipal.set(principal, count)
+    else this.#perPrincipal.delete(principal)
   }
 
   async #discard(session: LiveSession, reason: string): Promise<void> {
@@ -342,7 +368,7 @@ export class Sessions implements SessionHost {
   /** At a cap the longest-idle session makes room; when none is idle, the newcomer waits. */
   async #makeRoom(principal: string | null): Promise<void> {
     const { maxSessions, maxSessionsPerPrincipal } = this.#options
-    if (principal !== null && (this.#perPrincipal.get(principal) ?? 0) >= maxSessionsPerPrincipal) {
+    if (principal !== null && (this.#perPrincipal.get(principal) ?? 0) > maxSessionsPerPrincipal) {
       await this.#evict((session) => session.record.principal === principal)
     }
     if (this.#live.size + this.#opening > maxSessions) await this.#evict(() => true)

@@ -224,6 +224,24 @@ describe('how many sessions there are', () => {
     expect(endpoint.stats().sessions).toBe(3)
   })
 
+  test('many of one principal who come at once do not get past its cap', async () => {
+    const handlers = {
+      initialize: ({ params }: { params: Record<string, unknown> }) =>
+        sleep(20).then(() => ({ ...params, serverInfo: {} })),
+    }
+    const { endpoint } = createTestEndpoint(handlers, { maxSessionsPerPrincipal: 3 })
+    const open = () => {
+      const client = new TestClient(endpoint)
+      client.auth = user('alice')
+      return client.call('initialize', toInitializeParams())
+    }
+    const replies = await Promise.all(Array.from({ length: 10 }, open))
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(3)
+    expect(replies.filter(({ status }) => status === 503)).toHaveLength(7)
+    expect((await open()).status).toBe(200)
+    expect(endpoint.stats().sessions).toBe(3)
+  })
+
   test('many who come at once do not get past the cap', async () => {
     const { endpoint } = createTestEndpoint(
       {
@@ -277,6 +295,23 @@ describe('what the application gives', () => {
     const reply = await new TestClient(endpoint).call('initialize', toInitializeParams(), 3)
     expect(toJson(reply)).toEqual({ jsonrpc: '2.0', id: 3, error: { code: -32603, message: 'Internal error' } })
     expect(String(errors[0])).toContain('db password')
+    expect(endpoint.stats()).toMatchObject(empty)
+  })
+
+  test.each([
+    ['a factory that never ends', { server: () => new Promise<never>(() => undefined) }, {}],
+    ['a server object that never answers', {}, { initialize: () => new Promise(() => undefined) }],
+  ])('%s is given up, and takes no place away', async (_, options, handlers) => {
+    const { endpoint, errors, servers } = createTestEndpoint(handlers, {
+      ...options,
+      initializeTimeoutMs: 100,
+      maxSessions: 1,
+    })
+    for (let i = 0; i < 3; i++) {
+      expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(500)
+    }
+    expect(errors.map(String)).toEqual(Array(3).fill(expect.stringContaining('within 100 ms')))
+    expect(servers.every(({ closed }) => closed)).toBe(true)
     expect(endpoint.stats()).toMatchObject(empty)
   })
 

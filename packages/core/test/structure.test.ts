@@ -27,7 +27,16 @@ const levels = [
     'event-id.ts',
     'revision.ts',
   ],
-  ['node/on-close.ts', 'errors.ts', 'headers.ts', 'sse-format.ts', 'http.ts', 'server.ts', 'backplane.ts'],
+  [
+    'node/on-close.ts',
+    'deadline.ts',
+    'errors.ts',
+    'headers.ts',
+    'sse-format.ts',
+    'http.ts',
+    'server.ts',
+    'backplane.ts',
+  ],
   ['json-rpc.ts'],
 ]
 
