@@ -6,8 +6,8 @@ import { type AddressInfo, connect, createServer as createTcpServer } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Json, McpClient, ping, type Reply, send, toText } from '../../express/test/raw-client.ts'
-import { deferred, listen, report, serverWith, type Tool } from '../../express/test/test-server.ts'
+import { type Json, McpClient, ping, type Reply, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
 import { createEndpoint, type Endpoint, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 

@@ -14,7 +14,7 @@ import {
   send,
   toHead,
   toText,
-} from '../../express/test/raw-client.ts'
+} from '../../../test-support/raw-client.ts'
 import {
   cancelled,
   deferred,
@@ -24,7 +24,7 @@ import {
   serverWith,
   type Tool,
   watchProcess,
-} from '../../express/test/test-server.ts'
+} from '../../../test-support/test-server.ts'
 import { createEndpoint, createMemoryBackplane, type Endpoint, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 

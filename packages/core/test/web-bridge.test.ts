@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { acceptBoth, initializeMessage, type Json, ping, toText } from '../../express/test/raw-client.ts'
-import { cancelled, deferred, report, serverWith, type Tool, watchProcess } from '../../express/test/test-server.ts'
+import { acceptBoth, initializeMessage, type Json, ping, toText } from '../../../test-support/raw-client.ts'
+import { cancelled, deferred, report, serverWith, type Tool, watchProcess } from '../../../test-support/test-server.ts'
 import { createEndpoint, type Endpoint, type EndpointOptions } from '../src/index.ts'
 import { type FetchContext, type FetchHandler, toFetchHandler } from '../src/web/index.ts'
 

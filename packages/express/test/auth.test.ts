@@ -3,9 +3,16 @@ import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middlew
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
 import { createEndpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-express'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  initializeMessage,
+  McpClient,
+  ping,
+  type Reply,
+  type SendOptions,
+  send,
+} from '../../../test-support/raw-client.ts'
+import { cancelled, deferred, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, type Reply, type SendOptions, send } from './raw-client.ts'
-import { cancelled, deferred, listen, report, serverWith, type Tool } from './test-server.ts'
 
 interface Claims {
   readonly iss: string

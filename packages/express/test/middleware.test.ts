@@ -4,9 +4,9 @@ import cors from 'cors'
 import type { Express } from 'express'
 import helmet from 'helmet'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { initializeMessage, McpClient, ping, type Reply, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, type Reply, send, toText } from './raw-client.ts'
-import { deferred, listen, report, serverWith, type Tool } from './test-server.ts'
 
 const page = 'https://app.example.com'
 

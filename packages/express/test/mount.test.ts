@@ -1,9 +1,9 @@
 import { createEndpoint, mcp } from '@throughline/mcp-http-express'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { acceptBoth, initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, type Listening, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
 import { type Framework, frameworks, mounts } from './frameworks.ts'
-import { acceptBoth, initializeMessage, McpClient, ping, send, toText } from './raw-client.ts'
-import { deferred, type Listening, listen, report, serverWith, type Tool } from './test-server.ts'
 
 interface Mounted extends Listening {
   readonly url: string

@@ -1,8 +1,9 @@
 import { type AuthInfo, createBearerAuth } from '@throughline/mcp-http-core'
 import { createEndpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { initializeMessage, McpClient, ping, type Reply, send } from './raw-client.ts'
-import { createApp, listen, serverWith, type Tool } from './test-app.ts'
+import { initializeMessage, McpClient, ping, type Reply, send } from '../../../test-support/raw-client.ts'
+import { serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { createApp, listen } from './test-app.ts'
 
 const whoami: Tool = (_args, { authInfo }) => authInfo ?? null
 

@@ -1,7 +1,8 @@
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { McpClient, ping, send, toText } from './raw-client.ts'
-import { cancelled, createApp, deferred, listen, report, serverWith } from './test-app.ts'
+import { McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
+import { cancelled, deferred, report, serverWith } from '../../../test-support/test-server.ts'
+import { createApp, listen } from './test-app.ts'
 
 test('app.close() ends the standalone streams and lets running calls finish', async () => {
   const finish = deferred()

@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { initializeMessage, McpClient, ping, send, toText } from './raw-client.ts'
-import { createApp, deferred, type Logged, listen, report, serverWith, type Tool } from './test-app.ts'
+import { initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { createApp, type Logged, listen } from './test-app.ts'
 
 interface Mount {
   readonly name: string

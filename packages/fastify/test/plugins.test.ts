@@ -5,8 +5,9 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import { initializeMessage, McpClient, ping, type Reply, send, toText } from './raw-client.ts'
-import { deferred, report, type Started, type StartOptions, settle, start } from './test-app.ts'
+import { initializeMessage, McpClient, ping, type Reply, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, report, settle } from '../../../test-support/test-server.ts'
+import { type MountOptions, type Started, start } from './test-app.ts'
 
 const page = 'https://app.example.com'
 
@@ -29,7 +30,7 @@ async function usePlugins(app: FastifyInstance): Promise<void> {
   })
 }
 
-function startBehindPlugins({ tools, options }: StartOptions = {}): Promise<Started> {
+function startBehindPlugins({ tools, options }: MountOptions = {}): Promise<Started> {
   return start({ ...(tools && { tools }), before: usePlugins, options: { allowedOrigins: [page], ...options } })
 }
 

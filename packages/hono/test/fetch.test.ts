@@ -4,8 +4,9 @@ import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
 import { cors } from 'hono/cors'
 import { describe, expect, test, vi } from 'vitest'
-import { acceptBoth, initializeMessage, type Json, ping } from './raw-client.ts'
-import { cancelled, deferred, endpointWith, report, settle, type Tool, watchProcess } from './test-server.ts'
+import { acceptBoth, initializeMessage, type Json, ping } from '../../../test-support/raw-client.ts'
+import { cancelled, deferred, report, settle, type Tool, watchProcess } from '../../../test-support/test-server.ts'
+import { endpointWith } from './test-app.ts'
 
 /** The web bridge, with plain `Request` objects: what every runtime but Node hands to `app.fetch`. */
 

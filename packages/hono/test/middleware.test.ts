@@ -8,8 +8,17 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { timing } from 'hono/timing'
 import { describe, expect, test } from 'vitest'
-import { begin, initializeMessage, McpClient, ping, type Reply, send, toText } from './raw-client.ts'
-import { deferred, endpointWith, listen, report, settle, start, type Tool } from './test-server.ts'
+import {
+  begin,
+  initializeMessage,
+  McpClient,
+  ping,
+  type Reply,
+  send,
+  toText,
+} from '../../../test-support/raw-client.ts'
+import { deferred, report, settle, type Tool } from '../../../test-support/test-server.ts'
+import { endpointWith, listen, start } from './test-app.ts'
 
 const page = 'https://app.example.com'
 

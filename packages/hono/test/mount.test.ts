@@ -3,8 +3,17 @@ import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { validator } from 'hono/validator'
 import { describe, expect, test } from 'vitest'
-import { initializeMessage, McpClient, ping, RawConnection, send, toHead, toText } from './raw-client.ts'
-import { deferred, endpointWith, listen, report, type Started, start, type Tool, watchProcess } from './test-server.ts'
+import {
+  initializeMessage,
+  McpClient,
+  ping,
+  RawConnection,
+  send,
+  toHead,
+  toText,
+} from '../../../test-support/raw-client.ts'
+import { deferred, report, type Tool, watchProcess } from '../../../test-support/test-server.ts'
+import { endpointWith, listen, type Started, start } from './test-app.ts'
 
 type McpHandler = ReturnType<typeof mcp>
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { McpClient, ping, send } from './raw-client.ts'
+import { McpClient, ping, send } from '../../../test-support/raw-client.ts'
 
 const require = createRequire(import.meta.url)
 

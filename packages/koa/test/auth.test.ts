@@ -3,9 +3,17 @@ import { type AuthInfo, type BearerAuth, createBearerAuth } from '@throughline/m
 import { type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-koa'
 import type { Middleware } from 'koa'
 import { describe, expect, test } from 'vitest'
+import {
+  initializeMessage,
+  McpClient,
+  ping,
+  type Reply,
+  type SendOptions,
+  send,
+} from '../../../test-support/raw-client.ts'
+import { listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
 import { atPath, type Framework, frameworks } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, type Reply, type SendOptions, send } from './raw-client.ts'
-import { collectErrors, endpointWith, listen, report, serverWith, type Tool } from './test-server.ts'
+import { collectErrors, endpointWith } from './test-app.ts'
 
 interface Claims {
   readonly iss: string

@@ -6,9 +6,10 @@ import bodyParser from 'koa-bodyparser'
 import compress from 'koa-compress'
 import helmet from 'koa-helmet'
 import { describe, expect, test } from 'vitest'
+import { initializeMessage, McpClient, ping, type Reply, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, listen, report, type Tool, watchProcess } from '../../../test-support/test-server.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, type Reply, send, toText } from './raw-client.ts'
-import { collectErrors, deferred, endpointWith, listen, report, type Tool, watchProcess } from './test-server.ts'
+import { collectErrors, endpointWith } from './test-app.ts'
 
 const page = 'https://app.example.com'
 

@@ -4,18 +4,10 @@ import type Koa from 'koa'
 import type { Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import { describe, expect, test, vi } from 'vitest'
+import { initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
+import { deferred, type Listening, listen, report, type Tool, watchProcess } from '../../../test-support/test-server.ts'
 import { atPath, type Framework, frameworks, mounts, parsers } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, send, toText } from './raw-client.ts'
-import {
-  collectErrors,
-  deferred,
-  endpointWith,
-  type Listening,
-  listen,
-  report,
-  type Tool,
-  watchProcess,
-} from './test-server.ts'
+import { collectErrors, endpointWith } from './test-app.ts'
 
 interface Mounted extends Listening {
   readonly url: string

@@ -5,9 +5,17 @@ import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-koa'
 import type { Middleware } from 'koa'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  initializeMessage,
+  McpClient,
+  ping,
+  RawConnection,
+  type RawRequest,
+  type RawResponse,
+} from '../../../test-support/raw-client.ts'
+import { cancelled, deferred, listen, report } from '../../../test-support/test-server.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { initializeMessage, McpClient, ping, RawConnection, type RawRequest, type RawResponse } from './raw-client.ts'
-import { cancelled, collectErrors, deferred, endpointWith, listen, report } from './test-server.ts'
+import { collectErrors, endpointWith } from './test-app.ts'
 
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
 const unknownSession = 'u'.repeat(32)

@@ -1,7 +1,12 @@
 import { once } from 'node:events'
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import {
@@ -10,9 +15,8 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js'
-import { createEndpoint, type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-hono'
-import { Hono, type MiddlewareHandler } from 'hono'
 import { expect, onTestFinished, vi } from 'vitest'
+import type { Endpoint, EndpointOptions } from '../packages/core/src/index.ts'
 
 export type ToolExtra = RequestHandlerExtra<ServerRequest, ServerNotification>
 
@@ -32,7 +36,9 @@ export function serverWith(tools: Record<string, Tool> = {}, name = 'test'): () 
     server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
       const result = await all.get(params.name)?.(params.arguments ?? {}, extra)
       return {
-        content: [{ type: 'text' as const, text: typeof result === 'string' ? result : JSON.stringify(result) }],
+        content: [
+          { type: 'text' as const, text: typeof result === 'string' ? result : JSON.stringify(result ?? null) },
+        ],
       }
     })
     return server
@@ -62,6 +68,24 @@ export function cancelled({ signal }: ToolExtra): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
+/** A tool that runs until it is cancelled. */
+export function holding(before: (extra: ToolExtra) => Promise<void> = async () => undefined): {
+  readonly hold: Tool
+  readonly started: Promise<void>
+  readonly stopped: Promise<void>
+} {
+  const started = deferred()
+  const stopped = deferred()
+  const hold: Tool = async (_args, extra) => {
+    await before(extra)
+    started.resolve()
+    await cancelled(extra)
+    stopped.resolve()
+    return 'nobody reads this'
+  }
+  return { hold, started: started.promise, stopped: stopped.promise }
+}
+
 export interface Listening {
   readonly server: HttpServer
   readonly port: number
@@ -69,11 +93,9 @@ export interface Listening {
   readonly origin: string
 }
 
-export type NodeApp = Hono<{ Bindings: HttpBindings }>
-
 /** Serves on a free port of loopback until the test is over. */
-export async function listen(app: Pick<Hono, 'fetch'>, hostname = '127.0.0.1'): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as HttpServer
+export async function listen(listener: RequestListener | HttpServer, hostname = '127.0.0.1'): Promise<Listening> {
+  const server = typeof listener === 'function' ? createServer(listener) : listener
   server.listen(0, hostname)
   await once(server, 'listening')
   onTestFinished(() => {
@@ -84,13 +106,7 @@ export async function listen(app: Pick<Hono, 'fetch'>, hostname = '127.0.0.1'): 
   return { server, port, origin: `http://127.0.0.1:${port}` }
 }
 
-/** An endpoint that ends with the test. */
-export function endpointWith(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Endpoint {
-  const endpoint = createEndpoint({ server: serverWith(tools), ...options })
-  onTestFinished(() => endpoint.close({ drainMs: 0 }))
-  return endpoint
-}
-
+/** What a server saw of one request. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -100,41 +116,22 @@ export interface Exchange {
 export interface StartOptions {
   readonly tools?: Record<string, Tool>
   readonly options?: Partial<EndpointOptions>
-  /** Middleware of the whole app. */
-  readonly before?: readonly MiddlewareHandler[]
 }
 
-export interface Started extends Listening {
+/** An app with an endpoint, and everything that could go wrong with it recorded. */
+export interface Watched {
   readonly url: string
   readonly endpoint: Endpoint
   /** Every exchange so far, the newest last. */
-  readonly exchanges: Exchange[]
+  readonly exchanges: readonly Exchange[]
   /** Fails when anything was thrown, rejected, warned of, printed, or handed to the app. */
   readonly expectNoFault: () => void
 }
 
-/** An app with an endpoint at `/mcp` on `@hono/node-server`, and everything that could go wrong with it recorded. */
-export async function start({ tools, options, before = [] }: StartOptions = {}): Promise<Started> {
-  const { faults } = watchProcess()
-  const errors: unknown[] = []
-  const exchanges: Exchange[] = []
-  const app: NodeApp = new Hono()
-  const endpoint = endpointWith(tools, { abandonAfterMs: 100, onError: (error) => errors.push(error), ...options })
-  app.use(async (c, next) => {
-    const { incoming, outgoing } = c.env
-    exchanges.push({ request: incoming, response: outgoing as ServerResponse, closed: once(outgoing, 'close') })
-    await next()
-    if (c.error) errors.push(c.error)
-  })
-  for (const middleware of before) app.use(middleware)
-  app.all('/mcp', mcp(endpoint))
-  app.onError((error, c) => {
-    errors.push(error)
-    return c.text('error handler of the app', 500)
-  })
-  const listening = await listen(app as unknown as Hono)
-  const expectNoFault = (): void => expect({ errors, faults }).toEqual({ errors: [], faults: [] })
-  return { ...listening, url: `${listening.origin}/mcp`, endpoint, exchanges, expectNoFault }
+/** The newest exchange, once there are `count`. */
+export async function newest(exchanges: readonly Exchange[], count: number): Promise<Exchange> {
+  await vi.waitFor(() => expect(exchanges.length).toBe(count), { interval: 2 })
+  return exchanges.at(-1) as Exchange
 }
 
 /** Waits until the endpoint holds nothing but the sessions themselves. */
@@ -159,8 +156,8 @@ export async function settle(endpoint: Endpoint, sessions = 1): Promise<void> {
 /** Collects what a process must never see or print while a test runs. */
 export function watchProcess(): { readonly faults: readonly unknown[] } {
   const faults: unknown[] = []
-  const onFault = (...fault: unknown[]): void => {
-    faults.push(...fault)
+  const onFault = (fault: unknown): void => {
+    faults.push(fault)
   }
   const names = ['unhandledRejection', 'uncaughtException', 'warning'] as const
   for (const name of names) process.on(name, onFault)

@@ -24,18 +24,28 @@ export async function send(url: string, options: SendOptions = {}): Promise<Repl
   return readReply(outgoing)
 }
 
-/** A request whose body is written by the caller. */
+/** A request whose body is written by the caller, and which may be destroyed. */
 export function begin(url: string, { method = 'POST', headers = {}, agent }: SendOptions = {}): ClientRequest {
-  return request(url, {
+  const outgoing = request(url, {
     method,
     headers: { accept: acceptBoth, ...(method === 'POST' && { 'content-type': 'application/json' }), ...headers },
     ...(agent && { agent }),
   })
+  // Leaving on purpose is no fault.
+  return outgoing.on('error', () => undefined)
 }
 
 export async function readReply(outgoing: ClientRequest): Promise<Reply> {
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   return new Reply(response, outgoing)
+}
+
+export type Farewell = 'close' | 'reset'
+
+/** Gives a request up, with all that was to come of it. */
+export function leave(outgoing: ClientRequest, farewell: Farewell = 'close'): void {
+  if (farewell === 'reset') outgoing.socket?.resetAndDestroy()
+  else outgoing.destroy()
 }
 
 /** The head of a reply, and ways to read its body. */
@@ -51,8 +61,6 @@ export class Reply {
     this.headers = response.headers
     this.response = response
     this.#request = outgoing
-    // Leaving on purpose is no fault.
-    outgoing.on('error', () => undefined)
     response.on('error', () => undefined)
   }
 
@@ -84,8 +92,8 @@ export class Reply {
     }
   }
 
-  leave(): void {
-    this.#request.destroy()
+  leave(farewell: Farewell = 'close'): void {
+    leave(this.#request, farewell)
   }
 }
 
@@ -238,7 +246,16 @@ export function toText(response: Json): string {
   return text
 }
 
+export interface RawRequest {
+  readonly method: string
+  readonly path?: string
+  readonly headers?: Record<string, string>
+  readonly body?: unknown
+}
+
 export interface RawResponse {
+  /** The status line. */
+  readonly line: string
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: string
@@ -278,16 +295,24 @@ export class RawConnection {
     this.socket.write(text)
   }
 
+  /** Sends one request, and reads one response to the length that it declares: the next must begin right there. */
+  async ask(request: RawRequest): Promise<RawResponse> {
+    this.write(toRequestText(request))
+    const head = await this.readHead()
+    const isEmpty = request.method === 'HEAD' || head.status === 204
+    return { ...head, body: await this.#readBytes(isEmpty ? 0 : Number(head.headers['content-length'])) }
+  }
+
   /** The head of the next response; its body follows. */
   async readHead(): Promise<Omit<RawResponse, 'body'>> {
     const text = (await this.#take((bytes) => after(bytes, '\r\n\r\n'))).toString('latin1')
-    const [statusLine = '', ...lines] = text.trimEnd().split('\r\n')
+    const [line = '', ...fields] = text.trimEnd().split('\r\n')
     const headers: Record<string, string> = {}
-    for (const line of lines) {
-      const colon = line.indexOf(':')
-      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
+    for (const field of fields) {
+      const colon = field.indexOf(':')
+      headers[field.slice(0, colon).toLowerCase()] = field.slice(colon + 1).trim()
     }
-    return { status: Number(statusLine.split(' ')[1]), headers }
+    return { line, status: Number(line.split(' ')[1]), headers }
   }
 
   async readResponse(): Promise<RawResponse> {
@@ -304,13 +329,14 @@ export class RawConnection {
 
   async #readBody({ status, headers }: Omit<RawResponse, 'body'>): Promise<string> {
     if (status < 200 || status === 204 || status === 304) return ''
-    const length = Number(headers['content-length'] ?? 0)
-    if (headers['transfer-encoding'] !== 'chunked') {
-      return (await this.#take((bytes) => (bytes.length >= length ? length : undefined))).toString()
-    }
+    if (headers['transfer-encoding'] !== 'chunked') return this.#readBytes(Number(headers['content-length'] ?? 0))
     let body = ''
     for (let chunk = await this.readChunk(); chunk !== ''; chunk = await this.readChunk()) body += chunk
     return body
+  }
+
+  async #readBytes(length: number): Promise<string> {
+    return (await this.#take((bytes) => (bytes.length >= length ? length : undefined))).toString()
   }
 
   async #take(measure: (received: Buffer) => number | undefined): Promise<Buffer> {
@@ -338,4 +364,19 @@ function after(bytes: Buffer, mark: string): number | undefined {
 export function toHead(method: string, path: string, headers: Record<string, string>): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+}
+
+/** A whole request as text, with the headers that the endpoint wants unless told otherwise. */
+function toRequestText({ method, path = '/mcp', headers = {}, body }: RawRequest): string {
+  const payload = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
+  const head = toHead(method, path, {
+    host: 'localhost',
+    accept: acceptBoth,
+    ...(body !== undefined && {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(payload)),
+    }),
+    ...headers,
+  })
+  return head + payload
 }
