@@ -27,7 +27,7 @@ export interface ConnectionOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** What the sweep holds a connection to. Milliseconds. */
+/** What the watch holds a connection to. Milliseconds. */
 export interface ConnectionLimits {
   readonly keepAliveMs: number
   readonly stallMs: number
@@ -113,7 +113,7 @@ export class Connection implements EventStreamBody, SinkEvents {
     this.#sink.end()
   }
 
-  /** Called by the sweep: closes a stalled reader, ends an old connection, keeps a silent one open. */
+  /** Called by the watch: closes a stalled reader, ends an old connection, keeps a silent one open. */
   tick(now: number, { keepAliveMs, stallMs }: ConnectionLimits): void {
     if (this.#closed) return
     const silentMs = now - this.#activeAt
@@ -213,6 +213,6 @@ export class Connection implements EventStreamBody, SinkEvents {
 }
 
 /** For a request whose answer existed and is not kept any more. */
-export function toLostAnswer(requestId: RequestId): string {
+function toLostAnswer(requestId: RequestId): string {
   return JSON.stringify(toErrorMessage(rpcCode.refused, 'The answer to this request is no longer kept', requestId))
 }

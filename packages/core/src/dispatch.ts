@@ -26,7 +26,7 @@ export async function dispatchInitialize(incoming: Incoming, context: PostContex
   if (isBatch(incoming)) throw hasInitialize(incoming) ? batchedInitialize() : new Rejection('session_required')
   if (!isRequest(incoming) || incoming.method !== 'initialize') throw new Rejection('session_required')
   if (context.draining) throw drainingRejection()
-  const { session, response } = await context.sessions.open(incoming, context.request)
+  const { session, response } = await context.sessions.open(negotiated(incoming), context.request)
   const text = JSON.stringify({ ...response, id: incoming.id })
   const headers = session?.sessionId === undefined ? undefined : { [sessionIdHeader]: session.sessionId }
   const { acceptable, options } = context

@@ -1,3 +1,4 @@
+import type { EventKind } from './backplane.ts'
 import type { Connection } from './connection.ts'
 import type { HttpReply, HttpRequest } from './http.ts'
 import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
@@ -12,7 +13,6 @@ export interface Call {
   readonly innerId: number
   /** The client's id. */
   readonly requestId: RequestId
-  readonly method: string
   /** The POST that is answered; `undefined` for a request that this side made up. */
   readonly exchange: Exchange | undefined
   /** Looks at the answer before the client gets it. */
@@ -37,8 +37,6 @@ export interface ExchangeOptions {
 export class Exchange {
   readonly session: LiveSession
   readonly reply: Promise<HttpReply>
-  /** Set before the reply is decided. */
-  headers: Record<string, string> | undefined
   stream: Stream | undefined
   readonly #request: HttpRequest
   readonly #canStream: boolean
@@ -139,10 +137,10 @@ export class Exchange {
     this.stream = this.session.streams.open(this, this.#requestIds)
     for (const text of this.#answers.splice(0)) this.#append(text, 'message', false)
     this.#connection = this.session.streams.connect(this.stream, this.#request.auth)
-    this.#decide(toStreamReply(this.#connection, this.headers))
+    this.#decide(toStreamReply(this.#connection))
   }
 
-  #append(text: string, kind: 'progress' | 'notification' | 'message', last: boolean): void {
+  #append(text: string, kind: EventKind, last: boolean): void {
     if (this.stream) this.session.streams.append(this.stream, { kind, data: text, last })
   }
 
@@ -151,7 +149,7 @@ export class Exchange {
     if (this.#shape === 'undecided') {
       this.#shape = 'json'
       const body = this.#batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] as string)
-      this.#decide(toJsonReply(body, this.headers))
+      this.#decide(toJsonReply(body))
     }
   }
 }

@@ -249,13 +249,7 @@ export class LiveSession implements ServerTransport, StreamsHost {
   }
 
   #register(message: JsonRpcRequest, exchange: Exchange | undefined, onAnswer: Call['onAnswer']): Call {
-    const call: Call = {
-      innerId: ++this.#lastInnerId,
-      requestId: message.id,
-      method: message.method,
-      exchange,
-      onAnswer,
-    }
+    const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer }
     this.#calls.set(call.innerId, call)
     return call
   }

@@ -7,7 +7,6 @@ import type { HttpRequest } from './http.ts'
 import { isRequest, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts'
 import { LiveSession, type SessionHost } from './live-session.ts'
 import type { ResolvedOptions } from './options.ts'
-import { negotiate } from './revision.ts'
 import type { AuthInfo, McpServerLike, SessionContext } from './server.ts'
 import { isSessionId, sessionKey } from './session-id.ts'
 import { toContext, toHandshake, toStatelessRecord } from './session-record.ts'
@@ -105,7 +104,7 @@ export class Sessions implements SessionHost {
   }
 
   /**
-   * Opens a session with the client's `initialize`. No session is left when the server object refuses it.
+   * Opens a session with the client's `initialize`, its version negotiated. No session is left when the server object refuses it.
    * @throws Rejection `too_many_sessions`
    */
   async open(
@@ -120,8 +119,7 @@ export class Sessions implements SessionHost {
     try {
       await this.#makeRoom(principal)
       const session = await this.#create(message, request, principal)
-      const params = negotiate(message.params ?? {})
-      const response = await this.#ask(session, { ...message, params }, request)
+      const response = await this.#ask(session, message, request)
       if ('result' in response) {
         await this.#register(session, response.result)
         opened = session
@@ -137,7 +135,7 @@ export class Sessions implements SessionHost {
 
   async #create(message: JsonRpcRequest, request: HttpRequest, principal: string | null): Promise<LiveSession> {
     const sessionId = this.#createId()
-    const params = negotiate(message.params ?? {})
+    const params = message.params ?? {}
     const record = await this.#toRecord(sessionId, principal, params)
     const session = new LiveSession(this, this.#options, sessionId, record)
     await this.#build(session, toContext(sessionId, params, request.auth, false))

@@ -1,4 +1,5 @@
 import type { EventStreamBody, HttpReply } from '@throughline/mcp-http-core'
+import { onClose } from '@throughline/mcp-http-core/node'
 import { toReadableStream } from '@throughline/mcp-http-core/web'
 import type { Outgoing } from './bindings.ts'
 
@@ -25,8 +26,7 @@ function onNode(body: EventStreamBody, outgoing: Outgoing): EventStreamBody {
     open: (sink) => {
       const write = (text: string): boolean => sink.write(text)
       const events = body.open({ write, end: () => sink.end(), destroy: () => outgoing.destroy() })
-      if (outgoing.closed || outgoing.destroyed) events.gone()
-      else outgoing.once('close', () => events.gone())
+      onClose(outgoing, () => events.gone())
       return events
     },
   }
