@@ -46,7 +46,7 @@ export interface RunningServer {
 /** Starts the everything server on a free port. */
 export async function startEverything(adapter: string, response: string): Promise<RunningServer> {
   const flags = ['--adapter', adapter, '--response', response, '--port', '0']
-  const child = startNode(['--import', 'tsx', 'conformance/src/everything.ts', ...flags])
+  const child = startNode(['--import', 'tsx', 'conformance/everything.ts', ...flags])
   const line = await Promise.race([firstLine(child.process), child.ended, after(startTimeoutMs)])
   const url = typeof line === 'string' ? /^listening (http:\S+)$/.exec(line)?.[1] : undefined
   if (url === undefined) {

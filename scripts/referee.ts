@@ -3,7 +3,7 @@
  * adapter. Exits 0 only when every check passed without a warning.
  */
 import { parseArgs } from 'node:util'
-import { adapterNames } from '../conformance/src/fixture/mounts.ts'
+import { adapterNames } from '../conformance/mounts/index.ts'
 import { type RunningServer, startEverything } from './referee-child.ts'
 import { runSuite, type Shape, type Suite, suites, type Verdict } from './referee-suite.ts'
 

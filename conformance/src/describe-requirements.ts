@@ -33,7 +33,10 @@ export function describeRequirements(name: string, options: DescribeOptions): vo
 
     beforeAll(async () => {
       server = await options.start()
-      target = await probeTarget(new URL(server.url), options.version)
+      target = await probeTarget(
+        new URL(server.url),
+        options.version === undefined ? {} : { revision: options.version },
+      )
     })
     afterAll(() => server?.close())
 

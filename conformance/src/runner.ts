@@ -2,11 +2,9 @@ import { createContext } from './client/context.ts'
 import { NotTestable } from './client/expect.ts'
 import { missingNeed, probeTarget, type Target } from './client/target.ts'
 import { within } from './client/waiting.ts'
+import type { Verdict } from './report.ts'
 import { holdsFor, type Level, type Requirement, type Revision } from './requirement.ts'
 import { requirements } from './requirements/index.ts'
-
-/** `fail`, `warn`, `advice` and `info` all say that the requirement is not met; which one follows from its level. */
-export type Verdict = 'pass' | 'fail' | 'warn' | 'advice' | 'info' | 'not-testable'
 
 export interface Result {
   readonly id: string
@@ -35,7 +33,10 @@ export interface RunOptions {
 
 /** Checks the server at `url`. Results come in the order of the catalogue. */
 export async function runRequirements(options: RunOptions): Promise<Result[]> {
-  const target = await probeTarget(new URL(options.url), options.version)
+  const target = await probeTarget(
+    new URL(options.url),
+    options.version === undefined ? {} : { revision: options.version },
+  )
   const chosen = selectRequirements(options.only, options.skip)
   const results = new Map<string, Result>()
   const runOne = async (requirement: Requirement) => {
@@ -57,7 +58,12 @@ export async function checkRequirement(requirement: Requirement, target: Target,
   const finish = (verdict: Verdict, message: string, transcript = ''): Result => {
     return { id, level, verdict, message, transcript, durationMs: Math.round(performance.now() - startedAt) }
   }
-  if (!holdsFor(requirement, target.version)) return finish('not-testable', `does not apply to ${target.version}`)
+  if (requirement.era === 'legacy' && !target.offers.has('legacy'))
+    return finish('not-testable', 'needs a server that speaks a revision up to 2025-11-25')
+  if (requirement.era === 'modern' && !target.offers.has('modern'))
+    return finish('not-testable', 'needs a server that speaks 2026-07-28')
+  if (requirement.era === 'legacy' && !holdsFor(requirement, target.version))
+    return finish('not-testable', `does not apply to ${target.version}`)
   const missing = missingNeed(target, requirement.needs)
   if (missing !== undefined) return finish('not-testable', missing)
 

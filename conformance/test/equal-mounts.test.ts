@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AdapterName, adapterNames, type RunningFixture, startFixture } from '../src/fixture/index.ts'
+import { type AdapterName, adapterNames, type RunningFixture, startFixture } from '../mounts/index.ts'
 
 /**
  * What frameworks and Node add by themselves. Everything else must be the same on every mount. An empty body may be

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { adapterNames } from '../src/fixture/mounts.ts'
+import { adapterNames } from '../mounts/index.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -14,7 +14,7 @@ interface Run {
 }
 
 function everything(...flags: string[]): Run {
-  const args = ['--import', 'tsx', 'conformance/src/everything.ts', ...flags]
+  const args = ['--import', 'tsx', 'conformance/everything.ts', ...flags]
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = once(child, 'close').then(([code]): number | null => code)

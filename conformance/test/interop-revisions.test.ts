@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { startFixture } from '../mounts/index.ts'
 import { patienceMs } from '../src/client/waiting.ts'
-import { startFixture } from '../src/fixture/index.ts'
 import { expectNothingHeld, serverKinds, upTo } from './interop/meet.ts'
 
 interface Reply {

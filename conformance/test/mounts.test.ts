@@ -1,5 +1,5 @@
+import { startFixture } from '../mounts/index.ts'
 import { describeRequirements } from '../src/describe-requirements.ts'
-import { startFixture } from '../src/fixture/start.ts'
 import { describeMounts } from './mounts.ts'
 
 describeMounts('auto')

@@ -1,7 +1,6 @@
 import type { EndpointOptions } from '@throughline/mcp-http-core'
+import { type AdapterName, adapterNames, frameworkNames, parserNames, startFixture } from '../mounts/index.ts'
 import { describeRequirements, type Exclusion } from '../src/describe-requirements.ts'
-import { type AdapterName, adapterNames, frameworkNames, parserNames } from '../src/fixture/mounts.ts'
-import { startFixture } from '../src/fixture/start.ts'
 
 type Response = EndpointOptions['response'] & string
 

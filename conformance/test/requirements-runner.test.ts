@@ -11,8 +11,13 @@ const target: Target = {
   url: new URL('http://127.0.0.1:9/mcp'),
   version: '2025-11-25',
   versions: ['2025-11-25'],
-  tools: new Set(['known']),
-  offers: new Set(['sessions', 'tool:known']),
+  server: '',
+  tools: new Set(['echo']),
+  roles: new Map(),
+  offers: new Set(['legacy', 'sessions', 'role:echo']),
+  client: {},
+  credentials: {},
+  secondUrl: undefined,
 }
 
 function make(check: (context: CheckContext) => Promise<void>, more: Partial<RequirementDefinition> = {}) {
@@ -74,10 +79,15 @@ test('says why a requirement cannot be tested', async () => {
   )
   expect(said).toMatchObject({ verdict: 'not-testable', message: 'no reason' })
   const needing = await checkRequirement(
-    make(async () => undefined, { needs: ['sse', 'tool:known', 'tool:x'] }),
+    make(async () => undefined, { needs: ['sse', 'role:echo', 'role:push'] }),
     target,
   )
-  expect(needing).toMatchObject({ verdict: 'not-testable', message: 'the server does not offer sse, tool:x' })
+  expect(needing).toMatchObject({
+    verdict: 'not-testable',
+    message: expect.stringMatching(
+      /^needs a server that answers .* event stream, and a tool that sends .*--tool push=NAME/,
+    ),
+  })
   const old = await checkRequirement(
     make(async () => undefined, { until: '2025-06-18' }),
     target,

@@ -20,6 +20,8 @@ export interface CheckContext {
   /** The revision of this run. */
   readonly version: Revision
   readonly client: HttpClient
+  /** A client of the same settings for another URL: another node, the origin's well-known documents. */
+  clientFor(url: URL): HttpClient
   /** Opens a session that is ready for use. */
   open(options?: SessionOptions): Promise<Session>
   /** Opens several at once. */
@@ -40,9 +42,10 @@ export interface OwnedContext extends CheckContext {
 /** Makes the context of one check. */
 export function createContext(target: Target): OwnedContext {
   const transcript = new Transcript()
-  const client = new HttpClient(target.url, transcript)
+  const client = new HttpClient(target.url, transcript, target.client)
   const sessions: Session[] = []
   const raws: RawConnection[] = []
+  const others: HttpClient[] = []
 
   const open = async (options: SessionOptions = {}) => {
     const session = await openSession(client, target.version, options)
@@ -64,6 +67,11 @@ export function createContext(target: Target): OwnedContext {
     version: target.version,
     client,
     transcript,
+    clientFor: (url) => {
+      const other = new HttpClient(url, transcript, target.client)
+      others.push(other)
+      return other
+    },
     open,
     openMany: (count, options) => Promise.all(Array.from({ length: count }, () => open(options))),
     request,
@@ -77,6 +85,7 @@ export function createContext(target: Target): OwnedContext {
     },
     close: async () => {
       client.close()
+      for (const other of others) other.close()
       for (const raw of raws) raw.close()
       await endSessions(target, sessions)
     },
@@ -84,7 +93,7 @@ export function createContext(target: Target): OwnedContext {
 }
 
 async function endSessions(target: Target, sessions: readonly Session[]): Promise<void> {
-  const quiet = new HttpClient(target.url, new Transcript())
+  const quiet = new HttpClient(target.url, new Transcript(), target.client)
   const ids = sessions.map((session) => session.id).filter((id) => id !== undefined)
   const end = async (id: string) => {
     const headers = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': target.version }

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { type RoleTools, withCastTools } from '../roles.ts'
 import { Exchange, headerLines } from './exchange.ts'
 import { isObject } from './json-rpc.ts'
 import type { Transcript } from './transcript.ts'
@@ -22,17 +23,27 @@ export interface RequestOptions {
   readonly headMs?: number
 }
 
+/** What is the same for all requests of a run. */
+export interface ClientSettings {
+  /** Checks call tools by their roles; here these become the tools of the server under test. */
+  readonly roles?: RoleTools
+  /** Sent with every request that does not name the same header itself: credentials, and what a gateway wants. */
+  readonly headers?: HeaderChanges
+}
+
 /** Sends requests and remembers them, so that all can be ended at once. */
 export class HttpClient {
   readonly url: URL
   readonly transcript: Transcript
+  readonly settings: ClientSettings
   readonly #open = new Set<ClientRequest>()
   readonly #agents = new Set<Agent>()
   #count = 0
 
-  constructor(url: URL, transcript: Transcript) {
+  constructor(url: URL, transcript: Transcript, settings: ClientSettings = {}) {
     this.url = url
     this.transcript = transcript
+    this.settings = settings
   }
 
   /** An agent that keeps one connection. */
@@ -53,7 +64,7 @@ export class HttpClient {
   start(method: string, options: RequestOptions = {}): { exchange: Promise<Exchange>; abort: () => void } {
     this.#count += 1
     const what = `#${this.#count} ${method}`
-    const body = toBytes(options.body)
+    const body = toBytes(withCastTools(options.body, this.settings.roles ?? noRoles))
     const headers = this.#headerList(body, options.headers)
     this.transcript.add(`→ ${what} ${options.query ?? ''} ${headerLines(headers)} ${body?.toString('utf8') ?? ''}`)
     const startedAt = performance.now()
@@ -100,13 +111,16 @@ export class HttpClient {
       if (!changed.has(name.toLowerCase())) list.push(name, value)
     }
     keep('Host', this.url.host)
-    for (const [name, value] of Object.entries(changes)) {
+    const always = Object.entries(this.settings.headers ?? {}).filter(([name]) => !changed.has(name.toLowerCase()))
+    for (const [name, value] of [...always, ...Object.entries(changes)]) {
       for (const line of typeof value === 'string' ? [value] : (value ?? [])) list.push(name, line)
     }
     if (body !== undefined) keep('Content-Length', String(body.length))
     return list
   }
 }
+
+const noRoles: RoleTools = new Map()
 
 function toBytes(body: unknown): Buffer | undefined {
   if (body === undefined) return undefined

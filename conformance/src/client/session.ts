@@ -33,7 +33,7 @@ export function getHeaders(changes: HeaderChanges = {}): HeaderChanges {
 
 /** The headers of a POST in a session, for a raw connection. */
 export function plainHeaders(session: Session): Record<string, string> {
-  const entries = Object.entries({ ...postHeaders(), ...session.headers })
+  const entries = Object.entries({ ...session.client.settings.headers, ...postHeaders(), ...session.headers })
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 }
 

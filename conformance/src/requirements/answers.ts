@@ -52,7 +52,7 @@ export const answerRequirements = [
     rows: ['R071'],
     level: 'dMUST',
     spec: requests,
-    needs: ['tool:abort_probe', 'tool:abort_query'],
+    needs: ['role:abort_probe', 'role:abort_query'],
     async check({ open }) {
       const session = await open()
       const trace = new Trace()
@@ -69,7 +69,7 @@ export const answerRequirements = [
     rows: ['R072'],
     level: 'dMUST',
     spec: requests,
-    needs: ['tool:abort_probe', 'tool:abort_query'],
+    needs: ['role:abort_probe', 'role:abort_query'],
     async check({ open }) {
       const session = await open()
       for (const id of [1.5, true, {}, [1]]) {
@@ -145,7 +145,7 @@ export const answerRequirements = [
       const session = await open()
       await session.ensureListening()
       const messages: Message[] = [request('ping'), request('tools/list'), request('no/such/method')]
-      if (target.offers.has('sse')) messages.push(toolCall('test_tool_with_progress', {}, { progressToken: 1 }))
+      if (target.offers.has('sse')) messages.push(toolCall('progress', {}, { progressToken: 1 }))
       const answers = await Promise.all(
         messages.map(async (message) => {
           const exchange = await session.post(message)
@@ -208,7 +208,7 @@ export const answerRequirements = [
       ]) {
         if (target.tools.has(tool)) messages.push(toolCall(tool))
       }
-      if (target.offers.has('sse')) messages.push(toolCall('test_tool_with_progress', {}, { progressToken: 'p' }))
+      if (target.offers.has('sse')) messages.push(toolCall('progress', {}, { progressToken: 'p' }))
       for (const message of messages) {
         const exchange = await session.post(message)
         for (const answer of await exchange.messages()) expectValid(answer, message.method)
@@ -227,7 +227,7 @@ export const answerRequirements = [
     rows: ['R078'],
     level: 'HARD',
     spec,
-    needs: ['tool:ask'],
+    needs: ['role:ask'],
     async check({ open }) {
       const session = await open()
       const message = toolCall('ask', { question: 'nobody will see this' })
@@ -243,7 +243,7 @@ export const answerRequirements = [
     rows: ['R079'],
     level: 'HARD',
     spec: responses,
-    needs: ['tool:throw_sync', 'tool:throw_after_progress'],
+    needs: ['role:throw_sync', 'role:throw_after_progress'],
     async check({ open }) {
       const session = await open()
       for (const [tool, as] of [

@@ -31,7 +31,7 @@ export const cancellationRequirements = [
     rows: ['R190'],
     level: 'MUST',
     spec: '2025-11-25/basic/utilities/ping',
-    needs: ['tool:slow'],
+    needs: ['role:slow'],
     alone: true,
     async check({ open }) {
       const session = await open()
@@ -49,7 +49,7 @@ export const cancellationRequirements = [
     rows: ['R191'],
     level: 'MUST',
     spec: progress,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       for (const progressToken of [0, '0', 1, 'ü', 'with "quotes" and \\']) {
@@ -69,7 +69,7 @@ export const cancellationRequirements = [
     rows: ['R192'],
     level: 'MUST',
     spec: progress,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const call = await burst(await open(), { count: 20 })
       await call.response()
@@ -83,7 +83,7 @@ export const cancellationRequirements = [
     rows: ['R193'],
     level: 'MUST',
     spec: progress,
-    needs: ['tool:test_tool_with_progress'],
+    needs: ['role:progress'],
     async check({ open, target }) {
       const session = await open()
       await session.ensureListening()
@@ -99,7 +99,7 @@ export const cancellationRequirements = [
     rows: ['R194'],
     level: 'MUST',
     spec,
-    needs: ['sessions', 'tool:slow'],
+    needs: ['sessions', 'role:slow'],
     async check({ open }) {
       const session = await open()
       session.startPost(toolCall('slow', { ms: 1_500 }, { id: 'running' }))
@@ -114,7 +114,7 @@ export const cancellationRequirements = [
     rows: ['R195'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'tool:abort_probe', 'tool:abort_query'],
+    needs: ['sessions', 'role:abort_probe', 'role:abort_query'],
     async check({ open }) {
       const session = await open()
       const trace = new Trace()
@@ -131,7 +131,7 @@ export const cancellationRequirements = [
     rows: ['R196'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -148,7 +148,7 @@ export const cancellationRequirements = [
     rows: ['R197'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const call = await burst(session, { count: 100, delayMs: 40 })
@@ -163,7 +163,7 @@ export const cancellationRequirements = [
     rows: ['R197'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'resumption', 'get-stream', 'tool:burst'],
+    needs: ['sessions', 'resumption', 'get-stream', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const call = await burst(session, { count: 100, delayMs: 40 })
@@ -180,7 +180,7 @@ export const cancellationRequirements = [
     rows: ['R198'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'tool:abort_probe', 'tool:abort_query'],
+    needs: ['sessions', 'role:abort_probe', 'role:abort_query'],
     async check({ open }) {
       const session = await open()
       const trace = new Trace()
@@ -225,7 +225,7 @@ export const cancellationRequirements = [
     rows: ['R200'],
     level: 'HARD',
     spec,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ openMany }) {
       const [one, other] = await openMany(2)
       if (one === undefined || other === undefined) return
@@ -242,7 +242,7 @@ export const cancellationRequirements = [
     rows: ['R201'],
     level: 'HARD',
     spec,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const textual = await burst(session, { count: 6, delayMs: 40 }, { id: '5' })
@@ -257,7 +257,7 @@ export const cancellationRequirements = [
     rows: ['R202', 'T13'],
     level: 'MUST',
     spec: `${spec}#timing-considerations`,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ openMany }) {
       const sessions = await openMany(4)
       const trial = async (session: Session) => {
@@ -285,7 +285,7 @@ export const cancellationRequirements = [
     rows: ['R203'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const asking = await beginAsk(session, { id: 'asking' })

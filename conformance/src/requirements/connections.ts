@@ -16,7 +16,7 @@ export const connectionRequirements = [
     rows: ['R114'],
     level: 'MAY',
     spec,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -44,7 +44,7 @@ export const connectionRequirements = [
     rows: ['R116'],
     level: 'MUST',
     spec,
-    needs: ['get-stream', 'sse', 'tool:push', 'tool:burst'],
+    needs: ['get-stream', 'sse', 'role:push', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const listening: Exchange[] = [await session.listen(), await session.get()]
@@ -62,7 +62,7 @@ export const connectionRequirements = [
     rows: ['R117'],
     level: 'MUST',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -78,7 +78,7 @@ export const connectionRequirements = [
     rows: ['R118', 'T11'],
     level: 'dMUST',
     spec: isolation,
-    needs: ['sessions', 'sse', 'tool:burst'],
+    needs: ['sessions', 'sse', 'role:burst'],
     async check({ openMany }) {
       const sessions = await openMany(6)
       const counts = sessions.map((_, index) => index + 3)
@@ -100,7 +100,7 @@ export const connectionRequirements = [
     rows: ['R120', 'T11'],
     level: 'HARD',
     spec: isolation,
-    needs: ['sessions', 'tool:echo'],
+    needs: ['sessions', 'role:echo'],
     async check({ openMany }) {
       const sessions = await openMany(40)
       await Promise.all(
@@ -119,7 +119,7 @@ export const connectionRequirements = [
     rows: ['R119', 'T10'],
     level: 'dMUST',
     spec: isolation,
-    needs: ['sessions', 'get-stream', 'tool:push'],
+    needs: ['sessions', 'get-stream', 'role:push'],
     async check({ openMany }) {
       const [one, other] = await openMany(2)
       if (one === undefined || other === undefined) return

@@ -14,7 +14,7 @@ import { delay } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#listening-for-messages-from-the-server'
-const pushes = ['get-stream', 'tool:push'] as const
+const pushes = ['get-stream', 'role:push'] as const
 
 /** G. GET stream. */
 export const getStreamRequirements = [
@@ -50,7 +50,7 @@ export const getStreamRequirements = [
     rows: ['R105'],
     level: 'SHOULD',
     spec,
-    needs: ['get-stream', 'sse', 'tool:burst', 'tool:push'],
+    needs: ['get-stream', 'sse', 'role:burst', 'role:push'],
     async check({ open }) {
       const session = await open()
       const listening = await session.listen()
@@ -73,8 +73,8 @@ export const getStreamRequirements = [
       const session = await open()
       const listening = await session.listen()
       await Promise.all(numbers(1, 20).map((id) => session.request('tools/list', {}, id)))
-      if (target.tools.has('test_tool_with_progress')) {
-        await (await session.call('test_tool_with_progress', {}, { progressToken: 'p' })).response()
+      if (target.roles.has('progress')) {
+        await (await session.call('progress', {}, { progressToken: 'p' })).response()
       }
       await delay(150)
       expectEqual(messagesOn(listening).filter(isResponse), [], 'the responses on the GET stream')
@@ -122,7 +122,7 @@ export const getStreamRequirements = [
     level: 'SHOULD',
     spec,
     since: '2025-11-25',
-    needs: [...pushes, 'resumption', 'tool:close_standalone'],
+    needs: [...pushes, 'resumption', 'role:close_standalone'],
     async check({ open }) {
       const session = await open()
       const { exchange } = await listenWithEvent(session)

@@ -102,7 +102,7 @@ export const lifecycleRequirements = [
     rows: ['R186'],
     level: 'MUST',
     spec: `${spec}#operation`,
-    needs: ['tool:ask', 'tool:ask_sampling'],
+    needs: ['role:ask', 'role:ask_sampling'],
     async check({ open }) {
       const session = await open({ capabilities: {} })
       await session.ensureListening()
@@ -125,7 +125,7 @@ export const lifecycleRequirements = [
     rows: ['R187'],
     level: 'SHOULD',
     spec: `${spec}#timeouts`,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const asking = await beginAsk(session, { timeoutMs: 300 })

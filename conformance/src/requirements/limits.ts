@@ -87,7 +87,7 @@ export const limitRequirements = [
     rows: ['R222'],
     level: 'HARD',
     spec: 'RFC 9110 §15.5.14',
-    needs: ['tool:echo'],
+    needs: ['role:echo'],
     async check({ open }) {
       const text = 'x'.repeat(1_048_576)
       const message = toolCall('echo', { text })

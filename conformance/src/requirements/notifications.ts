@@ -33,7 +33,7 @@ export const notificationRequirements = [
     rows: ['R060'],
     level: 'MUST',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const asking = await beginAsk(session)
@@ -45,7 +45,7 @@ export const notificationRequirements = [
     rows: ['R061'],
     level: 'MUST',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const { askedId } = await beginAsk(session)
@@ -141,7 +141,7 @@ export const notificationRequirements = [
     rows: ['R066', 'T13'],
     level: 'HARD',
     spec: '2025-11-25/basic/security_best_practices#session-hijacking',
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ openMany }) {
       const [victim, attacker] = await openMany(2)
       if (victim === undefined || attacker === undefined) return
@@ -157,7 +157,7 @@ export const notificationRequirements = [
     rows: ['R067', 'T13'],
     level: 'HARD',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const asking = await beginAsk(session)
@@ -175,7 +175,7 @@ export const notificationRequirements = [
     rows: ['R068'],
     level: 'HARD',
     spec: '2025-11-25/basic/index#requests',
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const answers = ['one', 'two', 'three']

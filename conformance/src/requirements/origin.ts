@@ -196,7 +196,7 @@ export const originRequirements = [
     rows: ['R022', 'T2'],
     level: 'MUST',
     spec,
-    needs: ['tool:abort_probe', 'tool:abort_query'],
+    needs: ['role:abort_probe', 'role:abort_query'],
     async check({ open, post, version }) {
       const session = await open()
       const trace = new Trace()

@@ -9,7 +9,7 @@ import { delay } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#sending-messages-to-the-server'
-const polling = ['resumption', 'tool:close_stream', 'version:2025-11-25'] as const
+const polling = ['resumption', 'role:close_stream', 'version:2025-11-25'] as const
 
 /** F. POST: SSE stream behaviour. */
 export const postStreamRequirements = [
@@ -19,7 +19,7 @@ export const postStreamRequirements = [
     level: 'SHOULD',
     spec,
     since: '2025-11-25',
-    needs: ['resumption', 'tool:burst'],
+    needs: ['resumption', 'role:burst'],
     async check({ open }) {
       const { exchange } = await burst(await open(), { count: 1 })
       const first = await exchange.stream.next()
@@ -35,7 +35,7 @@ export const postStreamRequirements = [
     level: 'SHOULD',
     spec,
     since: '2025-11-25',
-    needs: ['resumption', 'tool:slow'],
+    needs: ['resumption', 'role:slow'],
     alone: true,
     async check({ open }) {
       const session = await open()
@@ -51,7 +51,7 @@ export const postStreamRequirements = [
     rows: ['R082'],
     level: 'HARD',
     spec: '2025-06-18/basic/transports#sending-messages-to-the-server',
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open, target }) {
       const older = target.versions.filter((version) => version < '2025-11-25')
       if (older.length === 0) notTestable('the server speaks no older revision')
@@ -132,7 +132,7 @@ export const postStreamRequirements = [
     rows: ['R088', 'R089'],
     level: 'SHOULD',
     spec,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -148,7 +148,7 @@ export const postStreamRequirements = [
     rows: ['R090'],
     level: 'SHOULD',
     spec,
-    needs: ['sessions', 'sse', 'tool:ask'],
+    needs: ['sessions', 'sse', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const { asked } = await beginAsk(session)
@@ -160,7 +160,7 @@ export const postStreamRequirements = [
     rows: ['R091'],
     level: 'dMUST',
     spec: '2025-11-25/basic/transports#multiple-connections',
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const calls = await Promise.all(
@@ -181,7 +181,7 @@ export const postStreamRequirements = [
     rows: ['R092'],
     level: 'SHOULD',
     spec,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const call = await burst(await open(), { count: 2 })
       await call.response()
@@ -194,7 +194,7 @@ export const postStreamRequirements = [
     rows: ['R093'],
     level: 'MUST',
     spec: '2025-11-25/basic/utilities/progress#implementation-notes',
-    needs: ['sse', 'tool:late_progress'],
+    needs: ['sse', 'role:late_progress'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -213,7 +213,7 @@ export const postStreamRequirements = [
     rows: ['R094'],
     level: 'SHOULD',
     spec,
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     alone: true,
     async check({ open }) {
       const call = await burst(await open(), { count: 6, delayMs: 80 })
@@ -228,7 +228,7 @@ export const postStreamRequirements = [
     rows: ['R095'],
     level: 'HARD',
     spec,
-    needs: ['tool:slow'],
+    needs: ['role:slow'],
     alone: true,
     async check({ open }) {
       const call = await (await open()).call('slow', { ms: 1_200 }, { progressToken: 'p' })
@@ -242,7 +242,7 @@ export const postStreamRequirements = [
     rows: ['R096'],
     level: 'SHOULD',
     spec,
-    needs: ['tool:abort_probe', 'tool:abort_query'],
+    needs: ['role:abort_probe', 'role:abort_query'],
     async check({ open }) {
       const session = await open()
       const trace = new Trace()
@@ -259,7 +259,7 @@ export const postStreamRequirements = [
     rows: ['R097', 'T39'],
     level: 'HARD',
     spec,
-    needs: ['tool:burst'],
+    needs: ['role:burst'],
     async check({ open }) {
       const session = await open()
       for (const wait of [0, 0, 1, 2, 5]) {
@@ -276,7 +276,7 @@ export const postStreamRequirements = [
     rows: ['R098', 'T12'],
     level: 'dMUST',
     spec: '2025-11-25/basic/index#requests',
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const begin = async (count: number) => {
@@ -302,7 +302,7 @@ export const postStreamRequirements = [
     rows: ['R099'],
     level: 'dMUST',
     spec: '2025-11-25/basic/index#requests',
-    needs: ['sse', 'tool:burst'],
+    needs: ['sse', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const [numeric, textual] = await Promise.all([
@@ -320,7 +320,7 @@ export const postStreamRequirements = [
     rows: ['R100', 'T23'],
     level: 'HARD',
     spec: 'WHATWG HTML §9.2.6',
-    needs: ['tool:big'],
+    needs: ['role:big'],
     async check({ open }) {
       const session = await open()
       const message = toolCall('big', { bytes: 1_200_000 })
@@ -338,7 +338,7 @@ export const postStreamRequirements = [
     rows: ['R101', 'T16'],
     level: 'HARD',
     spec: 'CWE-400',
-    needs: ['sse', 'tool:flood'],
+    needs: ['sse', 'role:flood'],
     alone: true,
     async check({ openMany, raw }) {
       const [slow, other] = await openMany(2)

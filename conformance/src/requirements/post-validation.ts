@@ -14,7 +14,7 @@ import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#sending-messages-to-the-server'
 const messages = '2025-11-25/basic/index#messages'
-const executes = ['tool:abort_probe', 'tool:abort_query'] as const
+const executes = ['role:abort_probe', 'role:abort_query'] as const
 
 async function pingAccepting(session: Session, accept: string | readonly string[] | undefined): Promise<Exchange> {
   return await session.post(freshPing(), { headers: { Accept: accept } })
@@ -26,7 +26,7 @@ async function expectPingAnswered(session: Session, accept: string | readonly st
 
 /** A call that asks for progress: what a server most wants to answer with a stream. */
 function streamingCall(): Message {
-  return toolCall('test_tool_with_progress', {}, { progressToken: 'accept' })
+  return toolCall('progress', {}, { progressToken: 'accept' })
 }
 
 /** Expects that a body is refused: by HTTP, or by JSON-RPC with one of `codes`. */
@@ -337,7 +337,7 @@ export const postValidationRequirements = [
     rows: ['R053', 'T18'],
     level: 'HARD',
     spec: 'CWE-1321',
-    needs: ['tool:echo'],
+    needs: ['role:echo'],
     async check({ open }) {
       const session = await open()
       // A tool that reads what it was not given would find `text`.

@@ -20,8 +20,8 @@ import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#resumability-and-redelivery'
 const hijacking = '2025-11-25/basic/security_best_practices#session-hijacking'
-const calls = ['resumption', 'get-stream', 'tool:burst'] as const
-const pushes = ['resumption', 'get-stream', 'tool:push'] as const
+const calls = ['resumption', 'get-stream', 'role:burst'] as const
+const pushes = ['resumption', 'get-stream', 'role:push'] as const
 
 /** Ids of the events with data that came on a stream. */
 function idsOn(exchange: Exchange): string[] {
@@ -78,7 +78,7 @@ export const resumptionRequirements = [
     rows: ['R121'],
     level: 'MUST',
     spec,
-    needs: [...calls, 'tool:push'],
+    needs: [...calls, 'role:push'],
     async check({ open }) {
       const session = await open()
       const listening = await session.listen()
@@ -115,7 +115,7 @@ export const resumptionRequirements = [
     rows: ['R123'],
     level: 'HARD',
     spec: 'WHATWG HTML §9.2.4',
-    needs: [...calls, 'tool:push'],
+    needs: [...calls, 'role:push'],
     async check({ open }) {
       const session = await open()
       const { exchange } = await listenWithEvent(session)
@@ -151,7 +151,7 @@ export const resumptionRequirements = [
     rows: ['R125'],
     level: 'MUST NOT',
     spec,
-    needs: [...calls, 'tool:push'],
+    needs: [...calls, 'role:push'],
     async check({ open }) {
       const session = await open()
       const { exchange, lastEventId } = await listenWithEvent(session)
@@ -175,7 +175,7 @@ export const resumptionRequirements = [
     rows: ['R126', 'T8'],
     level: 'dMUST',
     spec: hijacking,
-    needs: [...calls, 'tool:push', 'sessions'],
+    needs: [...calls, 'role:push', 'sessions'],
     async check({ openMany }) {
       const [victim, attacker] = await openMany(2)
       if (victim === undefined || attacker === undefined) return
@@ -191,7 +191,7 @@ export const resumptionRequirements = [
     rows: ['R126', 'T8', 'T9'],
     level: 'dMUST',
     spec: hijacking,
-    needs: [...calls, 'tool:push', 'sessions'],
+    needs: [...calls, 'role:push', 'sessions'],
     async check({ openMany }) {
       const [victim, attacker] = await openMany(2)
       if (victim === undefined || attacker === undefined) return
@@ -467,7 +467,7 @@ export const resumptionRequirements = [
     level: 'HARD',
     spec,
     since: '2025-11-25',
-    needs: ['sessions', 'resumption', 'get-stream', 'tool:ask'],
+    needs: ['sessions', 'resumption', 'get-stream', 'role:ask'],
     async check({ open }) {
       const session = await open()
       const call = await session.call('ask', { question: 'q' })
@@ -486,7 +486,7 @@ export const resumptionRequirements = [
     rows: ['T41'],
     level: 'HARD',
     spec,
-    needs: ['resumption', 'get-stream', 'tool:flood'],
+    needs: ['resumption', 'get-stream', 'role:flood'],
     async check({ open }) {
       const session = await open()
       const call = await session.call('flood', { count: 1_000, bytes: 16_384 }, { progressToken: 'p' })

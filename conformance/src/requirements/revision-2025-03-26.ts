@@ -65,7 +65,7 @@ export const revision20250326Requirements = [
     rows: ['R249'],
     level: 'MUST',
     spec,
-    needs: [...needsVersion, 'sessions', 'sse', 'tool:ask_roots'],
+    needs: [...needsVersion, 'sessions', 'sse', 'role:ask_roots'],
     async check({ open }) {
       const session = await open({ version })
       const askings: Asking[] = []
@@ -86,7 +86,7 @@ export const revision20250326Requirements = [
     rows: ['R250'],
     level: 'SHOULD',
     spec,
-    needs: [...needsVersion, 'tool:slow'],
+    needs: [...needsVersion, 'role:slow'],
     async check({ open }) {
       const session = await open({ version })
       const fast = request('ping', undefined, 'fast')
@@ -191,7 +191,7 @@ export const revision20250326Requirements = [
     rows: ['R257'],
     level: 'SHOULD NOT',
     spec: '2025-06-18/basic/transports#sending-messages-to-the-server',
-    needs: ['sse', 'tool:close_stream'],
+    needs: ['sse', 'role:close_stream'],
     async check({ open, target }) {
       for (const older of target.versions.filter((named) => named < '2025-11-25')) {
         const session = await open({ version: older })

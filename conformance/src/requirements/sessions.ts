@@ -260,7 +260,7 @@ export const sessionRequirements = [
     rows: ['R162', 'T28'],
     level: 'HARD',
     spec,
-    needs: ['sessions', 'delete', 'sse', 'tool:burst', 'tool:abort_probe', 'tool:abort_query'],
+    needs: ['sessions', 'delete', 'sse', 'role:burst', 'role:abort_probe', 'role:abort_query'],
     async check({ openMany }) {
       const [ended, other] = await openMany(2)
       if (ended === undefined || other === undefined) return

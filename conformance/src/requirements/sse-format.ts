@@ -8,7 +8,7 @@ import { requirement } from '../requirement.ts'
 
 const parsing = 'WHATWG HTML §9.2.5'
 const interpreting = 'WHATWG HTML §9.2.6'
-const streams = ['sse', 'tool:burst'] as const
+const streams = ['sse', 'role:burst'] as const
 
 /** Streams of every kind that the server offers: of calls, finished, and the standalone one, open. */
 async function streamsOf({ open, target }: CheckContext): Promise<Exchange[]> {
@@ -17,7 +17,7 @@ async function streamsOf({ open, target }: CheckContext): Promise<Exchange[]> {
   if (target.offers.has('get-stream')) {
     const listening = await session.listen()
     made.push(listening)
-    if (target.tools.has('push')) {
+    if (target.roles.has('push')) {
       await session.text('push', { count: 2, text: 'p' })
       await awaitLog(listening, 'p:2')
     }
@@ -65,7 +65,7 @@ export const sseFormatRequirements = [
     rows: ['R206'],
     level: 'MUST',
     spec: parsing,
-    needs: ['sse', 'tool:unicode'],
+    needs: ['sse', 'role:unicode'],
     async check({ open }) {
       const call = await unicodeCall(await open())
       const text = textOf(await call.response()) ?? fail('Expected a text')
@@ -102,7 +102,7 @@ export const sseFormatRequirements = [
     rows: ['R208'],
     level: 'MUST',
     spec: interpreting,
-    needs: ['sse', 'tool:unicode'],
+    needs: ['sse', 'role:unicode'],
     async check(context) {
       const call = await unicodeCall(await context.open())
       await call.response()
@@ -120,7 +120,7 @@ export const sseFormatRequirements = [
     rows: ['T23'],
     level: 'MUST',
     spec: interpreting,
-    needs: ['sse', 'tool:echo', 'tool:burst'],
+    needs: ['sse', 'role:echo', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const ends = ['\n', '\r', '\r\n', '\u2028', '\u2029', '\u0085', '\u0000', '\v', '\f']

@@ -8,8 +8,9 @@ import {
   sessionKey,
 } from '@throughline/mcp-http-core'
 import { expect, it, vi } from 'vitest'
+import { type AdapterName, startFixture } from '../../mounts/index.ts'
 import { patienceMs } from '../../src/client/waiting.ts'
-import { type AdapterName, createFixture, startFixture } from '../../src/fixture/index.ts'
+import { createFixture } from '../../src/fixture/index.ts'
 import { type ClientKind, type ConnectOptions, clientKinds, type InteropClient } from './clients.ts'
 import { type GatedProxy, openGatedProxy } from './gated-proxy.ts'
 import { createServerSdk2, type Probes } from './server-sdk2.ts'

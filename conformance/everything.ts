@@ -1,7 +1,7 @@
 /** Serves the everything server until a signal ends it. `pnpm everything --help` lists the flags. */
 import { once } from 'node:events'
 import { cac } from 'cac'
-import { type AdapterName, adapterNames, parserNames, type StartOptions, startFixture } from './fixture/index.ts'
+import { type AdapterName, adapterNames, parserNames, type StartOptions, startFixture } from './mounts/index.ts'
 
 const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--response auto|sse|json] [--stateless] [--parser]`
 

@@ -1,0 +1,81 @@
+import type { Level } from './requirement.ts'
+
+/**
+ * `fail`, `warn`, `advice` and `info` all say that the requirement is not met; which one follows from its level.
+ * `not-testable`: this server does not offer what the check needs. `not-run`: this run did not ask for it, or ended before.
+ */
+export type Verdict = 'pass' | 'fail' | 'warn' | 'advice' | 'info' | 'not-testable' | 'not-run'
+
+export const verdicts: readonly Verdict[] = ['fail', 'warn', 'advice', 'info', 'pass', 'not-testable', 'not-run']
+
+/** What one requirement came to. Plain JSON. */
+export interface Result {
+  readonly id: string
+  readonly title: string
+  readonly level: Level
+  /** Rows of the catalogue and of the threat table. */
+  readonly rows: readonly string[]
+  /** The clause, as it is cited. */
+  readonly spec: string
+  readonly specUrl: string
+  /** Why the requirement follows from the clause, where that does not say so itself; else empty. */
+  readonly because: string
+  readonly verdict: Verdict
+  /** Why it is not met, not testable or not run; empty for `pass`. */
+  readonly message: string
+  /** What was sent and received, a line for each step; empty for `pass` and where nothing was sent. */
+  readonly transcript: string
+  /** Shell lines that send the same with curl; empty where nothing was sent, or curl cannot send it. */
+  readonly curl: string
+  readonly durationMs: number
+}
+
+/** How the server under test was found. */
+export interface TargetSummary {
+  readonly url: string
+  /** Name and version from `serverInfo`; empty when it told none. */
+  readonly server: string
+  /** Revision that sessions were opened with; `null` for a server that speaks 2026-07-28 only. */
+  readonly revision: string | null
+  /** Every revision that it speaks. */
+  readonly revisions: readonly string[]
+  /** What it offers, of what checks need: `sessions`, `get-stream`, `resumption`, … */
+  readonly offers: readonly string[]
+  /** Which of its tools plays which role. */
+  readonly roles: Readonly<Record<string, string>>
+}
+
+export type Counts = Readonly<Record<Verdict, number>>
+
+/** One run against one server. Plain JSON: what `--reporter json` prints, and what saved reports hold. */
+export interface Report {
+  /** Of this format. */
+  readonly version: 1
+  readonly suite: { readonly name: string; readonly version: string }
+  readonly target: TargetSummary
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly durationMs: number
+  /** Why the run ended before its end, in a sentence; empty for a complete run. */
+  readonly incomplete: string
+  readonly counts: Counts
+  /** In the order of the catalogue. */
+  readonly results: readonly Result[]
+}
+
+export function countVerdicts(results: readonly Result[]): Counts {
+  const counts = Object.fromEntries(verdicts.map((verdict) => [verdict, 0])) as Record<Verdict, number>
+  for (const { verdict } of results) counts[verdict] += 1
+  return counts
+}
+
+/** How many of how many could be tested: what was not asked for does not count. */
+export function toCoverage({ results }: Pick<Report, 'results'>): { readonly tested: number; readonly of: number } {
+  const asked = results.filter(({ verdict }) => verdict !== 'not-run')
+  return { tested: asked.filter(({ verdict }) => verdict !== 'not-testable').length, of: asked.length }
+}
+
+/** The area of an id: `session` of `session/unknown-id-is-404`. */
+export function areaOf(id: string): string {
+  return id.split('/')[0] ?? id
+}

@@ -1,0 +1,99 @@
+import { isObject, type Json } from './client/json-rpc.ts'
+
+/** A tool of the server under test that plays a role, and arguments it is always called with. */
+export interface RoleTool {
+  readonly tool: string
+  readonly args: Json
+}
+
+interface RoleDefinition {
+  /** What the tool does: "needs a tool that …". */
+  readonly does: string
+  /** Tools that play the role when the server has one, the best first. */
+  readonly tools: readonly RoleTool[]
+}
+
+function played(does: string, ...tools: (string | RoleTool)[]): RoleDefinition {
+  return { does, tools: tools.map((tool) => (typeof tool === 'string' ? { tool, args: {} } : tool)) }
+}
+
+/**
+ * What checks need tools for, by the names that the checks call them. Tools of this suite's own fixture server come
+ * first; those of the official suite's fixture serve where they do enough.
+ */
+export const roles = {
+  echo: played('returns its argument `text`', 'echo'),
+  progress: played(
+    'reports progress at least three times while it runs',
+    { tool: 'burst', args: { count: 3, delayMs: 50 } },
+    'test_tool_with_progress',
+  ),
+  log: played('sends at least three log messages while it runs', 'test_tool_with_logging'),
+  burst: played('reports `count` times progress, numbered from 1, `delayMs` apart, `bytes` of filler in each', 'burst'),
+  flood: played('does as `burst`, without waiting for a slow reader', 'flood'),
+  late_progress: played('reports progress twice more after its answer', 'late_progress'),
+  slow: played('answers after `ms` milliseconds', 'slow'),
+  big: played('returns a text of `bytes` bytes, then its SHA-256', 'big'),
+  unicode: played('returns a text in many scripts', 'unicode'),
+  counter: played('adds `add` to a number that all sessions share, and returns it', 'counter'),
+  abort_probe: played('waits `ms`, and remembers under `key` whether it was aborted', 'abort_probe'),
+  abort_query: played('tells what became of the abort probe with that `key`', 'abort_query'),
+  throw_sync: played('throws', 'throw_sync'),
+  throw_after_progress: played('reports progress, then throws', 'throw_after_progress'),
+  ask: played('asks the user by elicitation, and returns a text with the answer in it', 'ask', {
+    tool: 'test_elicitation',
+    args: { message: 'A question of the conformance suite' },
+  }),
+  ask_sampling: played("asks the client's model, and returns a text with the model's in it", 'ask_sampling', {
+    tool: 'test_sampling',
+    args: { prompt: 'A question of the conformance suite' },
+  }),
+  ask_roots: played("asks for the client's roots", 'ask_roots'),
+  close: played('ends the connection that its call came on before it answers', 'test_reconnection', 'close_stream'),
+  close_stream: played(
+    'ends its connection `times` times, `delayMs` apart, and sends an event each time',
+    'close_stream',
+  ),
+  close_standalone: played('ends the connection of the standalone stream', 'close_standalone'),
+  push: played('sends `count` log messages that begin with `text` on the standalone stream', 'push'),
+  push_later: played('answers, and does as `push` after `ms`', 'push_later'),
+  list_changed: played('announces a change of the list of tools', 'list_changed', 'test_trigger_tool_change'),
+  prompts_changed: played('announces a change of the list of prompts', 'test_trigger_prompt_change'),
+  touch_resource: played('announces a change of the resource `uri`', 'touch_resource'),
+  missing_capability: played('needs the client capability `sampling`', 'test_missing_capability'),
+  header_param: played(
+    'has a string argument `region` that is mirrored in the header Mcp-Param-Region',
+    'test_x_mcp_header',
+  ),
+} satisfies Record<string, RoleDefinition>
+
+export type Role = keyof typeof roles
+
+export type RoleTools = ReadonlyMap<string, RoleTool>
+
+export const roleNames = Object.keys(roles) as Role[]
+
+export function isRole(name: string): name is Role {
+  return Object.hasOwn(roles, name)
+}
+
+/** Which of the server's tools plays each role; what the user says goes first. */
+export function castRoles(tools: ReadonlySet<string>, chosen: RoleTools = new Map()): RoleTools {
+  const cast = new Map<string, RoleTool>()
+  for (const role of roleNames) {
+    const found = chosen.get(role) ?? roles[role].tools.find(({ tool }) => tools.has(tool))
+    if (found !== undefined) cast.set(role, found)
+  }
+  return cast
+}
+
+/** A message in which the role of a `tools/call` has become the tool that plays it. Batches too. */
+export function withCastTools(body: unknown, cast: RoleTools): unknown {
+  if (Array.isArray(body)) return body.map((item) => withCastTools(item, cast))
+  if (!isObject(body) || body.method !== 'tools/call' || !isObject(body.params)) return body
+  const { name } = body.params
+  const player = typeof name === 'string' ? cast.get(name) : undefined
+  if (player === undefined) return body
+  const given = isObject(body.params.arguments) ? body.params.arguments : {}
+  return { ...body, params: { ...body.params, name: player.tool, arguments: { ...player.args, ...given } } }
+}
