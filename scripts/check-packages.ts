@@ -15,6 +15,9 @@ import { formatMessage } from 'publint/utils'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** The one package that is a program, not a server. */
+const suiteFolder = join(root, 'conformance')
+
 interface PublicPackage {
   readonly name: string
   readonly folder: string
@@ -65,8 +68,8 @@ class StepFailed extends Error {}
 
 async function findPublicPackages(): Promise<Omit<PublicPackage, 'tarball'>[]> {
   const found: Omit<PublicPackage, 'tarball'>[] = []
-  for (const entry of await readdir(join(root, 'packages'))) {
-    const folder = join(root, 'packages', entry)
+  const folders = (await readdir(join(root, 'packages'))).map((entry) => join(root, 'packages', entry))
+  for (const folder of [...folders, suiteFolder]) {
     if (!existsSync(join(folder, 'package.json'))) continue
     const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
     if (manifest.private !== true) found.push({ name: manifest.name, folder })
@@ -118,6 +121,7 @@ async function testedVersions(): Promise<Record<string, string>> {
     hono: 'examples/hono/node_modules/hono',
     koa: 'examples/koa/node_modules/koa',
     typescript: 'node_modules/typescript',
+    vitest: 'node_modules/vitest',
     zod: 'examples/express/node_modules/zod',
   }
   const versions: Record<string, string> = {}
@@ -228,7 +232,8 @@ const { toNodeHandler } = require('@throughline/mcp-http-core/node')`) + nodeBod
 /** The first program of each README, as a reader would copy it. */
 async function readmePrograms(packages: readonly PublicPackage[]): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
-  for (const folder of [root, ...packages.map((each) => each.folder)]) {
+  const folders = packages.map((each) => each.folder).filter((folder) => folder !== suiteFolder)
+  for (const folder of [root, ...folders]) {
     const lines = (await readFile(join(folder, 'README.md'), 'utf8')).split('\n')
     const start = lines.indexOf('```ts')
     const end = lines.indexOf('```', start)
@@ -302,7 +307,10 @@ async function untilItListens(child: ChildProcess, port: number, output: () => s
   throw new Error(`Nothing listens on port ${port}\n${output()}`)
 }
 
-async function runProgram(folder: string, file: string, program: string): Promise<string> {
+type Use = (url: string) => Promise<string>
+
+/** Runs a program that listens on port 3000, on another port, and uses it. */
+async function runProgram(folder: string, file: string, program: string, use: Use = callForecast): Promise<string> {
   const port = await freePort()
   await writeFile(join(folder, file), program.replaceAll(/\b3000\b/g, String(port)))
   const child = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -315,7 +323,7 @@ async function runProgram(folder: string, file: string, program: string): Promis
   })
   try {
     await untilItListens(child, port, () => printed)
-    return await callForecast(`http://127.0.0.1:${port}/mcp`)
+    return await use(`http://127.0.0.1:${port}/mcp`)
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${printed}`.trim())
   } finally {
@@ -324,6 +332,33 @@ async function runProgram(folder: string, file: string, program: string): Promis
       await once(child, 'close')
     }
   }
+}
+
+/** The command of the suite, as `npx` runs it. */
+async function runSuite(folder: string, url: string): Promise<string> {
+  const bin = join(folder, 'node_modules', '.bin', 'mcp-http-conformance')
+  const { code, output } = await run(bin, [url, '--reporter', 'json'], folder)
+  if (code !== 0) throw new Error(`Expected exit code 0, got ${code}\n${output.slice(0, 4_000)}`)
+  const { counts } = JSON.parse(output) as { counts: Record<string, number> }
+  if (!counts.pass || counts.pass < 100) throw new Error(`Expected at least 100 checks to pass, got ${counts.pass}`)
+  return `${counts.pass} checks passed`
+}
+
+const suiteTest = (url: string) => `import { createMemoryBackplane } from '@throughline/mcp-http-core'
+import { describeServer, describeStore } from '@throughline/mcp-http-conformance/vitest'
+
+describeServer('the packed server', { here: { start: () => ({ url: '${url}', close() {} }) } })
+describeStore('the packed store', () => ({ backplane: createMemoryBackplane() }))
+`
+
+async function runSuiteInVitest(folder: string, url: string): Promise<string> {
+  const place = join(folder, 'suite')
+  await mkdir(place)
+  await writeFile(join(place, 'suite.test.mjs'), suiteTest(url))
+  const vitest = join(folder, 'node_modules', 'vitest', 'vitest.mjs')
+  const output = await mustRun(process.execPath, [vitest, 'run', '--root', place, '--reporter', 'dot'], place)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+  return output.replaceAll(/\u001b\[\d+m/g, '').match(/Tests\s+(\d+ passed.*)/)?.[1] ?? 'passed'
 }
 
 const consumer = `import type { Server } from 'node:http'
@@ -386,7 +421,7 @@ async function checkAll(temporary: string): Promise<void> {
   const sources = await findPublicPackages()
   if (sources.some(({ folder }) => !existsSync(join(folder, 'dist')))) {
     await step('build', async () => {
-      await pnpm(['-r', '--filter', './packages/*', 'run', 'build'], root)
+      await pnpm(['-r', '--filter', './packages/*', '--filter', './conformance', 'run', 'build'], root)
       return 'dist was missing'
     })
   }
@@ -403,7 +438,11 @@ async function checkAll(temporary: string): Promise<void> {
     await step(`publint ${name}`, () => lint(tarball))
     await step(`attw ${name}`, async () => {
       const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
-      await mustRun(process.execPath, [attw, tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], root)
+      const look = (...flags: string[]) =>
+        mustRun(process.execPath, [attw, tarball, '--format', 'ascii', '--no-emoji', ...flags], root)
+      // vitest itself cannot be required.
+      await look('--profile', 'node16', '--exclude-entrypoints', './vitest')
+      await look('--profile', 'esm-only')
       return 'no problems'
     })
   }
@@ -422,6 +461,13 @@ async function checkAll(temporary: string): Promise<void> {
   for (const [name, program] of Object.entries(shown instanceof Error ? {} : shown)) {
     await step(`run ${name}`, () => runProgram(consumerFolder, `${name.replaceAll(/\W/g, '-')}.mjs`, program))
   }
+  const server = programs['express.mjs'] ?? ''
+  await step('run mcp-http-conformance', () =>
+    runProgram(consumerFolder, 'checked.mjs', server, (url) => runSuite(consumerFolder, url)),
+  )
+  await step('run the suite in vitest', () =>
+    runProgram(consumerFolder, 'tested.mjs', server, (url) => runSuiteInVitest(consumerFolder, url)),
+  )
   await step('types, nodenext', () => typeCheck(consumerFolder, 'nodenext', { module: 'nodenext' }))
   await step('types, bundler', () =>
     typeCheck(consumerFolder, 'bundler', { module: 'esnext', moduleResolution: 'bundler' }),

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { authenticate, isAuthDeferred, isOwnerDeferred, serveMetadata } from './auth.ts'
 import { kindOf, parseBody, readBody, toMessages, toRefusalBody } from './body.ts'
+import { allowOwnPages } from './cors.ts'
 import { type Call, Exchange } from './exchange.ts'
 import { type Accepted, checkHead, checkOrigin, checkVersion, isOriginDeferred } from './guard.ts'
 import { createMethods, runCall } from './mcp.ts'
+import { ModernEndpoint } from './modern-endpoint.ts'
 import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { toolList, type World } from './tools.ts'
@@ -23,12 +26,14 @@ export class Endpoint {
   readonly #settings: Settings
   readonly #sessions: Sessions
   readonly #methods
+  readonly #modern: ModernEndpoint
   readonly #keepAlive: NodeJS.Timeout
   /** Bodies that are on their way. */
   #bodies = 0
   readonly #answering = new WeakMap<Socket, number>()
   /** Answers by id, whoever asked. */
   readonly #cache = new Map<RequestId, Message>()
+  #served = 0
   readonly #takenByHead = new WeakSet<Session>()
 
   constructor(settings: Settings) {
@@ -36,11 +41,13 @@ export class Endpoint {
     this.#sessions = new Sessions(settings)
     const world: World = { counter: 0, probes: new Map(), defaultArguments: {} }
     this.#methods = createMethods(world, settings)
+    this.#modern = new ModernEndpoint(settings, world)
     this.#keepAlive = setInterval(() => this.#sessions.keepAlive(), settings.keepAliveMs)
   }
 
   close(): void {
     clearInterval(this.#keepAlive)
+    this.#modern.close()
     this.#sessions.close()
   }
 
@@ -58,12 +65,23 @@ export class Endpoint {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { defects } = this.#settings
+    if (serveMetadata(request, response, this.#settings)) return
     const asked = defects.has('query-string-is-not-found') ? request.url : request.url?.split('?')[0]
     if (asked !== '/mcp') throw new Refusal(404, 'Not found')
+    this.#served++
+    if (this.#served > 10 && defects.has('slow-after-ten-requests')) await sleep(1_000)
+    if (this.#served > 5 && defects.has('modern-slow-after-five-requests')) await sleep(3_000)
+    if (this.#modern.isMeant(request)) return await this.#modern.serve(request, response)
+    if (allowOwnPages(request, response, this.#settings)) return
+    const isForwarded = request.headers['x-forwarded-for'] !== undefined
+    if (isForwarded && defects.has('forwarded-requests-are-400')) throw new Refusal(400, 'Not by way of a proxy')
     if (defects.has('pipelined-requests-are-503')) this.#countOnSocket(request, response)
     if (defects.has('long-headers-take-long') && isLong(request)) await sleep(700)
     const accepted = this.#check(request, response)
+    if (defects.has('sessions-looked-up-before-the-token')) this.#sessions.resolve(request)
+    if (!isAuthDeferred(request, this.#settings)) authenticate(request, this.#settings)
     if (request.method !== 'POST') {
+      if (this.#settings.stateless) return this.#refuseMethod(request, response)
       const session = this.#sessions.resolve(request)
       checkVersion(request, session, this.#settings)
       return request.method === 'DELETE'
@@ -71,10 +89,12 @@ export class Endpoint {
         : this.#listen(request, response, session)
     }
     const isLate = defects.has('ended-is-400-for-requests') || defects.has('chosen-session-id-is-adopted')
-    const early = isLate ? undefined : this.#sessions.resolve(request)
+    const early = isLate || isOwnerDeferred(request, this.#settings) ? undefined : this.#sessions.resolve(request)
     const bytes = await this.#read(request, early)
     if (defects.has('origin-checked-after-reading')) checkOrigin(request, this.#settings)
+    if (defects.has('token-checked-after-reading')) authenticate(request, this.#settings)
     const value = parseBody(bytes, request, this.#settings)
+    if (isAuthDeferred(request, this.#settings)) authenticate(request, this.#settings, value)
     const kind = kindOf(value)
     const isExempt = defects.has('origin-not-checked-for-notifications') && kind !== 'request'
     if (isOriginDeferred(request, this.#settings) && !isExempt) checkOrigin(request, this.#settings)
@@ -83,10 +103,18 @@ export class Endpoint {
     const { isBatch, messages } = toMessages(value, session?.version, this.#settings)
     this.#checkEventId(request, session)
     const [first] = messages
+    if (this.#modern.hasServed && defects.has('modern-requests-bar-initialize')) throw new Refusal(400, 'Too late')
     if (first?.method === 'initialize' && first.id !== undefined)
       return this.#initialize(first, request, response, session)
     const post = { session: this.#sessions.require(session, first), accepted, isBatch, response }
     await this.#take(messages, post)
+  }
+
+  /** Without sessions there is no stream to open, and nothing to end. */
+  #refuseMethod({ method }: IncomingMessage, response: ServerResponse): void {
+    const isTolerated = method === 'DELETE' && this.#settings.defects.has('stateless-delete-is-204')
+    if (!isTolerated) throw new Refusal(405, 'Method not allowed', { headers: { allow: 'POST' } })
+    response.writeHead(204).end()
   }
 
   #check(request: IncomingMessage, response: ServerResponse): Accepted {
@@ -120,7 +148,10 @@ export class Endpoint {
     if (isCrowded()) throw new Refusal(503, 'Busy')
     this.#bodies++
     try {
-      return await readBody(request, this.#settings)
+      const body = readBody(request, this.#settings)
+      if (!defects.has('slow-body-is-500')) return await body
+      body.catch(ignore)
+      return await Promise.race([body, sleep(5_000).then(() => Promise.reject(new Error('Too slow')))])
     } catch (error) {
       const isTooLarge = error instanceof Refusal && error.status === 413
       if (isTooLarge && session && defects.has('large-body-ends-the-session')) this.#sessions.end(session)
@@ -155,6 +186,10 @@ export class Endpoint {
     if (defects.has('head-takes-the-stream')) this.#takeForHead(request, session)
     if (defects.has('live-event-after-resume-lost')) await sleep(20)
     if (eventId !== undefined) {
+      // The store is there, but nothing reads it; and then nothing is sent either.
+      if (defects.has('event-id-opens-a-dead-stream')) return void response.writeHead(200, sseHeaders).flushHeaders()
+      const isElsewhere = request.url?.includes('node=2') && defects.has('second-node-knows-no-streams')
+      if (isElsewhere) throw new Refusal(400, 'Unknown event id')
       const { stream, after } = session.find(eventId)
       return stream.attach(response, { after, isGet: true })
     }
@@ -200,7 +235,8 @@ export class Endpoint {
     existing: Session | undefined,
   ): void {
     const { session, result } = this.#sessions.initialize(message, request, existing)
-    const headers = this.#settings.defects.has('no-session-id') ? {} : { 'mcp-session-id': session.id }
+    const { defects, stateless } = this.#settings
+    const headers = stateless || defects.has('no-session-id') ? {} : { 'mcp-session-id': session.id }
     writeJson(response, 200, { jsonrpc: '2.0', id: message.id, result }, headers)
   }
 
@@ -268,11 +304,10 @@ export class Endpoint {
     const { defects } = this.#settings
     const { id = '', method = '' } = request
     const rival = [...session.calls].find((other) => String(other.id) === String(id))
-    const isSame = rival?.id === id && defects.has('same-id-twice-is-409')
+    const isSame = rival?.id === id && defects.has('same-id-twice-is-never-answered')
     const isAlike = rival !== undefined && rival.id !== id && defects.has('number-and-text-ids-collide')
-    if (isSame || isAlike) {
-      return exchange.refuse(409, id)
-    }
+    if (isSame) return
+    if (isAlike) return exchange.refuse(409, id)
     const meta = request.params?._meta
     if (meta !== undefined && !isObject(meta) && defects.has('malformed-meta-is-500')) return exchange.refuse(500, id)
     const token = isObject(meta) ? meta.progressToken : undefined
@@ -291,13 +326,17 @@ export class Endpoint {
     }
     session.calls.add(call)
     if (defects.has('early-disconnect-cancels')) exchange.onGone(() => exchange.isStreaming || call.cancel('client'))
-    const isCached = this.#sessions.isCrowded && defects.has('crowd-is-answered-from-a-cache')
+    const isCached =
+      (this.#sessions.isCrowded && defects.has('crowd-is-answered-from-a-cache')) ||
+      defects.has('stateless-clients-share-answers')
     await runCall(request, call, this.#methods, isCached ? this.#cache : undefined)
     session.calls.delete(call)
     if (exchange.isStreaming) session.answered.add(id)
     session.touch()
   }
 }
+
+const sseHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
 
 /** What takes a regular expression that backtracks long to read. */
 function isLong({ headers }: IncomingMessage): boolean {

@@ -64,15 +64,13 @@ export class Exchange {
   /** A notification or request that belongs to these calls. Where the answer is plain JSON there is no place for it. */
   send(message: Message): void {
     if ((this.#open.size === 0 && !this.#isLingering) || !this.#mayStream) return
-    if (this.#isMisrouted(message)) return
-    this.#upgrade()
-    this.#stream?.append(message)
+    if (!this.#isMisrouted(message)) this.#deliver(message)
   }
 
   answer(message: Message): void {
     const { defects } = this.#settings
     if (message.id === undefined || !this.#open.delete(message.id)) return
-    const answer = withId(message, defects)
+    const answer = withId(message, defects, this.#session.version)
     const isLast = this.#open.size === 0
     if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)
     else this.#answers.push(answer)
@@ -156,13 +154,18 @@ export class Exchange {
       return true
     }
     const twin = defects.has('progress-crosses-sessions') ? this.#session.twinOf(this) : undefined
-    twin?.send(message)
+    if (twin !== undefined) twin.#deliver(message)
     return twin !== undefined
   }
 
   /** Which of the session's exchanges it is. */
   get #rank(): number {
     return [...new Set([...this.#session.calls].map(({ exchange }) => exchange))].indexOf(this)
+  }
+
+  #deliver(message: Message): void {
+    this.#upgrade()
+    this.#stream?.append(message)
   }
 
   #upgrade(hasOutput = true): void {
@@ -202,9 +205,10 @@ export class Exchange {
 }
 
 /** The id in value and type as the request had it. */
-function withId(message: Message, defects: Settings['defects']): Message {
+function withId(message: Message, defects: Settings['defects'], version: string): Message {
   const { id, ...rest } = message
   if (typeof id === 'number' && defects.has('ids-cut-to-32-bits')) return { ...rest, id: id | 0 }
   if (message.error?.code === -32602 && defects.has('invalid-params-lose-the-id')) return rest
+  if (message.error && version === '2025-06-18' && defects.has('older-errors-have-no-id')) return rest
   return message
 }

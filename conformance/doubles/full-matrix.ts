@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import type { Requirement } from '../src/requirement.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { type Double, doubles } from './doubles.ts'
-import { isNear, judge, laborious, probeReference } from './judge.ts'
+import { isNear, judge, laborious, probeFor } from './judge.ts'
 
 /*
  * Every check against every double; what is laborious only against the doubles of its own section, unless --all.
@@ -36,10 +36,10 @@ async function runProcesses(): Promise<void> {
 }
 
 async function runShare(share: number): Promise<void> {
-  const target = await probeReference()
   const chosen = doubles.filter(({ requirement, spoilsAll }, index) => {
     return index % processes === share && spoilsAll === undefined && requirement.startsWith(values.only)
   })
+  const targetFor = await probeFor(chosen)
   let count = 0
   let complaints = 0
   const judgeAll = async (isMeant: (requirement: Requirement) => boolean, limit: number): Promise<void> => {
@@ -47,7 +47,7 @@ async function runShare(share: number): Promise<void> {
     const work = async (): Promise<void> => {
       for (const double of queue) {
         const checks = requirements.filter((requirement) => isMeant(requirement) && isWorthIt(requirement, double))
-        const found = await judge(double, checks, target)
+        const found = await judge(double, checks, targetFor(double))
         for (const complaint of found) console.log(`✗ ${complaint}`)
         count += checks.length
         complaints += found.length

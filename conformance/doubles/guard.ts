@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { sparesOrigin } from './auth.ts'
 import type { Session } from './session.ts'
 import { headerLines, Refusal, type Settings } from './wire.ts'
 
@@ -19,6 +20,17 @@ export function checkHead(request: IncomingMessage, settings: Settings): Accepte
   if (request.method === 'POST') checkContentType(request, settings)
   if (!isVersionDeferred(settings)) checkVersion(request, undefined, settings)
   return accepted
+}
+
+/** The same for 2026-07-28, whose version the body confirms. */
+export function checkModernHead(request: IncomingMessage, settings: Settings): void {
+  const { defects } = settings
+  const isPublic = request.headers.origin === 'http://evil.example.com'
+  checkHost(request, settings)
+  const isSpared = defects.has(isPublic ? 'modern-public-origin-allowed' : 'modern-look-alike-origins-allowed')
+  if (!isSpared) checkOrigin(request, settings)
+  checkAccept(request, settings)
+  checkContentType(request, settings)
 }
 
 /** Some doubles check the Origin of a POST too late: once the body is there, or once it is parsed. */
@@ -81,6 +93,7 @@ export function checkOrigin(request: IncomingMessage, settings: Settings): void 
   const isOldest = request.headers['mcp-protocol-version'] === '2025-03-26'
   const hasSession = request.headers['mcp-session-id'] !== undefined
   const isSpared =
+    sparesOrigin(request, settings) ||
     (defects.has('public-origin-allowed-in-2025-03-26') && isPublic && isOldest) ||
     (defects.has('public-origin-may-initialize') && request.method === 'POST' && isPublic && !hasSession) ||
     (defects.has('origin-not-checked-on-get') && request.method === 'GET') ||
@@ -90,7 +103,7 @@ export function checkOrigin(request: IncomingMessage, settings: Settings): void 
   throw new Refusal(defects.has('origin-refused-with-400') ? 400 : 403, 'Origin not allowed', { requestId })
 }
 
-function isAllowedOrigin(lines: readonly string[], request: IncomingMessage, settings: Settings): boolean {
+export function isAllowedOrigin(lines: readonly string[], request: IncomingMessage, settings: Settings): boolean {
   const { defects } = settings
   const value = lines.join(', ')
   if (value === 'null') return defects.has('origin-null-allowed')

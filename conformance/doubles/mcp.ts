@@ -24,7 +24,7 @@ export const capabilities = {
 
 const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 
-const resources = [
+export const resources = [
   { uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain' },
   { uri: 'test://watched-resource', name: 'watched-resource', mimeType: 'text/plain' },
 ]
@@ -57,7 +57,7 @@ function textOf(params: Json, name: string): string {
 
 async function ping({ calls }: Session, { defects }: Settings): Promise<Json> {
   const isBeside = [...calls].some(({ method }) => method !== 'ping')
-  if (isBeside && defects.has('ping-waits-for-other-calls')) await sleep(800)
+  if (isBeside && defects.has('ping-waits-for-other-calls')) await sleep(2_500)
   return {}
 }
 
@@ -135,7 +135,8 @@ export async function runCall(
   methods: ReadonlyMap<string, Method>,
   cache: Map<RequestId, Message> | undefined,
 ): Promise<void> {
-  const known = request.params?.name === 'echo' ? cache : undefined
+  const isKnown = request.params?.name === 'echo' || call.session.defects.has('stateless-clients-share-answers')
+  const known = isKnown ? cache : undefined
   const answer = known?.get(call.id) ?? (await answerTo(request, call, methods))
   known?.set(call.id, answer)
   // A turn for what was read meanwhile: an answer that comes out of order shows in tests, not by luck.

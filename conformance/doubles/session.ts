@@ -20,6 +20,8 @@ export interface Handshake {
   readonly version: string
   readonly clientCapabilities: Json
   readonly initializeId: RequestId
+  /** Who opened the session; `undefined` where nobody is asked for a token. */
+  readonly owner: string | undefined
 }
 
 /** Everything one client has here. Nothing in it is reached without the session's id. */
@@ -87,6 +89,7 @@ export class Session {
 
   /** An event id never issued before. It carries the stream, and enough chance that nobody guesses it. */
   nameEvent(place: Place, tag: string, name = randomBytes(4).toString('hex')): string {
+    if (this.defects.has('event-id-opens-a-dead-stream')) return ''
     const isSpaced = this.defects.has('event-ids-have-spaces')
     const eventId = name === 'fifth' ? name : [tag, place.after, name].join(isSpaced ? ' ' : '.')
     this.#places.set(eventId, place)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { mayUse, principalOf } from './auth.ts'
 import { kindOf } from './body.ts'
 import { supportedVersions } from './guard.ts'
 import { capabilities } from './mcp.ts'
@@ -12,6 +13,8 @@ export class Sessions {
   readonly #live = new Map<string, Session>()
   /** Those that DELETE ended. To a right server they are like those that never were. */
   readonly #ended = new Map<string, Session>()
+  /** Those that served one request, and may still be answering it. */
+  readonly #passed = new Set<Session>()
   readonly #expiry: NodeJS.Timeout
   #count = 0
 
@@ -27,7 +30,12 @@ export class Sessions {
   }
 
   keepAlive(): void {
-    for (const session of this.#live.values()) for (const stream of session.streams) stream.keepAlive()
+    const oldest = Date.now() - 5_000
+    for (const session of this.#passed) {
+      if (!session.isBusy && session.lastSeenAt < oldest) this.#passed.delete(session)
+    }
+    for (const { streams } of [...this.#live.values(), ...this.#passed])
+      for (const stream of streams) stream.keepAlive()
   }
 
   get isFlooded(): boolean {
@@ -47,12 +55,13 @@ export class Sessions {
   /** The session that the request names. `value` is the body, where it was read before. */
   resolve(request: IncomingMessage, value?: unknown): Session | undefined {
     const { defects } = this.#settings
+    if (this.#settings.stateless) return this.#passing(request)
     const named = header(request, 'mcp-session-id', defects, defects.has('first-of-two-session-ids-wins'))
     const sessionId =
       named ?? (defects.has('session-id-in-query-counts') ? queryValue(request, 'mcp-session-id') : undefined)
     if (sessionId === undefined) return undefined
     const session = this.#lookUp(sessionId)
-    if (session) {
+    if (session && mayUse(session.handshake.owner, request, this.#settings, value)) {
       session.touch()
       return session
     }
@@ -91,11 +100,13 @@ export class Sessions {
     const { defects, maxSessions } = this.#settings
     const refuse = (message: string, code = -32600, headers = {}): Refusal =>
       new Refusal(400, message, { code, requestId: id, headers })
-    if (existing && !defects.has('second-initialize-opens-another')) throw refuse('The session is initialized already')
+    const isSecond = existing && !this.#settings.stateless
+    if (isSecond && !defects.has('second-initialize-opens-another')) throw refuse('The session is initialized already')
+    const owner = principalOf(request)
     const { protocolVersion, capabilities: clientCapabilities, clientInfo } = params
     const isValid = typeof protocolVersion === 'string' && isObject(clientCapabilities) && isObject(clientInfo)
     if (!isValid && defects.has('session-opened-before-validation')) {
-      const handshake = { version: '2025-11-25', clientCapabilities: {}, initializeId: id }
+      const handshake = { version: '2025-11-25', clientCapabilities: {}, initializeId: id, owner }
       throw refuse('Invalid params', -32602, { 'mcp-session-id': this.#open(this.#mint(), handshake).id })
     }
     if (!isValid) throw refuse('Invalid params', -32602)
@@ -103,14 +114,35 @@ export class Sessions {
     if (named !== undefined && named !== protocolVersion && defects.has('initialize-must-match-the-header')) {
       throw refuse('MCP-Protocol-Version differs')
     }
+    if (this.#live.size > 500 && defects.has('crowd-of-sessions-is-500')) throw new Error('No room')
     if (this.#live.size >= maxSessions) {
       throw new Refusal(503, 'Too many sessions', { headers: { 'retry-after': '5' }, requestId: id })
     }
     const version = supportedVersions.includes(protocolVersion) ? protocolVersion : this.#otherThan(protocolVersion)
     const chosen = request.headers['mcp-session-id']
     const isAdopted = typeof chosen === 'string' && defects.has('chosen-session-id-is-adopted')
-    const session = this.#open(isAdopted ? chosen : this.#mint(), { version, clientCapabilities, initializeId: id })
+    const session = this.#open(isAdopted ? chosen : this.#mint(), {
+      version,
+      clientCapabilities,
+      initializeId: id,
+      owner,
+    })
     return { session, result: this.#toResult(version) }
+  }
+
+  /** What serves a single request: nobody can come back to it. */
+  #passing(request: IncomingMessage): Session {
+    const { defects } = this.#settings
+    const isNamed = request.headers['mcp-session-id'] !== undefined
+    if (isNamed && defects.has('stateless-looks-for-sessions')) throw new Refusal(404, 'Session not found')
+    // Nothing else tells the version (Protocol Version Header 3).
+    const assumed = defects.has('absent-version-means-the-latest') ? '2025-11-25' : '2025-03-26'
+    const version = String(request.headers['mcp-protocol-version'] ?? assumed)
+    const handshake = { version, clientCapabilities: {}, initializeId: '', owner: undefined }
+    const session = new Session('', handshake, this.#live, this.#settings)
+    session.isInitialized = true
+    this.#passed.add(session)
+    return session
   }
 
   #toResult(version: string): Json {

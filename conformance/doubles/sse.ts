@@ -18,7 +18,7 @@ export function toPreamble(
   { defects, retryMs }: Settings,
 ): string {
   const comment = isGet ? ': open\n' : ''
-  const mark = defects.has('byte-order-mark-inside') ? ': \ufeff\n' : ''
+  const mark = defects.has('byte-order-mark-inside') && isGet ? '\ufeff: open\n' : ''
   const wrongRetry = defects.has('retry-has-a-unit') ? `retry: ${retryMs}ms\n` : ''
   const retry = defects.has('no-retry-on-post') && !isGet ? '' : `${wrongRetry}retry: ${retryMs}\n`
   const data = defects.has('priming-event-has-no-data-on-get') && isGet ? '' : 'data: \n'

@@ -94,6 +94,12 @@ export class Stream {
     return performance.now() - this.#overBudgetAt < 2_000
   }
 
+  get #losesNext(): boolean {
+    const { defects } = this.#settings
+    const isFifth = this.#clientResumes >= 5 && defects.has('fifth-resume-loses-what-comes-next')
+    return isFifth || defects.has('live-event-after-resume-lost')
+  }
+
   /** For a while after its client left. */
   get isLocked(): boolean {
     const since = performance.now() - this.#lockedFrom
@@ -139,6 +145,8 @@ export class Stream {
 
   /** Comments are for proxies. A reader that is behind needs none. */
   keepAlive(): void {
+    const { defects } = this.#settings
+    if (defects.has(this.isStandalone ? 'get-is-not-kept-alive' : 'calls-are-not-kept-alive')) return
     for (const { response, isBlocked } of this.#connections) if (!isBlocked) response.write(': keep-alive\n\n')
   }
 
@@ -170,12 +178,12 @@ export class Stream {
         (isResumedShort && defects.has('replay-of-finished-stream-stays-open')) ||
         (isCancelled && defects.has('cancelled-stream-stays-open-on-resume')),
       replaysTo: known === undefined ? 0 : this.#log.length,
-      losesFrom:
-        isReturning && !this.isStandalone && defects.has('live-event-after-resume-lost') ? this.#log.length : undefined,
+      losesFrom: isReturning && !this.isStandalone && this.#losesNext ? this.#log.length : undefined,
     }
     this.#connections.push(connection)
     response.on('drain', () => this.#unblock(connection))
     response.on('close', () => this.#detach(connection))
+    if (this.isStandalone && defects.has('idle-get-is-cut')) setTimeout(() => response.destroy(), 4_000).unref()
     this.#open(connection, { after, isGet, hasOutput })
     this.#replayOddly(connection, isGet)
     this.#pump()

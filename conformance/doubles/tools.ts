@@ -65,7 +65,8 @@ function report(call: Call, progress: number, total: number, message: string): v
 
 /** Progress for a client that asked for it, else a log message. */
 function tell(call: Call, index: number, total: number, text: string): void {
-  if (call.progressToken === undefined) log(call, text)
+  const isAsked = call.progressToken !== undefined || call.session.defects.has('progress-without-a-token')
+  if (!isAsked) log(call, text)
   else report(call, index, total, text)
 }
 

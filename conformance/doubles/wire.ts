@@ -27,6 +27,14 @@ export interface Settings {
   readonly receiveTimeoutMs: number
   /** Bytes of events kept per stream. Notifications make room, oldest first; answers and requests stay. */
   readonly maxLogBytes: number
+  /** No session ids: each request stands for itself. */
+  readonly stateless: boolean
+  /** Speaks 2026-07-28 and no earlier revision. */
+  readonly modernOnly: boolean
+  /** Speaks HTTP/2 without TLS too. */
+  readonly http2: boolean
+  /** Asks for a bearer token with every request. `issueTokens` makes them. */
+  readonly auth: boolean
 }
 
 /** Why a request gets no answer from MCP. Thrown where it is found, written in one place. */

@@ -69,11 +69,11 @@ export interface Requirement {
   check(context: CheckContext): Promise<void>
 }
 
-export type RequirementDefinition = Pick<Requirement, 'id' | 'rows' | 'level' | 'spec' | 'check'> &
-  Partial<Pick<Requirement, 'title' | 'because' | 'era' | 'since' | 'until' | 'needs' | 'alone' | 'abuse' | 'slow'>>
+export type RequirementDefinition = Pick<Requirement, 'id' | 'title' | 'rows' | 'level' | 'spec' | 'check'> &
+  Partial<Pick<Requirement, 'because' | 'era' | 'since' | 'until' | 'needs' | 'alone' | 'abuse' | 'slow'>>
 
 export function requirement(definition: RequirementDefinition): Requirement {
-  return { title: '', era: 'legacy', needs: [], alone: false, abuse: false, slow: false, ...definition }
+  return { era: 'legacy', needs: [], alone: false, abuse: false, slow: false, ...definition }
 }
 
 /** `true` when the requirement holds for `revision`. */

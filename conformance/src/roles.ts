@@ -62,8 +62,13 @@ export const roles = {
   touch_resource: played('announces a change of the resource `uri`', 'touch_resource'),
   missing_capability: played('needs the client capability `sampling`', 'test_missing_capability'),
   header_param: played(
-    'has a string argument `region` that is mirrored in the header Mcp-Param-Region',
+    'has arguments that are mirrored in headers (x-mcp-header), and changes nothing',
     'test_x_mcp_header',
+  ),
+  ask_modern: played(
+    'asks the user when a client of 2026-07-28 calls it',
+    'test_streaming_elicitation',
+    'test_input_required_result_elicitation',
   ),
 } satisfies Record<string, RoleDefinition>
 
@@ -77,11 +82,30 @@ export function isRole(name: string): name is Role {
   return Object.hasOwn(roles, name)
 }
 
-/** Which of the server's tools plays each role; what the user says goes first. */
-export function castRoles(tools: ReadonlySet<string>, chosen: RoleTools = new Map()): RoleTools {
+/** What only checks of revision 2026-07-28 ask for. */
+const modernRoles: ReadonlySet<string> = new Set<Role>([
+  'prompts_changed',
+  'missing_capability',
+  'header_param',
+  'ask_modern',
+])
+
+/**
+ * Which of the server's tools plays each role; what the user says goes first. A server of both eras may list
+ * `modernTools` to clients of 2026-07-28 alone.
+ */
+export function castRoles(
+  tools: ReadonlySet<string>,
+  chosen: RoleTools = new Map(),
+  modernTools: ReadonlySet<string> = tools,
+): RoleTools {
   const cast = new Map<string, RoleTool>()
+  // A server of somebody else's may have a tool named `push` or `slow`, which must not be called by accident.
+  const isFixture = ['abort_probe', 'abort_query'].every((tool) => tools.has(tool))
+  const isMeant = ({ tool }: RoleTool) => isFixture || tool.startsWith('test_')
   for (const role of roleNames) {
-    const found = chosen.get(role) ?? roles[role].tools.find(({ tool }) => tools.has(tool))
+    const listed = modernRoles.has(role) ? modernTools : tools
+    const found = chosen.get(role) ?? roles[role].tools.find((each) => listed.has(each.tool) && isMeant(each))
     if (found !== undefined) cast.set(role, found)
   }
   return cast

@@ -1,84 +1,12 @@
 import { createContext } from './client/context.ts'
-import { NotTestable } from './client/expect.ts'
-import { missingNeed, probeTarget, type Target } from './client/target.ts'
-import { within } from './client/waiting.ts'
-import type { Verdict } from './report.ts'
-import { holdsFor, type Level, type Requirement, type Revision } from './requirement.ts'
+import { toCurl } from './client/curl.ts'
+import { Mismatch, NotTestable } from './client/expect.ts'
+import { missingNeed, type Target } from './client/target.ts'
+import { TimeLimit, within } from './client/waiting.ts'
+import type { Result, Verdict } from './report.ts'
+import { holdsFor, type Level, modernRevision, type Requirement } from './requirement.ts'
 import { requirements } from './requirements/index.ts'
-
-export interface Result {
-  readonly id: string
-  readonly level: Level
-  readonly verdict: Verdict
-  /** Why not; empty for `pass`. */
-  readonly message: string
-  /** What was sent and received. */
-  readonly transcript: string
-  readonly durationMs: number
-}
-
-export interface RunOptions {
-  readonly url: string | URL
-  /** Ids, or beginnings of ids that end in a slash (`session/`). All by default. */
-  readonly only?: readonly string[]
-  readonly skip?: readonly string[]
-  /** Limit for one check, in milliseconds. @default 20_000 */
-  readonly timeoutMs?: number
-  /** Checks at the same time. Those that measure time always run alone. @default 4 */
-  readonly concurrency?: number
-  /** Revision to open sessions with. @default the latest the server speaks */
-  readonly version?: Revision
-  readonly onResult?: (result: Result) => void
-}
-
-/** Checks the server at `url`. Results come in the order of the catalogue. */
-export async function runRequirements(options: RunOptions): Promise<Result[]> {
-  const target = await probeTarget(
-    new URL(options.url),
-    options.version === undefined ? {} : { revision: options.version },
-  )
-  const chosen = selectRequirements(options.only, options.skip)
-  const results = new Map<string, Result>()
-  const runOne = async (requirement: Requirement) => {
-    const result = await checkRequirement(requirement, target, options.timeoutMs)
-    results.set(requirement.id, result)
-    options.onResult?.(result)
-  }
-  const together = chosen.filter((requirement) => !requirement.alone)
-  const alone = chosen.filter((requirement) => requirement.alone)
-  await inParallel(together, options.concurrency ?? 4, runOne)
-  await inParallel(alone, 1, runOne)
-  return chosen.map((requirement) => results.get(requirement.id)).filter((result) => result !== undefined)
-}
-
-/** Checks one requirement. Never throws: whatever goes wrong is a verdict. */
-export async function checkRequirement(requirement: Requirement, target: Target, timeoutMs = 20_000): Promise<Result> {
-  const { id, level } = requirement
-  const startedAt = performance.now()
-  const finish = (verdict: Verdict, message: string, transcript = ''): Result => {
-    return { id, level, verdict, message, transcript, durationMs: Math.round(performance.now() - startedAt) }
-  }
-  if (requirement.era === 'legacy' && !target.offers.has('legacy'))
-    return finish('not-testable', 'needs a server that speaks a revision up to 2025-11-25')
-  if (requirement.era === 'modern' && !target.offers.has('modern'))
-    return finish('not-testable', 'needs a server that speaks 2026-07-28')
-  if (requirement.era === 'legacy' && !holdsFor(requirement, target.version))
-    return finish('not-testable', `does not apply to ${target.version}`)
-  const missing = missingNeed(target, requirement.needs)
-  if (missing !== undefined) return finish('not-testable', missing)
-
-  const context = createContext(target)
-  try {
-    await within(requirement.check(context), timeoutMs, 'The end of the check')
-    return finish('pass', '')
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    if (error instanceof NotTestable) return finish('not-testable', message)
-    return finish(unmetVerdict[level], message, context.transcript.toString())
-  } finally {
-    await context.close()
-  }
-}
+import { toSpecUrl } from './spec-url.ts'
 
 const unmetVerdict: Readonly<Record<Level, Verdict>> = {
   MUST: 'fail',
@@ -91,17 +19,117 @@ const unmetVerdict: Readonly<Record<Level, Verdict>> = {
   MAY: 'info',
 }
 
-export function selectRequirements(only?: readonly string[], skip: readonly string[] = []): Requirement[] {
-  const matches = (id: string, patterns: readonly string[]) => {
-    return patterns.some((pattern) => (pattern.endsWith('/') ? id.startsWith(pattern) : id === pattern))
-  }
-  return requirements.filter(({ id }) => (only === undefined || matches(id, only)) && !matches(id, skip))
+/** Limit for one check, in milliseconds: of those that are slow on purpose, and of all others. */
+export const checkTimeoutMs = { slow: 120_000, other: 20_000 } as const
+
+export interface CheckOptions {
+  /** @default {@link checkTimeoutMs} */
+  readonly timeoutMs?: number
+  /** Ends the check: it is `not-run` then. */
+  readonly signal?: AbortSignal
 }
 
-async function inParallel<T>(items: readonly T[], limit: number, run: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  const worker = async () => {
-    for (const item of queue) await run(item)
+/** Checks one requirement. Never throws: whatever goes wrong is a verdict. */
+export async function checkRequirement(
+  requirement: Requirement,
+  target: Target,
+  { signal, timeoutMs = requirement.slow ? checkTimeoutMs.slow : checkTimeoutMs.other }: CheckOptions = {},
+): Promise<Result> {
+  const startedAt = performance.now()
+  const missing = whyNotTestable(requirement, target)
+  if (missing !== undefined) return toResult(requirement, { verdict: 'not-testable', message: missing })
+
+  const context = createContext(target)
+  const finish = (verdict: Verdict, message: string): Result => {
+    const evidence =
+      verdict === 'pass' ? {} : { transcript: context.transcript.toString(), curl: toCurl(context.transcript) }
+    const durationMs = Math.round(performance.now() - startedAt)
+    return toResult(requirement, { verdict, message: context.transcript.conceal(message), durationMs, ...evidence })
   }
-  await Promise.all(Array.from({ length: limit }, worker))
+  try {
+    await within(untilAborted(requirement.check(context), signal), timeoutMs, 'The end of the check')
+    return finish('pass', '')
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (signal?.aborted) return finish('not-run', toReason(signal))
+    if (error instanceof NotTestable) return finish('not-testable', message)
+    // What a check cannot read it must say; an error of its own says nothing of the server.
+    if (isOwnError(error)) return finish('not-testable', `the check itself failed, please report it: ${message}`)
+    return finish(unmetVerdict[requirement.level], message)
+  } finally {
+    await context.close()
+  }
+}
+
+/** Why a run was ended, of the signal that ended it. */
+export function toReason({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : String(reason)
+}
+
+export type Outcome = Pick<Result, 'verdict' | 'message'> & Partial<Pick<Result, 'transcript' | 'curl' | 'durationMs'>>
+
+export function toResult(requirement: Requirement, outcome: Outcome): Result {
+  const { id, title, level, rows, spec, because = '' } = requirement
+  const specUrl = toSpecUrl(spec)
+  return { id, title, level, rows, spec, specUrl, because, transcript: '', curl: '', durationMs: 0, ...outcome }
+}
+
+function whyNotTestable(requirement: Requirement, target: Target): string | undefined {
+  const missing = missingNeed(target, [requirement.era, ...requirement.needs])
+  if (missing !== undefined) return missing
+  const isModern = requirement.era === 'modern'
+  if (isModern || holdsFor(requirement, target.version)) return undefined
+  const { since = 'the first', until = 'the last' } = requirement
+  return `is of revisions ${since} to ${until}, sessions were opened with ${target.version}`
+}
+
+function isOwnError(error: unknown): boolean {
+  const isJson = error instanceof SyntaxError
+  const isKnown = error instanceof Mismatch || error instanceof TimeLimit || isJson
+  // Errors of connections carry the system's code.
+  return !isKnown && !(error instanceof Error && 'code' in error) && isProgrammingError(error)
+}
+
+function isProgrammingError(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise
+  signal.throwIfAborted()
+  let stop: () => void = () => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+    // It may still reject when its connections are closed.
+    promise.catch(() => undefined)
+  }
+}
+
+/** Throws `TypeError` when a pattern fits no requirement. A pattern is an id, or the beginning of ids up to a slash. */
+export function selectRequirements(only?: readonly string[], skip: readonly string[] = []): Requirement[] {
+  for (const pattern of [...(only ?? []), ...skip]) {
+    if (requirements.some(({ id }) => matches(id, pattern))) continue
+    throw new TypeError(`Expected the id of a requirement, or an area such as "session/", got "${pattern}"`)
+  }
+  return requirements.filter(({ id }) => {
+    return (
+      (only === undefined || only.some((pattern) => matches(id, pattern))) &&
+      !skip.some((pattern) => matches(id, pattern))
+    )
+  })
+}
+
+function matches(id: string, pattern: string): boolean {
+  return pattern.endsWith('/') ? id.startsWith(pattern) : id === pattern
+}
+
+/** Every revision that the target speaks. */
+export function revisionsOf(target: Target): string[] {
+  return [...target.versions, ...(target.offers.has('modern') ? [modernRevision] : [])]
 }

@@ -1,13 +1,15 @@
-import { startFixture } from '../mounts/index.ts'
-import { describeRequirements } from '../src/describe-requirements.ts'
+import { adapterNames, startFixture } from '../mounts/index.ts'
+import { describeServer } from '../src/describe-server.ts'
 import { describeMounts } from './mounts.ts'
 
-describeMounts('auto')
+// Two files, so that they run side by side: mounts-frameworks.test.ts has the others.
+describeMounts('auto', adapterNames.slice(0, 3))
 
-// Not strict: what a server cannot do without streams, or without sessions, is skipped with the reason.
-describeRequirements('answers in JSON only', { start: () => startFixture({ response: 'json' }) })
-
-describeRequirements('without sessions', {
-  start: () => startFixture({ sessions: false }),
-  exclude: [{ id: 'session/id-comes-with-initialize', reason: 'there are no sessions' }],
+// What a server cannot do without streams, or without sessions, is skipped with the reason.
+describeServer('the fixture', {
+  'with JSON only': { start: () => startFixture({ response: 'json' }) },
+  'without sessions': {
+    start: () => startFixture({ sessions: false }),
+    exclude: [{ id: 'session/id-comes-with-initialize', reason: 'there are no sessions' }],
+  },
 })

@@ -1,6 +1,6 @@
 import type { EndpointOptions } from '@throughline/mcp-http-core'
 import { type AdapterName, adapterNames, frameworkNames, parserNames, startFixture } from '../mounts/index.ts'
-import { describeRequirements, type Exclusion } from '../src/describe-requirements.ts'
+import { describeServer, type Exclusion } from '../src/describe-server.ts'
 
 type Response = EndpointOptions['response'] & string
 
@@ -26,6 +26,22 @@ const answeredByParser: readonly Exclusion[] = [
   { id: 'limits/errors-tell-nothing-of-the-inside', reason: 'the error page of the parser in front shows a stack' },
 ]
 
+/** What no mount of this repository can show yet, or shows in a test of its own. */
+const elsewhere: readonly Exclusion[] = [
+  { id: 'modern/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'modern-only/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'listen/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'afterwards/modern-server-answers-as-before', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'auth/', reason: 'authorization.test.ts has mounts that ask for tokens' },
+  { id: 'stateless/', reason: 'mounts.test.ts has a mount without sessions' },
+  { id: 'http2/', reason: 'node:http speaks HTTP/1.1 only' },
+  { id: 'resume/event-id-without-a-store-does-no-harm', reason: 'its events have ids' },
+  { id: 'resume/works-on-another-node', reason: 'there is one node' },
+  { id: 'endpoint/preflight-allows-what-clients-send', reason: 'CORS is left to the middleware of the framework' },
+  { id: 'endpoint/cors-exposes-the-session-id', reason: 'CORS is left to the middleware of the framework' },
+  { id: 'endpoint/cors-answers-vary-by-origin', reason: 'CORS is left to the middleware of the framework' },
+]
+
 function exclusionsFor(adapter: AdapterName, parser: boolean, response: Response): Exclusion[] {
   const excluded: Exclusion[] = []
   if (parser) excluded.push(...answeredByParser)
@@ -33,6 +49,12 @@ function exclusionsFor(adapter: AdapterName, parser: boolean, response: Response
     excluded.push({
       id: 'limits/chunked-large-body-is-413',
       reason: 'the bare mount answers 400 to every parser error',
+    })
+  }
+  if (parser && adapter.startsWith('koa')) {
+    excluded.push({
+      id: 'limits/client-errors-are-no-server-errors',
+      reason: 'the parser in front answers 500 to a body that is said to be gzip and is not',
     })
   }
   if (adapter === 'fastify') {
@@ -63,14 +85,18 @@ function isMetBy(adapter: AdapterName, id: string): boolean {
   return adapter === 'node' && id === 'limits/errors-tell-nothing-of-the-inside'
 }
 
-/** Describes every adapter, with and without a parser, for one shape of answers. */
-export function describeMounts(response: Response): void {
-  for (const adapter of adapterNames) {
+/** Describes some adapters, with and without a parser, for one shape of answers. */
+export function describeMounts(response: Response, adapters: readonly AdapterName[] = adapterNames): void {
+  for (const adapter of adapters) {
     for (const parser of parserNames.includes(adapter) ? [false, true] : [false]) {
-      describeRequirements(`${adapter}${parser ? ' behind a body parser' : ''}, response: ${response}`, {
-        start: () => startFixture({ adapter, parser, response }),
-        exclude: exclusionsFor(adapter, parser, response),
-        strict: true,
+      describeServer(adapter, {
+        [`${parser ? 'behind a body parser, ' : ''}response: ${response}`]: {
+          start: () => startFixture({ adapter, parser, response }),
+          exclude: [...elsewhere, ...exclusionsFor(adapter, parser, response)],
+          strict: true,
+          // What is hard on a server is as hard in either shape of answers: once is enough.
+          abuse: response === 'auto',
+        },
       })
     }
   }
@@ -80,10 +106,13 @@ export function describeMounts(response: Response): void {
 export function describeVariants(): void {
   for (const adapter of frameworkNames) {
     for (const variant of ['compression', 'nested'] as const) {
-      describeRequirements(`${adapter}, ${variant}`, {
-        start: () => startFixture({ adapter, [variant]: true }),
-        exclude: exclusionsFor(adapter, false, 'auto'),
-        strict: true,
+      describeServer(adapter, {
+        [variant]: {
+          start: () => startFixture({ adapter, [variant]: true }),
+          exclude: [...elsewhere, ...exclusionsFor(adapter, false, 'auto')],
+          strict: true,
+          abuse: false,
+        },
       })
     }
   }

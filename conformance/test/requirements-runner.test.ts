@@ -16,12 +16,22 @@ const target: Target = {
   roles: new Map(),
   offers: new Set(['legacy', 'sessions', 'role:echo']),
   client: {},
+  secrets: new Map(),
+  roundTripMs: 1,
   credentials: {},
   secondUrl: undefined,
 }
 
 function make(check: (context: CheckContext) => Promise<void>, more: Partial<RequirementDefinition> = {}) {
-  return requirement({ id: 'test/one', rows: ['R001'], level: 'MUST', spec: 'none', check, ...more })
+  return requirement({
+    id: 'test/one',
+    title: 'One.',
+    rows: ['R001'],
+    level: 'MUST',
+    spec: 'RFC 9110 §9.1',
+    check,
+    ...more,
+  })
 }
 
 test('gives the verdict that the level asks for', async () => {
@@ -57,7 +67,7 @@ test('fails a check that takes too long', async () => {
   const result = await checkRequirement(
     make(() => new Promise(() => undefined)),
     target,
-    20,
+    { timeoutMs: 20 },
   )
   expect(result).toMatchObject({ verdict: 'fail', message: 'The end of the check did not come within 20 ms' })
 })

@@ -1,5 +1,5 @@
-import { fail } from './expect.ts'
-import { type Id, type Message, resultFor, toolCall } from './json-rpc.ts'
+import { expectThat, fail } from './expect.ts'
+import { type Id, type Json, type Message, resultFor, toolCall } from './json-rpc.ts'
 import { Call, type Received, type Session } from './session.ts'
 
 /** A tool call in which the server has asked the client and waits. */
@@ -14,7 +14,7 @@ const methods = { ask: 'elicitation/create', ask_sampling: 'sampling/createMessa
 
 export interface AskOptions {
   readonly tool?: keyof typeof methods
-  /** Told apart by it when several ask at once. */
+  /** Tells them apart for whoever reads the transcript. By default the tool asks what it likes. */
   readonly question?: string
   readonly id?: Id
   readonly timeoutMs?: number
@@ -25,10 +25,11 @@ export interface AskOptions {
  * requirement of its own.
  */
 export async function beginAsk(session: Session, options: AskOptions = {}): Promise<Asking> {
-  const { tool = 'ask', question = 'q', timeoutMs } = options
+  const { tool = 'ask', question, timeoutMs } = options
   await session.ensureListening()
   const before = new Set(session.received)
-  const args = { ...(tool === 'ask_roots' ? {} : { question }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+  // Nothing that was not asked for: tools of other servers may refuse arguments that they do not know.
+  const args = { ...(question === undefined ? {} : { question }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
   const message = toolCall(tool, args, options.id === undefined ? {} : { id: options.id })
   const { exchange } = session.startPost(message)
   const asked = await session.serverRequest(methods[tool], (received) => !before.has(received))
@@ -39,12 +40,22 @@ export async function beginAsk(session: Session, options: AskOptions = {}): Prom
   }
 }
 
-/** The answer that the tool `ask` returns as `answer:` and the text. */
-export function answerWith(asking: Asking, answer: string): Message {
-  return resultFor(asking.askedId, { action: 'accept', content: { answer } })
+/** What the user fills in, in the forms of all tools that play `ask`. */
+export function formWith(answer: string): Json {
+  return { action: 'accept', content: { answer, username: answer, email: 'conformance@example.com' } }
 }
 
-/** The answer that the tool `ask_sampling` returns as `sampled:` and the text. */
+/** The answer to a question of `ask`, which returns a text with it. */
+export function answerWith(asking: Asking, answer: string): Message {
+  return resultFor(asking.askedId, formWith(answer))
+}
+
+/** The answer to a question of `ask_sampling`, which returns a text with it. */
 export function sampleWith(asking: Asking, text: string): Message {
   return resultFor(asking.askedId, { role: 'assistant', content: { type: 'text', text }, model: 'none' })
+}
+
+/** What surrounds the answer differs from tool to tool. */
+export function expectAnswer(text: string | undefined, answer: string): void {
+  expectThat(text?.includes(answer) === true, `Expected the text of the tool to have ${answer} in it, got ${text}`)
 }

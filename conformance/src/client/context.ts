@@ -41,15 +41,15 @@ export interface OwnedContext extends CheckContext {
 
 /** Makes the context of one check. */
 export function createContext(target: Target): OwnedContext {
-  const transcript = new Transcript()
+  const transcript = new Transcript(target.secrets)
   const client = new HttpClient(target.url, transcript, target.client)
-  const sessions: Session[] = []
+  const ids = new Set<string>()
   const raws: RawConnection[] = []
   const others: HttpClient[] = []
 
   const open = async (options: SessionOptions = {}) => {
     const session = await openSession(client, target.version, options)
-    sessions.push(session)
+    if (session.id !== undefined) ids.add(session.id)
     return session
   }
   const request = async (method: string, options: ContextRequestOptions = {}) => {
@@ -59,7 +59,10 @@ export function createContext(target: Target): OwnedContext {
       'MCP-Protocol-Version': sessionId === undefined ? undefined : target.version,
       'Last-Event-ID': lastEventId,
     }
-    return await client.send(method, { ...rest, headers: withDefaults(own, options.headers ?? {}) })
+    const exchange = await client.send(method, { ...rest, headers: withDefaults(own, options.headers ?? {}) })
+    const opened = exchange.ok && sessionId === undefined ? exchange.header('mcp-session-id') : undefined
+    if (opened !== undefined) ids.add(opened)
+    return exchange
   }
   return {
     url: target.url,
@@ -87,19 +90,18 @@ export function createContext(target: Target): OwnedContext {
       client.close()
       for (const other of others) other.close()
       for (const raw of raws) raw.close()
-      await endSessions(target, sessions)
+      await endSessions(target, ids)
     },
   }
 }
 
-async function endSessions(target: Target, sessions: readonly Session[]): Promise<void> {
+async function endSessions(target: Target, ids: ReadonlySet<string>): Promise<void> {
   const quiet = new HttpClient(target.url, new Transcript(), target.client)
-  const ids = sessions.map((session) => session.id).filter((id) => id !== undefined)
   const end = async (id: string) => {
     const headers = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': target.version }
     // Tidying up: a session that is gone, or a server that cannot end one, is fine.
     await quiet.send('DELETE', { headers, headMs: 1_000 }).catch(() => undefined)
   }
-  await Promise.all(ids.map(end))
+  await Promise.all([...ids].map(end))
   quiet.close()
 }

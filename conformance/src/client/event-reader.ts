@@ -115,6 +115,13 @@ export class EventReader {
     return this.chunks.length > 0
   }
 
+  /** Waits for anything more than came so far, be it half a line. `false` when nothing did. */
+  async moreChunks(ms = patienceMs): Promise<boolean> {
+    const before = this.chunks.length
+    await this.#signal.until(() => this.chunks.length > before || this.ended, ms)
+    return this.chunks.length > before
+  }
+
   #take(block: SseBlock): void {
     this.blocks.push(block)
     if (block.data === undefined) return

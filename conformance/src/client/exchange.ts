@@ -1,4 +1,5 @@
 import { EventReader } from './event-reader.ts'
+import { Mismatch } from './expect.ts'
 import type { Message } from './json-rpc.ts'
 import type { Transcript } from './transcript.ts'
 import { patienceMs, Signal, TimeLimit } from './waiting.ts'
@@ -9,6 +10,9 @@ export interface ExchangeHead {
   readonly rawHeaders: readonly string[]
   readonly httpVersion: string
 }
+
+/** More than any check asks for. What a server sends beyond is not taken: its answer is judged as broken. */
+const maxBodyBytes = 64 * 1_048_576
 
 /** One HTTP exchange whose head has come. The body may still be on its way. */
 export class Exchange {
@@ -26,6 +30,7 @@ export class Exchange {
   readonly #transcript: Transcript
   readonly #abort: () => void
   #ended = false
+  #size = 0
   #failure: Error | undefined
 
   constructor(
@@ -85,6 +90,7 @@ export class Exchange {
     if (!(await this.#signal.until(() => this.#ended, ms))) {
       throw new TimeLimit(`The end of the body of ${this.what} did not come within ${ms} ms`)
     }
+    if (this.#size > maxBodyBytes) throw new Mismatch(tooMuch(this.what))
     return Buffer.concat(this.#chunks)
   }
 
@@ -122,9 +128,15 @@ export class Exchange {
 
   push(chunk: Uint8Array): void {
     if (this.#ended) return
+    this.#size += chunk.length
+    if (this.#size > maxBodyBytes) {
+      this.#abort()
+      return this.end(new Error(tooMuch(this.what)))
+    }
     this.#chunks.push(chunk)
-    if (this.isEventStream)
-      this.#transcript.add(`← ${this.what}: ${JSON.stringify(Buffer.from(chunk).toString('utf8'))}`)
+    if (this.isEventStream) {
+      this.#transcript.add(() => `← ${this.what}: ${JSON.stringify(Buffer.from(chunk).toString('utf8'))}`)
+    }
     this.stream.push(chunk)
   }
 
@@ -133,11 +145,17 @@ export class Exchange {
     this.#ended = true
     this.#failure = failure
     this.endedAt = performance.now()
-    const body = this.isEventStream ? '' : ` ${Buffer.concat(this.#chunks).toString('utf8')}`
-    this.#transcript.add(`← ${this.what}: ${failure === undefined ? 'end' : failure.message}${body}`)
+    this.#transcript.add(() => {
+      const body = this.isEventStream ? '' : ` ${Buffer.concat(this.#chunks).subarray(0, 4_096).toString('utf8')}`
+      return `← ${this.what}: ${failure === undefined ? 'end' : failure.message}${body}`
+    })
     this.stream.end(failure)
     this.#signal.notify()
   }
+}
+
+function tooMuch(what: string): string {
+  return `Expected the answer to ${what} to end within ${maxBodyBytes / 1_048_576} MiB, it did not`
 }
 
 export function headerLines(raw: readonly string[]): string {

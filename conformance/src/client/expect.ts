@@ -24,7 +24,7 @@ export function expectThat(condition: boolean, message: string): asserts conditi
 }
 
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
-  const [left, right] = [JSON.stringify(actual), JSON.stringify(expected)]
+  const [left, right] = [JSON.stringify(actual) ?? 'nothing', JSON.stringify(expected) ?? 'nothing']
   expectThat(left === right, `Expected ${what} to be ${right}, got ${left}`)
 }
 

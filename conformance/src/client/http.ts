@@ -38,7 +38,6 @@ export class HttpClient {
   readonly settings: ClientSettings
   readonly #open = new Set<ClientRequest>()
   readonly #agents = new Set<Agent>()
-  #count = 0
 
   constructor(url: URL, transcript: Transcript, settings: ClientSettings = {}) {
     this.url = url
@@ -62,13 +61,19 @@ export class HttpClient {
 
   /** Sends a request; `abort` drops it even before the head has come. */
   start(method: string, options: RequestOptions = {}): { exchange: Promise<Exchange>; abort: () => void } {
-    this.#count += 1
-    const what = `#${this.#count} ${method}`
     const body = toBytes(withCastTools(options.body, this.settings.roles ?? noRoles))
     const headers = this.#headerList(body, options.headers)
-    this.transcript.add(`→ ${what} ${options.query ?? ''} ${headerLines(headers)} ${body?.toString('utf8') ?? ''}`)
-    const startedAt = performance.now()
     const path = `${this.url.pathname}${options.query ?? this.url.search}`
+    const sent = this.transcript.addRequest({
+      method,
+      url: new URL(path, this.url).href,
+      rawHeaders: headers,
+      body,
+      inPieces: options.chunks !== undefined,
+    })
+    const what = `#${sent.number} ${method}`
+    this.transcript.add(() => `→ ${what} ${path} ${headerLines(headers)} ${body?.toString('utf8') ?? ''}`)
+    const startedAt = performance.now()
     const send = this.#isSecure ? secureRequest : plainRequest
     const request = send(this.url, { method, path, headers, agent: options.agent ?? false })
     this.#open.add(request)
@@ -82,6 +87,7 @@ export class HttpClient {
           rawHeaders: response.rawHeaders,
           httpVersion: response.httpVersion,
         }
+        sent.sessionId = response.headers['mcp-session-id']?.toString()
         const made = new Exchange(head, { what, startedAt, transcript: this.transcript, abort })
         feed(made, response)
         resolve(made)

@@ -56,7 +56,7 @@ const contentItem: Rule = (value) => {
 const paramsOf: Readonly<Record<string, Rule>> = {
   'notifications/progress': shape({ progressToken: id, progress: number }, { total: number, message: text }),
   'notifications/message': shape({ level, data: present }, { logger: text }),
-  'notifications/cancelled': shape({ requestId: id }, { reason: text }),
+  'notifications/cancelled': shape({}, { requestId: id, reason: text }),
   'notifications/resources/updated': shape({ uri: text }),
   'sampling/createMessage': shape({ messages: listOf(shape({ role: text })), maxTokens: number }),
   'elicitation/create': shape({ message: text }, { requestedSchema: object }),
@@ -87,8 +87,8 @@ function problemOfCall(message: Json): string | undefined {
   if (typeof message.method !== 'string') return '.method is no string'
   if ('result' in message || 'error' in message) return 'has a method and a result or error'
   if ('id' in message && !isId(message.id)) return `.id is ${JSON.stringify(message.id)}`
-  const isNote = message.method.startsWith('notifications/')
-  if (isNote === 'id' in message) return isNote ? 'is a notification with an id' : 'is a request without an id'
+  // Without an id any method is a notification: vendors name theirs as they like.
+  if (message.method.startsWith('notifications/') && 'id' in message) return 'is a notification with an id'
   if (message.params !== undefined && !isObject(message.params)) return '.params is no object'
   return prefixed('.params', paramsOf[message.method]?.(message.params))
 }

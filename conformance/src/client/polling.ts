@@ -1,3 +1,4 @@
+import type { CuttingProxy } from './cutting-proxy.ts'
 import type { Exchange } from './exchange.ts'
 import { expectThat, fail } from './expect.ts'
 import type { Id, Message } from './json-rpc.ts'
@@ -26,11 +27,18 @@ const never: Cut = async (exchange) => {
   return exchange.stream.events.length
 }
 
+type Resume = (lastEventId: string) => Promise<Exchange>
+
 /**
  * Posts a call and resumes it with the last id seen, as often as its connection ends, until its response came.
  * `cut` decides when the client itself drops a connection; by default it never does.
  */
-export async function runPolled(session: Session, message: Message, cut: Cut = never): Promise<PolledRun> {
+export async function runPolled(
+  session: Session,
+  message: Message,
+  cut: Cut = never,
+  resume: Resume = (lastEventId) => session.get({ lastEventId }),
+): Promise<PolledRun> {
   const id = message.id ?? fail('Expected a request')
   const messages: Message[] = []
   let exchange = await session.post(message)
@@ -47,9 +55,54 @@ export async function runPolled(session: Session, message: Message, cut: Cut = n
     }
     lastEventId = events.findLast((event) => (event.id ?? '') !== '')?.id ?? lastEventId
     expectThat(lastEventId !== undefined, 'Expected an event with an id before the connection ended')
-    exchange = await session.get({ lastEventId })
+    exchange = await resume(lastEventId)
   }
   return fail(`Expected the response within ${mostConnections} connections`)
+}
+
+/** So that a call ends even where no connection lives long enough to bring anything. */
+const mostCuts = 8
+
+/** Posts a call through `proxy`, which cuts every connection at the first event, and then each `everyMs`. */
+export async function runThroughCuts(
+  session: Session,
+  message: Message,
+  { proxy, everyMs }: { proxy: CuttingProxy; everyMs: number },
+): Promise<PolledRun> {
+  let cuts = 0
+  let timer: NodeJS.Timeout | undefined
+  const cutOnce = () => {
+    cuts += 1
+    proxy.cut()
+    if (cuts === mostCuts) clearInterval(timer)
+  }
+  const untilCut: Cut = async ({ stream }) => {
+    if (timer === undefined) {
+      await stream.next()
+      timer = setInterval(cutOnce, everyMs)
+      cutOnce()
+    }
+    await stream.closed()
+    return stream.events.length
+  }
+  try {
+    return await runPolled(session, message, untilCut, (lastEventId) => resumeStubbornly(session, lastEventId))
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** The connection may be cut again before the head comes, and the server may not have seen the last cut yet. */
+async function resumeStubbornly(session: Session, lastEventId: string): Promise<Exchange> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const exchange = await session.get({ lastEventId }).catch((error: unknown) => {
+      if (performance.now() > deadline) throw error
+      return undefined
+    })
+    if (exchange !== undefined && (exchange.status !== 409 || performance.now() > deadline)) return exchange
+    await delay(20)
+  }
 }
 
 /**

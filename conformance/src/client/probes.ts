@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from './exchange.ts'
-import { expectThat, fail } from './expect.ts'
-import { isResponse, type Message, request, toolCall } from './json-rpc.ts'
-import { type Call, readable, type Session } from './session.ts'
+import { expectThat, fail, notTestable } from './expect.ts'
+import type { HeaderChanges, HttpClient } from './http.ts'
+import { type Id, isResponse, type Message, request, toolCall } from './json-rpc.ts'
+import { Call, readable, Session } from './session.ts'
 import { delay, patienceMs } from './waiting.ts'
 
 /** A call that leaves a trace: tells whether a message that should have been refused was executed all the same. */
@@ -93,11 +94,88 @@ export async function burst(
   options: { id?: string | number; progressToken?: string | number } = {},
 ): Promise<Call> {
   const call = await session.call('burst', { delayMs: 0, ...args }, { progressToken: 'burst', ...options })
-  expectThat(
-    call.exchange.isEventStream,
-    `Expected an event stream for a call with progress, got status ${call.exchange.status} ${call.exchange.contentType}`,
-  )
+  expectStreamed(call.exchange)
   return call
+}
+
+/** Of a role: "reports progress at least three times". */
+const promisedReports = 3
+
+/** A call of a tool that reports progress. */
+export class ProgressCall extends Call {
+  readonly token: Id
+  /** How often the tool reports at least. */
+  readonly least: number
+
+  constructor(exchange: Exchange, call: { id: Id; token: Id; least: number }) {
+    super(exchange, call.id)
+    this.token = call.token
+    this.least = call.least
+  }
+
+  /** Its progress so far, as far as it came on its own stream. */
+  get progress(): number[] {
+    return progressIn(messagesOn(this.exchange), this.token)
+  }
+}
+
+export interface ProgressOptions {
+  /** As the arguments of `burst`. @default 3 */
+  readonly count?: number
+  /** @default 0 */
+  readonly delayMs?: number
+  readonly id?: Id
+  /** @default 'progress' */
+  readonly progressToken?: Id
+}
+
+/** The message of {@link progressCall}, and how often it makes the tool report at least. */
+export function progressMessage(session: Session, options: ProgressOptions = {}): { message: Message; least: number } {
+  const { count = promisedReports, delayMs = 0, id, progressToken = 'progress' } = options
+  const ids = id === undefined ? { progressToken } : { progressToken, id }
+  return session.client.settings.roles?.has('burst')
+    ? { message: toolCall('burst', { count, delayMs }, ids), least: count }
+    : { message: toolCall('progress', {}, ids), least: promisedReports }
+}
+
+/**
+ * Calls `burst` where the server has it, and otherwise the tool that plays `progress`, which reports as often as it
+ * likes: checks compare with what came, or with `least`. Resolves when the head of the answer came.
+ */
+export async function progressCall(session: Session, options: ProgressOptions = {}): Promise<ProgressCall> {
+  const { message, least } = progressMessage(session, options)
+  const exchange = await session.post(message)
+  if (exchange.status === 429 || exchange.status === 503) {
+    notTestable(`the server takes no more calls now: it answered ${exchange.status}`)
+  }
+  expectStreamed(exchange)
+  return new ProgressCall(exchange, { id: message.id ?? '', token: options.progressToken ?? 'progress', least })
+}
+
+/** A server may answer a call with JSON, even when it has answered another one with a stream. */
+function expectStreamed(exchange: Exchange): void {
+  if (exchange.ok && exchange.contentType === 'application/json') notTestable('the call is answered with JSON')
+  const got = `${exchange.status} ${exchange.contentType}`
+  expectThat(exchange.isEventStream, `Expected an event stream for a call with progress, got status ${got}`)
+}
+
+/** Waits until the call has reported at least `count` times. */
+export async function awaitReports(call: ProgressCall, count: number): Promise<void> {
+  const has = () => call.progress.length >= count
+  if (has()) return
+  await call.exchange.stream.until(has, `The progress notification ${count} of a call`)
+}
+
+/** Progress must rise (Progress, Behavior 4), so whatever came twice or in another order shows in the values. */
+export function expectComplete(values: readonly number[], least: number, what: string): void {
+  const rises = values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0))
+  expectThat(rises, `Expected ${what} to rise, got ${JSON.stringify(values)}`)
+  expectThat(values.length >= least, `Expected ${what} to have at least ${least} values, got ${JSON.stringify(values)}`)
+}
+
+/** The same session, reached in another way: over another node, or through a proxy. */
+export function sessionVia(client: HttpClient, session: Session, headers: HeaderChanges = {}): Session {
+  return new Session(client, { id: session.id, response: session.initializeResponse, headers })
 }
 
 /** The standalone stream, with a first message on it, so that there is an id to resume from. */

@@ -1,5 +1,6 @@
-import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectSecure } from 'node:tls'
+import { Mismatch } from './expect.ts'
 import type { Transcript } from './transcript.ts'
 import { patienceMs, Signal, TimeLimit, within } from './waiting.ts'
 
@@ -10,6 +11,9 @@ export interface RawResponse {
   readonly body: Buffer
 }
 
+/** More than any check asks for. */
+const maxBytes = 64 * 1_048_576
+
 /** A connection on which a check writes its bytes itself. */
 export class RawConnection {
   readonly #socket: Socket
@@ -17,7 +21,10 @@ export class RawConnection {
   readonly #path: string
   readonly #transcript: Transcript
   readonly #signal = new Signal()
-  #received: Buffer = Buffer.alloc(0)
+  /** Grows by doubling, so that many small chunks do not cost a copy of everything each. */
+  #buffer = Buffer.alloc(16_384)
+  #size = 0
+  #failure: Mismatch | undefined
   #closed = false
 
   private constructor(socket: Socket, url: URL, transcript: Transcript) {
@@ -25,10 +32,7 @@ export class RawConnection {
     this.#host = url.host
     this.#path = `${url.pathname}${url.search}`
     this.#transcript = transcript
-    socket.on('data', (chunk) => {
-      this.#received = Buffer.concat([this.#received, chunk])
-      this.#signal.notify()
-    })
+    socket.on('data', (chunk) => this.#take(chunk))
     // A reset is one way for a server to refuse; the check looks at what came before.
     socket.on('error', (error) => this.#transcript.add(`← raw: ${error.message}`))
     socket.on('close', () => {
@@ -41,7 +45,8 @@ export class RawConnection {
     const isSecure = url.protocol === 'https:'
     const port = Number(url.port || (isSecure ? 443 : 80))
     const host = url.hostname.replace(/^\[|\]$/g, '')
-    const socket = isSecure ? connectSecure({ host, port, servername: host }) : connectPlain({ host, port })
+    const named = isIP(host) === 0 ? { servername: host } : {}
+    const socket = isSecure ? connectSecure({ host, port, ...named }) : connectPlain({ host, port })
     const ready = new Promise<void>((resolve, reject) => {
       socket.once(isSecure ? 'secureConnect' : 'connect', resolve)
       socket.once('error', reject)
@@ -54,8 +59,9 @@ export class RawConnection {
     return this.#closed
   }
 
+  /** What came and was not taken off yet. */
   get received(): Buffer {
-    return this.#received
+    return this.#buffer.subarray(0, this.#size)
   }
 
   /** Reads no more: a client that stalls. */
@@ -79,20 +85,23 @@ export class RawConnection {
   async response(ms = patienceMs): Promise<RawResponse | undefined> {
     let found: { response: RawResponse; length: number } | undefined
     await this.#signal.until(() => {
-      found = parseResponse(this.#received, this.#closed)
+      found = parseResponse(this.received, this.#closed)
       return found !== undefined || this.#closed
     }, ms)
+    if (this.#failure !== undefined) throw this.#failure
     if (found === undefined) return undefined
-    this.#transcript.add(`← raw: ${JSON.stringify(this.#received.subarray(0, found.length).toString('latin1'))}`)
-    this.#received = this.#received.subarray(found.length)
+    this.#transcript.add(`← raw: ${shown(this.received.subarray(0, found.length))}`)
+    this.#buffer.copyWithin(0, found.length, this.#size)
+    this.#size -= found.length
     return found.response
   }
 
   /** The status of the next response as soon as its first line came. */
   async status(ms = patienceMs): Promise<number | undefined> {
-    const line = () => /^HTTP\/1\.1 (\d{3})/.exec(this.#received.toString('latin1'))?.[1]
+    const line = () => /^HTTP\/1\.[01] (\d{3})/.exec(this.received.subarray(0, 16).toString('latin1'))?.[1]
     await this.#signal.until(() => line() !== undefined || this.#closed, ms)
-    this.#transcript.add(`← raw: ${JSON.stringify(this.#received.toString('latin1'))}`)
+    if (this.#failure !== undefined) throw this.#failure
+    this.#transcript.add(`← raw: ${shown(this.received)}`)
     const status = line()
     return status === undefined ? undefined : Number(status)
   }
@@ -105,6 +114,27 @@ export class RawConnection {
   close(): void {
     this.#socket.destroy()
   }
+
+  #take(chunk: Buffer): void {
+    const size = this.#size + chunk.length
+    if (size > maxBytes) {
+      this.#failure = new Mismatch(`Expected the server to send less than ${maxBytes / 1_048_576} MiB, it did not`)
+      this.#socket.destroy()
+      return
+    }
+    if (size > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(size, 2 * this.#buffer.length))
+      this.#buffer.copy(larger, 0, 0, this.#size)
+      this.#buffer = larger
+    }
+    chunk.copy(this.#buffer, this.#size)
+    this.#size = size
+    this.#signal.notify()
+  }
+}
+
+function shown(bytes: Buffer): string {
+  return JSON.stringify(bytes.subarray(0, 4_096).toString('latin1'))
 }
 
 function parseResponse(bytes: Buffer, closed: boolean): { response: RawResponse; length: number } | undefined {
@@ -133,9 +163,9 @@ function readBody(
   const declared = head.headers.get('content-length')
   if (declared !== undefined) {
     const length = Number(declared)
-    return rest.length < length ? undefined : { bytes: rest.subarray(0, length), length }
+    return rest.length < length ? undefined : { bytes: Buffer.from(rest.subarray(0, length)), length }
   }
-  return head.closed ? { bytes: rest, length: rest.length } : undefined
+  return head.closed ? { bytes: Buffer.from(rest), length: rest.length } : undefined
 }
 
 function readChunks(rest: Buffer): { bytes: Buffer; length: number } | undefined {

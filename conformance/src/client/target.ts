@@ -6,7 +6,7 @@ import { type ClientSettings, type HeaderChanges, HttpClient } from './http.ts'
 import { initialize, isObject, type Json, type Message } from './json-rpc.ts'
 import { modernHeaders, modernRequest } from './modern.ts'
 import { openSession, postHeaders, responseIn, type Session } from './session.ts'
-import { Transcript } from './transcript.ts'
+import { type Secrets, Transcript } from './transcript.ts'
 import { TimeLimit } from './waiting.ts'
 
 /** Bearer tokens for the server under test. With `token` every request carries it. */
@@ -35,7 +35,11 @@ export interface Target {
   readonly offers: ReadonlySet<Need>
   /** Goes with every request of a check. */
   readonly client: ClientSettings
+  /** What no transcript may show: tokens, and the headers that the user added. */
+  readonly secrets: Secrets
   readonly credentials: Credentials
+  /** The quickest answer while probing, in milliseconds: what the way to the server costs by itself. */
+  readonly roundTripMs: number
   /** Another node of the same deployment. */
   readonly secondUrl: URL | undefined
 }
@@ -71,16 +75,18 @@ export async function probeTarget(url: URL, options: ProbeOptions = {}): Promise
   const { credentials = {} } = options
   const authorization = credentials.token === undefined ? {} : { Authorization: `Bearer ${credentials.token}` }
   const headers = { ...authorization, ...options.headers }
-  const transcript = new Transcript()
-  const client = new HttpClient(url, transcript, { headers })
+  const secrets = toSecrets(credentials, options.headers)
+  const client = new HttpClient(url, new Transcript(secrets), { headers })
   try {
     const first = await findVersions(client)
-    const modern = await probeModern(client)
+    const modern = await tolerate(probeModern(client), undefined)
     if (first.versions.length === 0 && modern === undefined) throw new TargetError(first.problem)
     const version = options.revision ?? first.versions.at(-1) ?? '2025-11-25'
     const legacy = first.versions.length === 0 ? undefined : await probeLegacy(client, version, options)
-    const tools = legacy?.tools ?? (await findModernTools(client))
-    const cast = castRoles(tools, options.roles)
+    const none = new Set<string>()
+    const modernTools = modern === undefined ? none : await tolerate(findModernTools(client), none)
+    const tools = legacy?.tools ?? modernTools
+    const cast = castRoles(tools, options.roles, modern === undefined ? tools : modernTools)
     const offers = new Set<Need>([...cast.keys()].map((role) => `role:${role}` as Need))
     const found = [...(legacy?.offers ?? []), ...(modern === undefined ? [] : (['modern'] as const))]
     if (legacy !== undefined && modern !== undefined) found.push('dual')
@@ -96,7 +102,9 @@ export async function probeTarget(url: URL, options: ProbeOptions = {}): Promise
       roles: cast,
       offers,
       client: { roles: cast, headers },
+      secrets,
       credentials,
+      roundTripMs: first.roundTripMs,
       secondUrl: options.secondUrl,
     }
   } catch (error) {
@@ -104,6 +112,19 @@ export async function probeTarget(url: URL, options: ProbeOptions = {}): Promise
   } finally {
     client.close()
   }
+}
+
+function toSecrets(credentials: Credentials, headers: HeaderChanges = {}): Secrets {
+  const secrets = new Map<string, string>()
+  for (const [kind, token] of Object.entries(credentials)) {
+    const name = kind === 'token' ? '$TOKEN' : `$${kind.toUpperCase()}_TOKEN`
+    // One check tries a token in the query string.
+    secrets.set(token, name).set(encodeURIComponent(token), name)
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === 'string' && value.length > 3) secrets.set(value, `$${name.toUpperCase().replaceAll('-', '_')}`)
+  }
+  return secrets
 }
 
 /** Why `needs` are not met; `undefined` when they are. */
@@ -140,12 +161,21 @@ function describeNeed(need: Need): string {
   return descriptions[need] ?? need
 }
 
-async function findVersions(client: HttpClient): Promise<{ versions: Revision[]; problem: string }> {
+interface VersionFinding {
+  readonly versions: Revision[]
+  /** What was answered instead of a known version. */
+  readonly problem: string
+  readonly roundTripMs: number
+}
+
+async function findVersions(client: HttpClient): Promise<VersionFinding> {
   const versions: Revision[] = []
   let problem = ''
+  let roundTripMs = Number.POSITIVE_INFINITY
   for (const version of revisions) {
     const message = initialize(version)
     const exchange = await client.send('POST', { body: message, headers: postHeaders() })
+    roundTripMs = Math.min(roundTripMs, exchange.headAt - exchange.startedAt)
     const response = await initializeResponse(exchange, message)
     if (response.result?.protocolVersion === version) versions.push(version)
     else problem ||= await describeAnswer(exchange)
@@ -153,7 +183,7 @@ async function findVersions(client: HttpClient): Promise<{ versions: Revision[];
     // Tidying up: a server that cannot end sessions lets them expire.
     if (id !== undefined) await client.send('DELETE', { headers: { 'Mcp-Session-Id': id } }).catch(() => undefined)
   }
-  return { versions, problem }
+  return { versions, problem, roundTripMs: Math.ceil(roundTripMs) }
 }
 
 /** A response of no content stands for whatever else was answered. */
@@ -181,7 +211,9 @@ function adviceFor({ status, contentType }: Exchange): string {
 function toTargetError(url: URL, error: unknown): TargetError {
   const cause = error as NodeJS.ErrnoException
   if (error instanceof TimeLimit || error instanceof Mismatch) return new TargetError(`${url}: ${error.message}`)
-  return new TargetError(`${url} cannot be reached: ${cause.message || cause.code || String(error)}`)
+  const isUntrusted = /certificate|CERT/.test(`${cause.message} ${cause.code}`)
+  const advice = isUntrusted ? '. A certificate of your own is trusted by NODE_EXTRA_CA_CERTS=FILE' : ''
+  return new TargetError(`${url} cannot be reached: ${cause.message || cause.code || String(error)}${advice}`)
 }
 
 /** Name of the server when it answers `server/discover`; `undefined` when it does not speak 2026-07-28. */
@@ -211,24 +243,28 @@ interface LegacyFinding {
 }
 
 async function probeLegacy(client: HttpClient, version: Revision, options: ProbeOptions): Promise<LegacyFinding> {
-  const session = await openSession(client, version)
-  const tools = await listTools((params) => session.request('tools/list', params))
+  const session = await openSession(client, version, { initialized: false })
+  const server = toServerName(session.initializeResponse.result?.serverInfo)
+  const first: Need[] = ['legacy', session.id === undefined ? 'stateless' : 'sessions']
+  const accepted = await tolerate(session.notify('notifications/initialized'), undefined)
+  if (accepted === undefined) return { server, tools: new Set(), offers: first }
+  const tools = await tolerate(
+    listTools((params) => session.request('tools/list', params)),
+    new Set<string>(),
+  )
   // Its tools are known only now: the rest is asked by a client that knows their roles.
   const asking = new HttpClient(client.url, client.transcript, {
     ...client.settings,
     roles: castRoles(tools, options.roles),
   })
   try {
-    const probe = await openSession(asking, version)
-    const offers: Need[] = [
-      'legacy',
-      session.id === undefined ? 'stateless' : 'sessions',
-      ...(await probeStreams(probe)),
-    ]
-    const ended = await probe.delete()
-    if (probe.id !== undefined && ended.status !== 405) offers.push('delete')
-    if (session.id !== undefined) await session.delete()
-    return { server: toServerName(session.initializeResponse.result?.serverInfo), tools, offers }
+    const probe = await openSession(asking, version, { initialized: false })
+    await tolerate(probe.notify('notifications/initialized'), undefined)
+    const offers = [...first, ...(await probeStreams(probe))]
+    const ended = probe.id === undefined ? undefined : await tolerate(probe.delete(), undefined)
+    if (ended !== undefined && ended.status !== 405) offers.push('delete')
+    if (session.id !== undefined) await tolerate(session.delete(), undefined)
+    return { server, tools, offers }
   } finally {
     asking.close()
   }
@@ -250,18 +286,29 @@ async function listTools(ask: (params: Json) => Promise<Message>): Promise<Set<s
   return names
 }
 
+/** A defect met while probing is for a check to judge: what is probed is not offered then. */
+async function tolerate<T>(promise: Promise<T>, otherwise: T): Promise<T> {
+  return await promise.catch(() => otherwise)
+}
+
 async function probeStreams(session: Session): Promise<Need[]> {
   const found: Need[] = []
-  const listening = await session.get()
-  if (listening.isEventStream) found.push('get-stream')
-  if (session.client.settings.roles?.has('progress')) {
-    const call = await session.call('progress', {}, { progressToken: 'probe' })
-    await call.response()
-    if (call.exchange.isEventStream) found.push('sse')
-    if (call.exchange.stream.lastEventId !== undefined) found.push('resumption')
+  const listening = await tolerate(session.get(), undefined)
+  if (listening?.isEventStream) found.push('get-stream')
+  if (session.client.settings.roles?.has('progress')) found.push(...(await tolerate(probeCall(session), [])))
+  // A server without such a tool shows by its priming event that its events have ids.
+  else if (listening?.isEventStream && (await tolerate(listening.stream.next(500), undefined))) {
+    if (listening.stream.lastEventId !== undefined) found.push('resumption')
   }
-  listening.abort()
+  listening?.abort()
   return found
+}
+
+async function probeCall(session: Session): Promise<Need[]> {
+  const call = await session.call('progress', {}, { progressToken: 'probe' })
+  await call.response()
+  const { isEventStream, stream } = call.exchange
+  return [...(isEventStream ? (['sse'] as const) : []), ...(stream.lastEventId ? (['resumption'] as const) : [])]
 }
 
 async function findCircumstances(client: HttpClient, options: ProbeOptions): Promise<Need[]> {
@@ -275,9 +322,9 @@ async function findCircumstances(client: HttpClient, options: ProbeOptions): Pro
   if (credentials.token !== undefined) {
     const message = initialize('2025-11-25')
     const headers = postHeaders({ Authorization: undefined })
-    const exchange = await client.send('POST', { body: message, headers })
-    if (exchange.status === 401) found.push('auth')
-    exchange.abort()
+    const exchange = await tolerate(client.send('POST', { body: message, headers }), undefined)
+    if (exchange?.status === 401) found.push('auth')
+    exchange?.abort()
   }
   return found
 }

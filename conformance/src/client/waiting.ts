@@ -1,5 +1,5 @@
 /** How long a check waits for something that must come. Long, because a busy machine is no defect of the server. */
-export const patienceMs = 5_000
+export const patienceMs = 10_000
 
 export class TimeLimit extends Error {
   override name = 'TimeLimit'

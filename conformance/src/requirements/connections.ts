@@ -1,37 +1,80 @@
 import { beginAsk } from '../client/asking.ts'
 import type { Exchange } from '../client/exchange.ts'
-import { expectEqual, expectStatus, expectThat } from '../client/expect.ts'
-import { isRequest } from '../client/json-rpc.ts'
-import { awaitLog, burst, expectAlive, logsIn, messagesOn, numbers, progressIn, pushedTexts } from '../client/probes.ts'
+import { expectEqual, expectNoServerError, expectResult, expectStatus } from '../client/expect.ts'
+import {
+  awaitLog,
+  burst,
+  expectAlive,
+  expectComplete,
+  logsIn,
+  messagesOn,
+  numbers,
+  progressCall,
+  progressIn,
+  pushedTexts,
+} from '../client/probes.ts'
+import type { Session } from '../client/session.ts'
 import { delay } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#multiple-connections'
 const isolation = '2025-11-25/basic/security_best_practices#session-hijacking'
 
+/** What proxies on the way from a browser to the server at `url` add. */
+function forwardedFor({ host }: URL): Record<string, string> {
+  return {
+    Forwarded: `for=203.0.113.7;proto=https;host="${host}"`,
+    'X-Forwarded-For': '203.0.113.7, 198.51.100.2',
+    'X-Forwarded-Proto': 'https',
+    'X-Forwarded-Host': host,
+    'X-Forwarded-Port': '443',
+    'X-Forwarded-Prefix': '/gateway',
+    'X-Real-IP': '203.0.113.7',
+    Via: '1.1 gateway.example',
+  }
+}
+
+/** Calls of the same id and token in several sessions, told apart by how often each reports. */
+async function expectOwnCounts(sessions: readonly Session[]): Promise<void> {
+  const counts = sessions.map((_, index) => index + 3)
+  const calls = await Promise.all(
+    sessions.map((session, index) => {
+      return burst(session, { count: counts[index] ?? 0, delayMs: 15 }, { id: 1, progressToken: 1 })
+    }),
+  )
+  for (const [index, call] of calls.entries()) {
+    expectResult(await call.response(), 'each of several calls')
+    const progress = progressIn(messagesOn(call.exchange))
+    expectEqual(progress, numbers(1, counts[index] ?? 0), 'the progress in one of several sessions')
+  }
+}
+
 /** H. Multiple connections. */
 export const connectionRequirements = [
   requirement({
     id: 'connections/several-streams-at-once',
+    title: 'Several calls stream at once beside a GET stream, each in full.',
     rows: ['R114'],
     level: 'MAY',
     spec,
-    needs: ['sse', 'role:burst'],
+    needs: ['sse', 'role:progress'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
-      const calls = await Promise.all(numbers(1, 3).map(() => burst(session, { count: 3, delayMs: 30 })))
+      const calls = await Promise.all(numbers(1, 3).map(() => progressCall(session, { delayMs: 50 })))
       for (const call of calls) {
         await call.response()
-        expectEqual(progressIn(messagesOn(call.exchange)), [1, 2, 3], 'the progress on one of three streams')
+        expectComplete(call.progress, call.least, 'the progress on one of three streams')
       }
     },
   }),
   requirement({
     id: 'connections/second-get-is-accepted',
+    title: 'A second GET beside the first gets a stream, or 405, and no other answer.',
     rows: ['R115', 'T7'],
     level: 'SHOULD',
-    spec,
+    spec: '2025-11-25/basic/transports#listening-for-messages-from-the-server',
+    because: 'A client may have several streams (Multiple Connections 1), and a GET has these two answers.',
     needs: ['get-stream'],
     async check({ open }) {
       const session = await open()
@@ -41,6 +84,7 @@ export const connectionRequirements = [
   }),
   requirement({
     id: 'connections/push-arrives-exactly-once',
+    title: 'With two GET streams and two calls open, each pushed message comes on one of them, once.',
     rows: ['R116'],
     level: 'MUST',
     spec,
@@ -59,6 +103,7 @@ export const connectionRequirements = [
   }),
   requirement({
     id: 'connections/question-arrives-exactly-once',
+    title: 'A question to the client comes once over all its streams.',
     rows: ['R117'],
     level: 'MUST',
     spec,
@@ -66,41 +111,44 @@ export const connectionRequirements = [
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
-      await beginAsk(session)
+      const { asked } = await beginAsk(session)
       await expectAlive(session)
       await delay(150)
-      const questions = session.received.filter(({ message }) => isRequest(message))
+      const questions = session.received.filter(({ message }) => message.method === asked.message.method)
       expectEqual(questions.length, 1, 'the number of questions over all streams')
     },
   }),
   requirement({
     id: 'connections/sessions-with-equal-ids-are-told-apart',
+    title: 'Calls with the same id in six sessions at once get each their own progress and result.',
     rows: ['R118', 'T11'],
     level: 'dMUST',
     spec: isolation,
-    needs: ['sessions', 'sse', 'role:burst'],
-    async check({ openMany }) {
+    because:
+      'Ids are the choice of each client, so that one session with the id of another must not get what is for that.',
+    needs: ['sessions', 'sse', 'role:progress'],
+    async check({ openMany, target }) {
       const sessions = await openMany(6)
-      const counts = sessions.map((_, index) => index + 3)
       const calls = await Promise.all(
-        sessions.map((session, index) => {
-          return burst(session, { count: counts[index] ?? 0, delayMs: 15 }, { id: 1, progressToken: 1 })
-        }),
+        sessions.map((session, index) => progressCall(session, { delayMs: 50, id: 1, progressToken: `s${index}` })),
       )
-      for (const [index, call] of calls.entries()) {
-        const response = await call.response()
-        expectThat(response.result !== undefined, `Expected a result, got ${JSON.stringify(response)}`)
-        const progress = progressIn(messagesOn(call.exchange))
-        expectEqual(progress, numbers(1, counts[index] ?? 0), 'the progress in one of several sessions')
+      for (const call of calls) {
+        expectResult(await call.response(), 'each of several calls')
+        expectEqual(progressIn(messagesOn(call.exchange)), call.progress, 'the progress in one of several sessions')
+        expectComplete(call.progress, call.least, 'the progress in one of several sessions')
       }
+      if (target.roles.has('burst')) await expectOwnCounts(sessions)
     },
   }),
   requirement({
     id: 'connections/many-sessions-get-their-own-answers',
+    title: 'With forty sessions at once, each call gets its own answer.',
     rows: ['R120', 'T11'],
     level: 'HARD',
     spec: isolation,
+    because: 'An answer that reaches another session leaks to a stranger what it holds.',
     needs: ['sessions', 'role:echo'],
+    abuse: true,
     async check({ openMany }) {
       const sessions = await openMany(40)
       await Promise.all(
@@ -116,9 +164,11 @@ export const connectionRequirements = [
   }),
   requirement({
     id: 'connections/push-stays-in-its-session',
+    title: 'Messages pushed in one session do not come in another.',
     rows: ['R119', 'T10'],
     level: 'dMUST',
     spec: isolation,
+    because: 'A message that reaches another session leaks to a stranger what it holds.',
     needs: ['sessions', 'get-stream', 'role:push'],
     async check({ openMany }) {
       const [one, other] = await openMany(2)
@@ -130,6 +180,20 @@ export const connectionRequirements = [
       await delay(100)
       expectEqual(logsIn(messagesOn(others)), ['own:1'], 'what the other session received')
       expectEqual(logsIn(messagesOn(ones)), pushedTexts('private', 5), 'what the session received')
+    },
+  }),
+  requirement({
+    id: 'connections/forwarded-headers-do-no-harm',
+    title: 'Requests with the headers that proxies add are answered as without them.',
+    rows: ['R231'],
+    level: 'HARD',
+    spec: 'RFC 7239 §4',
+    because: 'These fields tell of the way a request took; a server that does not know them has nothing to refuse.',
+    async check({ open, url }) {
+      const session = await open({ headers: forwardedFor(url) })
+      await expectAlive(session)
+      expectStatus(await session.get(), [200, 405], 'a GET that came through a proxy')
+      if (session.id !== undefined) expectNoServerError(await session.delete(), 'a DELETE that came through a proxy')
     },
   }),
 ]

@@ -1,11 +1,22 @@
 import type { Requirement } from '../requirement.ts'
+import { afterwardsRequirements } from './afterwards.ts'
 import { answerRequirements } from './answers.ts'
+import { authorizationRequirements } from './authorization.ts'
 import { cancellationRequirements } from './cancellation.ts'
 import { connectionRequirements } from './connections.ts'
 import { endpointRequirements } from './endpoint.ts'
 import { getStreamRequirements } from './get-stream.ts'
 import { lifecycleRequirements } from './lifecycle.ts'
 import { limitRequirements } from './limits.ts'
+import { modernContextRequirements } from './modern-context.ts'
+import { modernEndpointRequirements } from './modern-endpoint.ts'
+import { modernEraRequirements } from './modern-eras.ts'
+import { modernHeaderRequirements } from './modern-headers.ts'
+import { modernParamHeaderRequirements } from './modern-param-headers.ts'
+import { modernResultRequirements } from './modern-results.ts'
+import { modernStreamRequirements } from './modern-streams.ts'
+import { modernSubscriptionRequirements } from './modern-subscriptions.ts'
+import { modernVersionRequirements } from './modern-version.ts'
 import { notificationRequirements } from './notifications.ts'
 import { originRequirements } from './origin.ts'
 import { postStreamRequirements } from './post-stream.ts'
@@ -34,6 +45,17 @@ export const requirements: readonly Requirement[] = [
   ...cancellationRequirements,
   ...sseFormatRequirements,
   ...limitRequirements,
+  ...authorizationRequirements,
   ...revision20250326Requirements,
   ...revision20250618Requirements,
+  ...modernEndpointRequirements,
+  ...modernResultRequirements,
+  ...modernVersionRequirements,
+  ...modernHeaderRequirements,
+  ...modernParamHeaderRequirements,
+  ...modernContextRequirements,
+  ...modernStreamRequirements,
+  ...modernSubscriptionRequirements,
+  ...modernEraRequirements,
+  ...afterwardsRequirements,
 ]

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
-import type { CheckContext } from '../client/context.ts'
-import type { Exchange } from '../client/exchange.ts'
+import { badInputs, orCut, refusals } from '../client/bad-input.ts'
 import { expectAccepted, expectEqual, expectStatus, expectThat } from '../client/expect.ts'
-import { initialize, request, textOf, toolCall } from '../client/json-rpc.ts'
+import { request, textOf, toolCall } from '../client/json-rpc.ts'
 import { expectAlive, freshPing, numbers } from '../client/probes.ts'
-import { plainHeaders, responseIn } from '../client/session.ts'
+import { plainHeaders, responseIn, type Session } from '../client/session.ts'
 import { delay } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
@@ -28,65 +27,68 @@ function gzipBomb(): Buffer {
   return bomb
 }
 
-/** Everything a client may do wrong that is quick to try. */
-async function refusals({ open, post, get, request: send, version }: CheckContext): Promise<Exchange[]> {
-  const session = await open()
-  const unknown = { sessionId: 'never-issued-0123456789abcdef' }
-  return [
-    await session.post('{bad'),
-    await session.post('[]'),
-    await session.post(''),
-    await session.post({ jsonrpc: '2.0' }),
-    await session.post(freshPing(), { headers: { 'Content-Type': 'text/plain' } }),
-    await session.post(freshPing(), { headers: { Accept: 'text/html' } }),
-    await session.post(freshPing(), { headers: { 'MCP-Protocol-Version': 'garbage' } }),
-    await session.get({ lastEventId: 'garbage' }),
-    await session.send('PUT'),
-    await post(freshPing()),
-    await post(freshPing(), unknown),
-    await get(unknown),
-    await send('DELETE', unknown),
-    await post(initialize(version), { headers: { Origin: 'http://evil.example.com' } }),
-    await post(initialize(version), { headers: { Host: 'evil.example.com' } }),
-  ]
+/** What pages of frameworks, stack traces and paths of files look like. */
+const insides = [
+  /<!doctype|<html/i,
+  /\n\s+at \S|node_modules|file:\/\/|Traceback \(most recent|goroutine \d|panic:/,
+  /\/[a-z]+\/[^" ]+\.([cm]?[jt]s|py|go|rb|rs|php|java|kt|cs)\b/i,
+]
+
+/**
+ * The quickest of up to three answers to a ping with these headers: what is slow by chance is not slow each time. A
+ * server that cuts the connection because of them has answered, too.
+ */
+async function quickest(session: Session, headers: Record<string, string>): Promise<{ ms: number; status: number }> {
+  let best = { ms: Number.POSITIVE_INFINITY, status: 0 }
+  for (let round = 0; round < 3 && best.ms > 250; round++) {
+    const startedAt = performance.now()
+    const exchange = await orCut(session.post(freshPing(), { headers }))
+    const ms = Math.round(performance.now() - startedAt)
+    if (ms < best.ms) best = { ms, status: exchange?.status ?? 0 }
+  }
+  return best
 }
 
 /** O. Limits and abuse. */
 export const limitRequirements = [
   requirement({
     id: 'limits/declared-large-body-is-413',
+    title: 'A body that is declared as 20 MiB is refused with 413 before it is sent.',
     rows: ['R220', 'T18'],
     level: 'SHOULD',
     spec: 'RFC 9110 §15.5.14',
+    because: 'Tool calls are far smaller; a server that waits for bodies of any size can be made to run out of memory.',
     async check({ open, raw }) {
       const session = await open()
       const connection = await raw()
       connection.writeHead('POST', { ...plainHeaders(session), 'Content-Length': String(tooLarge) })
       connection.write(piece)
-      expectEqual(await connection.status(3_000), 413, 'the status for a body that is declared as 20 MiB')
+      expectEqual(await connection.status(), 413, 'the status for a body that is declared as 20 MiB')
     },
   }),
   requirement({
     id: 'limits/chunked-large-body-is-413',
+    title: 'A chunked body that goes on for 20 MiB is refused with 413, or cut off.',
     rows: ['R221', 'T18'],
     level: 'SHOULD',
     spec: 'RFC 9110 §15.5.14',
+    because: 'Without Content-Length the size shows only on the way, and a server without a limit there has none.',
+    abuse: true,
     async check({ open }) {
       const session = await open()
       const sent = session.send('POST', { headers: plainHeaders(session), chunks: longBody(tooLarge) })
-      // To cut the connection is the other way to refuse.
-      const exchange = await sent.catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return undefined
-        throw error
-      })
+      const exchange = await orCut(sent)
       if (exchange !== undefined) expectStatus(exchange, 413, 'a chunked body of 20 MiB')
     },
   }),
   requirement({
     id: 'limits/one-mebibyte-is-accepted',
+    title: 'A tool call with an argument of 1 MiB is answered.',
     rows: ['R222'],
     level: 'HARD',
     spec: 'RFC 9110 §15.5.14',
+    because:
+      'Real arguments are files and pages of that size; 413 is for what is larger than the server can be expected to take.',
     needs: ['role:echo'],
     async check({ open }) {
       const text = 'x'.repeat(1_048_576)
@@ -100,9 +102,12 @@ export const limitRequirements = [
   }),
   requirement({
     id: 'limits/session-survives-a-large-body',
+    title: 'After a body of 20 MiB was refused, the session goes on.',
     rows: ['R223'],
     level: 'HARD',
     spec: 'RFC 9110 §15.5.14',
+    because: 'The refusal is of that one request and says nothing about the session.',
+    abuse: true,
     async check({ open }) {
       const session = await open()
       const sent = session.send('POST', { headers: plainHeaders(session), chunks: longBody(tooLarge) })
@@ -112,9 +117,12 @@ export const limitRequirements = [
   }),
   requirement({
     id: 'limits/slow-body-blocks-nobody',
+    title: 'Twenty requests whose bodies do not come keep no other request from being answered.',
     rows: ['R224', 'T17'],
     level: 'HARD',
     spec: 'CWE-400',
+    because: 'Whoever holds connections open at no cost must not be able to use up what others need (slowloris).',
+    abuse: true,
     async check({ open, raw }) {
       const session = await open()
       const connections = await Promise.all(numbers(1, 20).map(() => raw()))
@@ -129,7 +137,66 @@ export const limitRequirements = [
     },
   }),
   requirement({
+    id: 'limits/slow-body-is-answered-or-cut',
+    title:
+      'Bodies that come byte by byte are cut off or answered in the end, and other requests are answered meanwhile.',
+    rows: ['R224', 'T17'],
+    level: 'HARD',
+    spec: 'CWE-400',
+    because:
+      'A slow sender costs a server little as long as it has a limit or waits without blocking; it is no error of the server.',
+    abuse: true,
+    slow: true,
+    async check({ open, raw }) {
+      const session = await open()
+      const body = Buffer.from(JSON.stringify(freshPing()))
+      const connections = await Promise.all(numbers(1, 20).map(() => raw()))
+      for (const connection of connections) {
+        connection.writeHead('POST', { ...plainHeaders(session), 'Content-Length': String(body.length) })
+      }
+      const dripped = 12
+      for (let sent = 0; sent < dripped; sent++) {
+        for (const connection of connections) if (!connection.closed) connection.write(body.subarray(sent, sent + 1))
+        await delay(1_000)
+        await expectAlive(session)
+      }
+      for (const connection of connections) {
+        if (!connection.closed) connection.write(body.subarray(dripped))
+        const status = await connection.status()
+        const isFine = status === undefined ? connection.closed : status < 500
+        expectThat(isFine, `Expected a slow body to be answered or cut off, got ${status ?? 'neither'}`)
+      }
+      await expectAlive(session)
+    },
+  }),
+  requirement({
+    id: 'limits/slow-header-is-cut',
+    title: 'A request head that comes byte by byte for 100 seconds is cut off, or refused with a 4xx status.',
+    rows: ['R225', 'T17'],
+    level: 'HARD',
+    spec: 'CWE-400',
+    because:
+      'Before its head is complete, a request cannot be told from an attack, so that there has to be a limit; 408 is for it.',
+    abuse: true,
+    slow: true,
+    async check({ open, raw, url }) {
+      const session = await open()
+      const connection = await raw()
+      connection.write(`POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nX-Slow: `)
+      const deadline = performance.now() + 100_000
+      let status: number | undefined
+      while (!connection.closed && status === undefined && performance.now() < deadline) {
+        connection.write('a')
+        status = await connection.status(1_000)
+      }
+      const isCut = status === undefined ? connection.closed : status >= 400 && status < 500
+      expectThat(isCut, `Expected a slow request head to be cut off, got ${status ?? 'neither an answer nor an end'}`)
+      await expectAlive(session)
+    },
+  }),
+  requirement({
     id: 'limits/expect-continue-is-handled',
+    title: 'A request with Expect: 100-continue is answered 100 and then in full, or at once with a final status.',
     rows: ['R226'],
     level: 'HARD',
     spec: 'RFC 9110 §10.1.1',
@@ -139,18 +206,23 @@ export const limitRequirements = [
       const body = JSON.stringify(freshPing())
       const declared = { 'Content-Length': String(Buffer.byteLength(body)), Expect: '100-continue' }
       connection.writeHead('POST', { ...plainHeaders(session), ...declared })
-      const first = await connection.response()
+      const first = await connection.status()
       expectThat(first !== undefined, 'Expected 100 or a final status')
-      if (first.status !== 100) return
+      expectThat(first < 500, `Expected no server error for Expect: 100-continue, got status ${first}`)
+      if (first !== 100) return
+      await connection.response()
       connection.write(body)
-      expectEqual((await connection.response())?.status, 200, 'the status after 100')
+      expectEqual(await connection.status(), 200, 'the status after 100')
     },
   }),
   requirement({
     id: 'limits/gzip-is-decoded-or-415',
+    title: 'A gzip body is decoded, or refused with 415 or 400.',
     rows: ['R227'],
     level: 'HARD',
     spec: 'RFC 9110 §8.4',
+    because:
+      'A server that does not know the coding answers 415 by that clause, and one that knows it takes the message.',
     async check({ open }) {
       const session = await open()
       const message = freshPing()
@@ -166,18 +238,22 @@ export const limitRequirements = [
   }),
   requirement({
     id: 'limits/gzip-bomb-is-refused',
+    title: 'A small gzip body that inflates to 48 MiB is refused with 413, 415 or 400.',
     rows: ['R227', 'T18'],
     level: 'HARD',
     spec: 'CWE-409',
+    because: 'A limit that counts the bytes before they are inflated is no limit.',
+    abuse: true,
     async check({ open }) {
       const session = await open()
-      const exchange = await session.post(gzipBomb(), { headers: { 'Content-Encoding': 'gzip' } })
-      expectStatus(exchange, [400, 413, 415], 'a small body that inflates to 48 MiB')
+      const exchange = await orCut(session.post(gzipBomb(), { headers: { 'Content-Encoding': 'gzip' } }))
+      if (exchange !== undefined) expectStatus(exchange, [400, 413, 415], 'a small body that inflates to 48 MiB')
       await expectAlive(session)
     },
   }),
   requirement({
     id: 'limits/pipelined-requests-keep-their-order',
+    title: 'Requests that come on one connection without waiting are answered one after the other, in order.',
     rows: ['R228'],
     level: 'HARD',
     spec: 'RFC 9112 §9.3.2',
@@ -194,8 +270,12 @@ export const limitRequirements = [
         })
         connection.write(body)
       }
+      let isClosing = false
       for (const id of ['first', 'second', 'third']) {
         const response = await connection.response()
+        // A server may close after any answer: the client sends the rest again.
+        if (response === undefined && isClosing && connection.closed) return
+        isClosing = /close/i.test(response?.headers.get('connection') ?? '')
         expectEqual(response?.status, 200, `the status of the ${id} of three pipelined requests`)
         expectThat(response?.body.includes(`"${id}"`) === true, `Expected the answer to ${id}, got ${response?.body}`)
       }
@@ -203,64 +283,82 @@ export const limitRequirements = [
   }),
   requirement({
     id: 'limits/client-errors-are-no-server-errors',
+    title: 'Whatever a client gets wrong is answered with a status below 500.',
     rows: ['R233'],
     level: 'HARD',
     spec: 'RFC 9110 §15.6',
+    because:
+      '5xx is for errors of the server: it makes clients repeat what can never work, and alarms whoever runs it.',
     async check(context) {
-      for (const exchange of await refusals(context)) {
-        expectThat(exchange.status < 500, `Expected no server error, got ${exchange.status} for ${exchange.what}`)
+      for (const { what, exchange } of await badInputs(context)) {
+        expectThat(exchange.status < 500, `Expected no server error for ${what}, got status ${exchange.status}`)
       }
+      await expectAlive(await context.open())
     },
   }),
   requirement({
     id: 'limits/hostile-headers-are-cheap',
+    title: 'Long header values made to be hard to parse are read as fast as others.',
     rows: ['T38'],
     level: 'HARD',
     spec: 'CWE-1333',
+    because:
+      'Accept, Content-Type, Origin, Host and version are read before anything is authenticated; what takes long to match holds up everybody.',
     alone: true,
-    async check({ open }) {
+    async check({ open, target }) {
       const session = await open()
-      const hostile = [
+      const hostile: Record<string, string>[] = [
         { Accept: `application/json${';q=0.'.repeat(1_600)}` },
         { Accept: `application/json,${' '.repeat(8_000)}text/event-stream` },
         { Accept: ','.repeat(9_000) },
         { 'Content-Type': `application/json;${' '.repeat(8_000)}x` },
         { 'Content-Type': `application/json${'; a="'.repeat(1_600)}` },
         { Origin: `http://${'a.'.repeat(4_000)}` },
-        { Host: `${'1.'.repeat(4_000)}` },
         { 'MCP-Protocol-Version': `${'2025-11-'.repeat(1_000)}` },
       ]
-      for (const changes of hostile) {
-        const startedAt = performance.now()
-        const exchange = await session.post(freshPing(), { headers: changes })
-        const after = Math.round(performance.now() - startedAt)
-        const [name] = Object.keys(changes)
-        expectThat(after < 500, `Expected a hostile ${name} header to be read at once, the answer took ${after} ms`)
-        expectThat(exchange.status < 500, `Expected no server error for a hostile ${name}, got ${exchange.status}`)
+      // Elsewhere the Host decides which server it is that answers.
+      if (target.offers.has('localhost')) hostile.push({ Host: `${'1.'.repeat(4_000)}` })
+      const harmless = await quickest(session, { 'X-Harmless': 'a'.repeat(8_000) })
+      for (const headers of hostile) {
+        const [name] = Object.keys(headers)
+        const { ms, status } = await quickest(session, headers)
+        expectThat(
+          ms < harmless.ms + 500,
+          `Expected a hostile ${name} header to be read at once, the answer took ${ms} ms`,
+        )
+        expectThat(status < 500, `Expected no server error for a hostile ${name}, got ${status}`)
       }
     },
   }),
   requirement({
     id: 'limits/errors-tell-nothing-of-the-inside',
+    title: 'Refusals show no stack, no file path and no HTML page of a framework.',
     rows: ['R234', 'T29'],
     level: 'HARD',
     spec: 'CWE-209',
     async check(context) {
-      for (const exchange of await refusals(context)) {
+      for (const { what, exchange } of await refusals(context)) {
         const text = exchange.isEventStream ? '' : await exchange.text()
-        const shown = /<!doctype|<html|\n\s+at |node_modules|file:\/\/|\/[a-z]+\/[^" ]+\.[cm]?[jt]s\b/i.exec(text)
-        expectThat(shown === null, `Expected no stack, path or HTML in a refusal, got ${JSON.stringify(shown?.[0])}`)
+        const shown = insides.map((inside) => inside.exec(text)?.[0]).find((found) => found !== undefined)
+        expectThat(
+          shown === undefined,
+          `Expected no stack, path or HTML in the refusal of ${what}, got ${JSON.stringify(shown)}`,
+        )
       }
     },
   }),
   requirement({
     id: 'limits/answers-are-not-stored-by-caches',
+    title: 'Neither answers nor refusals give a cache leave to store them.',
     rows: ['T34'],
     level: 'HARD',
     spec: 'RFC 9111 §5.2.2.5',
+    because:
+      'Answers are for one client; the same URL stands for all of them, so that a shared cache would mix them up.',
     async check(context) {
       const session = await context.open()
-      for (const exchange of [await session.post(freshPing()), ...(await refusals(context))]) {
+      const refused = (await refusals(context)).map(({ exchange }) => exchange)
+      for (const exchange of [await session.post(freshPing()), ...refused]) {
         // A GET may be stored by default; for other methods a cache needs leave, which must not be given.
         const caching = exchange.header('cache-control') ?? ''
         expectThat(!/public|max-age=[1-9]/i.test(caching), `Expected no leave to store, got "${caching}"`)

@@ -1,3 +1,4 @@
+import { createAttempt } from '../client/attempt.ts'
 import type { Exchange } from '../client/exchange.ts'
 import {
   errorCode,
@@ -6,15 +7,16 @@ import {
   expectRefused,
   expectStatus,
   expectThat,
+  notTestable,
 } from '../client/expect.ts'
 import { isObject, type Message, request, toolCall } from '../client/json-rpc.ts'
-import { expectAlive, freshPing, Trace } from '../client/probes.ts'
+import { expectAlive, freshPing } from '../client/probes.ts'
 import { responseIn, type Session } from '../client/session.ts'
+import type { Target } from '../client/target.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#sending-messages-to-the-server'
 const messages = '2025-11-25/basic/index#messages'
-const executes = ['role:abort_probe', 'role:abort_query'] as const
 
 async function pingAccepting(session: Session, accept: string | readonly string[] | undefined): Promise<Exchange> {
   return await session.post(freshPing(), { headers: { Accept: accept } })
@@ -24,9 +26,9 @@ async function expectPingAnswered(session: Session, accept: string | readonly st
   expectStatus(await pingAccepting(session, accept), 200, `Accept: ${accept}`)
 }
 
-/** A call that asks for progress: what a server most wants to answer with a stream. */
-function streamingCall(): Message {
-  return toolCall('progress', {}, { progressToken: 'accept' })
+/** What the server most wants to answer with a stream: a call that asks for progress, where it has such a tool. */
+function streamingCall({ roles }: Target): Message {
+  return roles.has('progress') ? toolCall('progress', {}, { progressToken: 'accept' }) : request('tools/list')
 }
 
 /** Expects that a body is refused: by HTTP, or by JSON-RPC with one of `codes`. */
@@ -42,9 +44,11 @@ async function expectBodyRefused(exchange: Exchange, what: string, codes: readon
 export const postValidationRequirements = [
   requirement({
     id: 'post/accept-of-both-types-in-any-order',
+    title: 'An Accept that lists both types is served, in any order and with others beside them.',
     rows: ['R031'],
     level: 'dMUST',
     spec,
+    because: 'Clients must list both types; order and spacing mean nothing in the header.',
     async check({ open }) {
       const session = await open()
       await expectPingAnswered(session, 'application/json, text/event-stream')
@@ -54,18 +58,22 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/accept-is-case-insensitive',
+    title: 'Media types in Accept are read in any case.',
     rows: ['R032'],
     level: 'RFC-MUST',
     spec: 'RFC 9110 §8.3.1',
+    because: 'Type and subtype are case-insensitive.',
     async check({ open }) {
       await expectPingAnswered(await open(), 'Application/JSON, Text/Event-Stream')
     },
   }),
   requirement({
     id: 'post/accept-weights-and-parameters-are-parsed',
+    title: 'Weights and parameters in Accept are parsed.',
     rows: ['R033'],
     level: 'RFC-MUST',
     spec: 'RFC 9110 §12.5.1',
+    because: 'They are part of the grammar of the header.',
     async check({ open }) {
       const session = await open()
       await expectPingAnswered(session, 'application/json;q=0.5, text/event-stream;q=0.9')
@@ -75,24 +83,30 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/accept-may-span-lines',
+    title: 'An Accept on two lines is read as one list.',
     rows: ['R034'],
     level: 'RFC-MUST',
     spec: 'RFC 9110 §5.3',
+    because: 'Several lines of a list header mean the same as one line joined by commas.',
     async check({ open }) {
       await expectPingAnswered(await open(), ['application/json', 'text/event-stream'])
     },
   }),
   requirement({
     id: 'post/unlisted-type-is-never-sent',
+    title: 'The answer has a type that the client listed, or is a refusal.',
     rows: ['R035'],
     level: 'dMUST',
     spec: 'RFC 9110 §12.5.1',
-    async check({ open }) {
+    because: 'A client that must list what it reads cannot read what it did not list.',
+    async check({ open, target }) {
       const session = await open()
-      for (const message of [freshPing(), streamingCall()]) {
+      for (const message of [freshPing(), streamingCall(target)]) {
         const json = await session.post(message, { headers: { Accept: 'application/json' } })
         expectThat(!json.isEventStream, 'Expected no event stream for "Accept: application/json"')
       }
+      // What has no other type may leave Accept out of account (RFC 9110, 12.5.1).
+      if (!target.offers.has('sse')) return
       const stream = await pingAccepting(session, 'text/event-stream')
       expectThat(
         !stream.ok || stream.isEventStream,
@@ -102,22 +116,28 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/accept-weight-zero-excludes',
+    title: 'A type with the weight 0 is not sent.',
     rows: ['R036'],
     level: 'SHOULD',
     spec: 'RFC 9110 §12.4.2',
-    async check({ open }) {
+    because: 'A weight of 0 means: not acceptable.',
+    async check({ open, target }) {
       const accept = 'application/json, text/event-stream;q=0'
-      const exchange = await (await open()).post(streamingCall(), { headers: { Accept: accept } })
+      const exchange = await (await open()).post(streamingCall(target), { headers: { Accept: accept } })
       expectThat(!exchange.isEventStream, `Expected no event stream for "Accept: ${accept}"`)
     },
   }),
   requirement({
     id: 'post/accept-look-alikes-do-not-count',
+    title: 'Types whose names only contain the right ones do not count.',
     rows: ['R037'],
     level: 'SHOULD',
     spec: 'RFC 9110 §12.5.1',
+    because: 'Media types are compared as a whole.',
     async check({ open }) {
       const session = await open()
+      // A server may leave Accept out of account; one that refuses other types must not take these for the right ones.
+      if (!(await pingAccepting(session, 'text/html')).refused) notTestable('the server takes no account of Accept')
       for (const accept of ['application/jsonx, text/event-streamx', 'x-application/json, x-text/event-stream']) {
         expectRefused(await pingAccepting(session, accept), `"Accept: ${accept}"`)
       }
@@ -125,9 +145,12 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/accept-wildcards-are-answered',
+    title: 'Wildcards and a missing Accept are answered 200 or 406, one way or the other.',
     rows: ['R038'],
     level: 'HARD',
     spec: 'RFC 9110 §12.5.1',
+    because:
+      'The specification asks for both types by name and says nothing of the others: either reading is right, a crash is not.',
     async check({ open }) {
       const session = await open()
       for (const accept of ['*/*', 'application/*, text/*', undefined]) {
@@ -137,6 +160,7 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/unacceptable-is-406',
+    title: 'An Accept that allows neither type is answered 406, where it is refused.',
     rows: ['R039'],
     level: 'SHOULD',
     spec: 'RFC 9110 §15.5.7',
@@ -147,9 +171,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/content-type-may-have-parameters',
+    title: 'Content-Type application/json may have parameters.',
     rows: ['R040'],
     level: 'SHOULD',
-    spec,
+    spec: 'RFC 8259 §11',
+    because: 'The type defines no parameters: one that is there has no effect.',
     async check({ open }) {
       const session = await open()
       for (const type of ['application/json; charset=utf-8', 'application/json;charset=UTF-8', 'application/json;']) {
@@ -160,9 +186,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/content-type-is-case-insensitive',
+    title: 'Content-Type is read in any case.',
     rows: ['R041'],
     level: 'RFC-MUST',
     spec: 'RFC 9110 §8.3.1',
+    because: 'Type and subtype are case-insensitive.',
     async check({ open }) {
       const exchange = await (await open()).post(freshPing(), { headers: { 'Content-Type': 'Application/JSON' } })
       expectStatus(exchange, 200, 'Content-Type: Application/JSON')
@@ -170,42 +198,46 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/other-content-type-is-refused',
+    title: 'A body of another type, or of none, is refused and not executed.',
     rows: ['R042', 'T2'],
     level: 'SHOULD',
     spec: 'RFC 9110 §15.5.16',
-    needs: executes,
-    async check({ open }) {
+    because: 'Forms and plain text can be sent by any page without asking first.',
+    async check({ open, target }) {
       const session = await open()
       const forms = ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']
       for (const type of ['text/plain', ...forms, 'application/json-evil', undefined]) {
-        const trace = new Trace()
-        const exchange = await session.post(trace.call(), { headers: { 'Content-Type': type } })
+        const attempt = createAttempt(target)
+        const exchange = await session.post(attempt.message, { headers: { 'Content-Type': type } })
         expectStatus(exchange, [415, 400], `Content-Type: ${type ?? '(absent)'}`)
-        await trace.expectUntouched(session, `a message with Content-Type ${type ?? '(absent)'}`)
+        await attempt.expectUntouched(session, `a message with Content-Type ${type ?? '(absent)'}`)
       }
     },
   }),
   requirement({
     id: 'post/content-type-parameter-is-no-type',
+    title: 'A type whose parameter reads application/json is refused and not executed.',
     rows: ['R043', 'T2'],
     level: 'SHOULD',
     spec: 'WHATWG Fetch §2.2.2',
-    needs: executes,
-    async check({ open }) {
+    because: 'It is sent without a preflight, as the plain text it is.',
+    async check({ open, target }) {
       const session = await open()
       for (const type of ['text/plain; a=application/json', 'text/plain;application/json']) {
-        const trace = new Trace()
-        const exchange = await session.post(trace.call(), { headers: { 'Content-Type': type } })
+        const attempt = createAttempt(target)
+        const exchange = await session.post(attempt.message, { headers: { 'Content-Type': type } })
         expectRefused(exchange, `Content-Type: ${type}`)
-        await trace.expectUntouched(session, `a message with Content-Type ${type}`)
+        await attempt.expectUntouched(session, `a message with Content-Type ${type}`)
       }
     },
   }),
   requirement({
     id: 'post/other-charset-is-refused',
+    title: 'A body in UTF-16 is refused.',
     rows: ['R044'],
     level: 'SHOULD',
     spec: '2025-11-25/basic/transports',
+    because: 'Messages must be UTF-8.',
     async check({ open }) {
       const body = Buffer.from(JSON.stringify(freshPing()), 'utf16le')
       const headers = { 'Content-Type': 'application/json; charset=utf-16le' }
@@ -214,24 +246,29 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/invalid-utf8-is-400',
+    title: 'A body that is no valid UTF-8 is answered 400.',
     rows: ['R045', 'T18'],
     level: 'dMUST',
     spec: '2025-11-25/basic/transports',
+    because: 'Messages must be UTF-8: to replace bytes and go on would execute what nobody sent.',
     async check({ open }) {
-      const text = JSON.stringify(toolCall('echo', { text: '?' }))
+      const session = await open()
+      const text = JSON.stringify(request('ping', { _meta: { text: '?' } }))
       for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80]]) {
         const [before = '', after = ''] = text.split('?')
         const body = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(after)])
         const what = `a body with the bytes ${Buffer.from(bytes).toString('hex')}`
-        expectStatus(await (await open()).post(body), 400, what)
+        expectStatus(await session.post(body), 400, what)
       }
     },
   }),
   requirement({
     id: 'post/byte-order-mark-is-no-server-error',
+    title: 'A byte order mark before the message is ignored or answered 400.',
     rows: ['R046'],
     level: 'HARD',
     spec: 'RFC 8259 §8.1',
+    because: 'A parser may ignore it or treat it as an error.',
     async check({ open }) {
       const session = await open()
       const exchange = await session.post(`\ufeff${JSON.stringify(freshPing())}`)
@@ -241,9 +278,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/malformed-json-is-400',
+    title: 'A body that is no JSON is answered 400.',
     rows: ['R047'],
     level: 'dMUST',
     spec,
+    because: 'The body must be a JSON-RPC message; what is none cannot be accepted.',
     async check({ open }) {
       const session = await open()
       const whole = JSON.stringify(freshPing())
@@ -256,9 +295,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/malformed-json-is-a-parse-error',
+    title: 'The answer to a body that is no JSON is the JSON-RPC error -32700, as application/json.',
     rows: ['R048'],
     level: 'SHOULD',
     spec: 'JSON-RPC 2.0 §5.1',
+    because: 'The code is for JSON that is invalid, and an error that a client can read has a type that says so.',
     async check({ open }) {
       const exchange = await (await open()).post('{"jsonrpc":"2.0","id":1')
       const body = await exchange.json()
@@ -271,9 +312,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/non-object-body-is-400',
+    title: 'An empty body, and JSON that is no object, are answered 400.',
     rows: ['R049'],
     level: 'dMUST',
     spec,
+    because: 'The body must be a JSON-RPC message, which is an object.',
     async check({ open }) {
       const session = await open()
       for (const body of ['', ' ', '5', '"ping"', 'null', 'true']) {
@@ -283,25 +326,29 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/jsonrpc-version-is-checked',
+    title: 'A message whose jsonrpc is not "2.0" is refused and not executed.',
     rows: ['R050'],
     level: 'dMUST',
     spec: messages,
-    needs: executes,
-    async check({ open }) {
+    because: 'All messages must follow JSON-RPC 2.0, where the member is exactly that.',
+    async check({ open, target }) {
       const session = await open()
       for (const jsonrpc of ['1.0', 2, '2.00', null, undefined]) {
-        const trace = new Trace()
-        const exchange = await session.post({ ...trace.call(), jsonrpc })
+        const attempt = createAttempt(target)
+        const exchange = await session.post({ ...attempt.message, jsonrpc })
         await expectBodyRefused(exchange, `jsonrpc ${JSON.stringify(jsonrpc)}`, [-32600])
-        await trace.expectUntouched(session, `a request with jsonrpc ${JSON.stringify(jsonrpc)}`)
+        await attempt.expectUntouched(session, `a request with jsonrpc ${JSON.stringify(jsonrpc)}`)
       }
     },
   }),
   requirement({
     id: 'post/body-must-be-a-message',
+    title:
+      'An object that is neither request, notification nor response is answered 400; one with a method and a result is refused, or served as the request.',
     rows: ['R051'],
     level: 'dMUST',
     spec: messages,
+    because: 'The body must be one of the three.',
     async check({ open }) {
       const session = await open()
       const wrong = [
@@ -309,40 +356,42 @@ export const postValidationRequirements = [
         { jsonrpc: '2.0', id: 1 },
         { jsonrpc: '2.0', id: 2, method: 5 },
         { jsonrpc: '2.0', id: 3, method: null },
-        { jsonrpc: '2.0', id: 4, method: 'ping', result: {} },
       ]
       for (const body of wrong) expectStatus(await session.post(body), 400, `the body ${JSON.stringify(body)}`)
+      // To whoever ignores members that he does not know, it is a request.
+      const both = { ...freshPing(), result: {} }
+      expectStatus(await session.post(both), [400, 200], `the body ${JSON.stringify(both)}`)
     },
   }),
   requirement({
     id: 'post/params-must-be-an-object',
+    title: 'Params that are no object are refused: by a 4xx status, or by the error -32600 or -32602.',
     rows: ['R052'],
     level: 'HARD',
     spec: 'JSON-RPC 2.0 §4.2',
+    because: 'In MCP params is an object; anything else is invalid.',
     async check({ open }) {
       const session = await open()
       for (const params of [[], 5, null, 'x', true]) {
-        const exchange = await session.post({ jsonrpc: '2.0', id: 1, method: 'tools/list', params })
-        const [message] = await exchange.messages()
-        const code = errorCode(message) ?? 0
-        expectThat(
-          exchange.status < 500 && [-32600, -32602].includes(code),
-          `Expected params ${JSON.stringify(params)} to be answered -32600 or -32602, got ${exchange.status} and ${code}`,
-        )
+        const exchange = await session.post({ jsonrpc: '2.0', id: 1, method: 'ping', params })
+        await expectBodyRefused(exchange, `params ${JSON.stringify(params)}`, [-32600, -32602])
       }
     },
   }),
   requirement({
     id: 'post/prototype-keys-have-no-effect',
+    title: 'Keys such as __proto__ have no effect on this or other calls.',
     rows: ['R053', 'T18'],
     level: 'HARD',
     spec: 'CWE-1321',
+    because: 'They change every object of a JavaScript server that merges them.',
     needs: ['role:echo'],
-    async check({ open }) {
+    async check({ open, target }) {
       const session = await open()
       // A tool that reads what it was not given would find `text`.
       const polluting = '"__proto__":{"text":"polluted"},"constructor":{"prototype":{"text":"polluted"}}'
-      const params = `{${polluting},"name":"echo","arguments":{${polluting}}}`
+      const name = JSON.stringify(target.roles.get('echo')?.tool)
+      const params = `{${polluting},"name":${name},"arguments":{${polluting}}}`
       const first = await session.post(`{"jsonrpc":"2.0","id":"__proto__","method":"tools/call","params":${params}}`)
       expectNoServerError(first, 'prototype keys')
       const answers = [
@@ -355,9 +404,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/batch-is-refused',
+    title: 'A batch is answered 400.',
     rows: ['R054'],
     level: 'SHOULD',
     spec,
+    because: 'Since 2025-06-18 the body is a single message.',
     since: '2025-06-18',
     async check({ open }) {
       const session = await open()
@@ -367,9 +418,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/empty-batch-is-400',
+    title: 'An empty array is answered 400, in every revision.',
     rows: ['R055'],
     level: 'dMUST',
     spec,
+    because: 'It holds no message that could be answered.',
     async check({ open, target }) {
       for (const version of target.versions) {
         const session = await open({ version })
@@ -379,23 +432,27 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/unknown-members-do-no-harm',
+    title: 'A message with unknown members is served or answered 400.',
     rows: ['R056'],
     level: 'HARD',
     spec: messages,
+    because: 'The specification does not say which; later revisions may add members.',
     async check({ open }) {
       const session = await open()
       const message = { ...freshPing(), foo: 1, meta: { a: [] }, Method: 'tools/list' }
-      const exchange = await session.post(message, { headMs: 3_000 })
+      const exchange = await session.post(message)
       expectStatus(exchange, [200, 400], 'a request with unknown members')
-      if (exchange.ok) await responseIn(exchange, message.id, 3_000)
+      if (exchange.ok) await responseIn(exchange, message.id)
       await expectAlive(session)
     },
   }),
   requirement({
     id: 'post/duplicate-keys-are-no-server-error',
+    title: 'Keys that occur twice cause no server error.',
     rows: ['R057', 'T18'],
     level: 'HARD',
     spec: 'RFC 8259 §4',
+    because: 'Names in an object should be unique, and senders get it wrong.',
     async check({ open }) {
       const session = await open()
       const bodies = [
@@ -408,42 +465,49 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/keys-are-case-sensitive',
+    title: 'Members whose names differ in case are not taken for the right ones.',
     rows: ['T18'],
     level: 'dMUST',
     spec: 'JSON-RPC 2.0 §4',
-    needs: executes,
-    async check({ open }) {
+    because: 'A gateway that inspects the message reads the exact names; the server must read the same.',
+    async check({ open, target }) {
       const session = await open()
-      const trace = new Trace()
-      const { jsonrpc, id, method, params } = trace.call()
+      const attempt = createAttempt(target)
+      const { jsonrpc, id, method, params } = attempt.message
       for (const body of [
         { JSONRPC: jsonrpc, Id: id, Method: method, Params: params },
         { jsonrpc, id, METHOD: method, params },
       ]) {
-        expectRefused(await session.post(body), 'a message with its keys in upper case')
+        await expectBodyRefused(await session.post(body), 'a message with its keys in upper case', [-32600])
       }
-      await trace.expectUntouched(session, 'a message with its keys in upper case')
+      await attempt.expectUntouched(session, 'a message with its keys in upper case')
     },
   }),
   requirement({
     id: 'post/deep-nesting-does-no-harm',
+    title: 'JSON that is nested 20,000 deep causes no server error.',
     rows: ['R058', 'T18'],
     level: 'HARD',
     spec: 'CWE-674',
+    because: 'A parser that recurses runs out of stack.',
+    abuse: true,
     async check({ open }) {
       const session = await open()
       const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
-      const call = `{"name":"echo","arguments":{"text":${nested}}}`
-      const exchange = await session.post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${call}}`)
+      const params = `{"_meta":{"nested":${nested}}}`
+      const exchange = await session.post(`{"jsonrpc":"2.0","id":1,"method":"ping","params":${params}}`)
       expectNoServerError(exchange, '20,000 nested arrays')
       await expectAlive(session)
     },
   }),
   requirement({
     id: 'post/huge-values-do-no-harm',
+    title: 'A number beyond all bounds and an id of 1 MiB cause no server error.',
     rows: ['R058', 'T18'],
     level: 'HARD',
     spec: 'CWE-400',
+    because: 'A client may send them; what they cost must be bounded.',
+    abuse: true,
     async check({ open }) {
       const session = await open()
       expectNoServerError(await session.post('{"jsonrpc":"2.0","id":1e400,"method":"ping"}'), 'the id 1e400')
@@ -454,9 +518,11 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/last-event-id-is-ignored',
+    title: 'Last-Event-ID on a POST is ignored.',
     rows: ['R141'],
     level: 'HARD',
     spec: '2025-11-25/basic/transports#resumability-and-redelivery',
+    because: 'It resumes a stream by GET only.',
     async check({ open }) {
       const exchange = await (await open()).post(freshPing(), { headers: { 'Last-Event-ID': 'garbage' } })
       expectAccepted(exchange, 'a POST with Last-Event-ID')

@@ -1,5 +1,5 @@
-import { expectAccepted, expectRefused, expectStatus, expectThat } from '../client/expect.ts'
-import { initialize, notification, resultFor } from '../client/json-rpc.ts'
+import { expectAccepted, expectEqual, expectRefused, expectStatus, expectThat, notTestable } from '../client/expect.ts'
+import { initialize, isResponse, notification, resultFor } from '../client/json-rpc.ts'
 import { expectAlive, freshPing } from '../client/probes.ts'
 import { requirement } from '../requirement.ts'
 
@@ -14,6 +14,7 @@ function naming(version: string | readonly string[] | undefined) {
 export const versionHeaderRequirements = [
   requirement({
     id: 'version/invalid-is-400-on-request',
+    title: 'A request of an invalid or unsupported MCP-Protocol-Version is refused with 400.',
     rows: ['R170'],
     level: 'MUST',
     spec,
@@ -27,6 +28,7 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/invalid-is-400-on-notification-and-response',
+    title: 'A notification or response of an invalid or unsupported MCP-Protocol-Version is refused with 400.',
     rows: ['R171'],
     level: 'MUST',
     spec,
@@ -42,6 +44,8 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/invalid-is-400-on-get',
+    title:
+      'A GET of an invalid or unsupported MCP-Protocol-Version is refused with 400, or with 405 where there is no GET.',
     rows: ['R172'],
     level: 'MUST',
     spec,
@@ -55,6 +59,8 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/invalid-is-400-on-delete',
+    title:
+      'A DELETE of an invalid or unsupported MCP-Protocol-Version is refused with 400 or 405, and the session lives on.',
     rows: ['R173'],
     level: 'MUST',
     spec,
@@ -70,9 +76,12 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/header-is-one-version',
+    title: 'An MCP-Protocol-Version that is empty, a list or sent twice is refused with 400.',
     rows: ['R174'],
     level: 'HARD',
     spec,
+    because:
+      'The header names the one version that was negotiated: an empty value or several are none that is supported.',
     since: '2025-06-18',
     async check({ open }) {
       const session = await open()
@@ -85,9 +94,12 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/header-may-be-absent-in-a-session',
+    title: 'In a session, requests and GET are accepted without MCP-Protocol-Version.',
     rows: ['R175'],
     level: 'SHOULD',
     spec,
+    because: 'The server can tell the version by the session, as it was negotiated during initialization.',
+    needs: ['sessions'],
     async check({ open }) {
       const session = await open()
       expectAccepted(await session.post(freshPing(), naming(undefined)), 'a request without the version header')
@@ -97,12 +109,17 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/other-supported-is-treated-alike',
+    title: 'A supported version other than the negotiated one is accepted throughout or refused with 400 throughout.',
     rows: ['R177'],
     level: 'SHOULD',
     spec,
+    because:
+      'The clause says what the header should be, not what follows when it is another supported version: either is sane, to mix both is not.',
     async check({ open, target }) {
       const session = await open()
-      for (const version of target.versions.filter((other) => other !== session.version)) {
+      const others = target.versions.filter((other) => other !== session.version)
+      if (others.length === 0) notTestable('needs a server that speaks two revisions up to 2025-11-25')
+      for (const version of others) {
         const first = await session.post(freshPing(), naming(version))
         expectStatus(first, [200, 400], `a supported version other than the negotiated one, ${version},`)
         const note = await session.post(notification('notifications/roots/list_changed'), naming(version))
@@ -115,25 +132,50 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/header-on-initialize-is-accepted',
+    title: 'An initialize is accepted without MCP-Protocol-Version, and with one that names a supported version.',
     rows: ['R178'],
     level: 'HARD',
     spec,
-    async check({ post, target, version }) {
+    because: 'Negotiation goes by the protocolVersion of the body; the header is for the requests that follow.',
+    async check({ post, delete: remove, target, version }) {
       for (const named of [undefined, ...target.versions]) {
         const exchange = await post(initialize(version), naming(named))
         expectAccepted(exchange, `initialize with the version header ${named ?? '(absent)'}`)
+        const sessionId = exchange.header('mcp-session-id')
+        if (sessionId !== undefined) await remove({ sessionId })
       }
     },
   }),
   requirement({
     id: 'version/invalid-in-unknown-session-is-refused',
+    title: 'An unsupported version in an unknown session is refused with a 4xx status.',
     rows: ['R179', 'T22'],
     level: 'HARD',
     spec,
+    since: '2025-06-18',
+    because: 'Each of the two is refused for itself, with 400 or 404; which one is looked at first is open.',
     async check({ post, get }) {
       const options = { sessionId: 'never-issued-0123456789abcdef', ...naming('1999-01-01') }
       expectRefused(await post(freshPing(), options), 'a bad version in an unknown session')
       expectRefused(await get(options), 'a GET with a bad version in an unknown session')
+    },
+  }),
+  requirement({
+    id: 'stateless/absent-version-means-2025-03-26',
+    title:
+      'Without a session and without MCP-Protocol-Version, a request counts as one of 2025-03-26: a batch is answered.',
+    rows: ['R176'],
+    level: 'SHOULD',
+    spec,
+    because: 'The server has no other way to tell the version, and of all revisions it is 2025-03-26 that has batches.',
+    since: '2025-06-18',
+    needs: ['stateless', 'version:2025-03-26'],
+    async check({ post }) {
+      const batch = [freshPing(), freshPing()]
+      const exchange = await post(batch, naming(undefined))
+      expectStatus(exchange, 200, 'a batch without the version header')
+      const answered = (await exchange.messages()).filter(isResponse).map(({ id }) => String(id))
+      expectEqual(answered.toSorted(), batch.map(({ id }) => String(id)).toSorted(), 'the ids of the responses')
     },
   }),
 ]

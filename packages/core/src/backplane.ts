@@ -44,24 +44,32 @@ export type SessionChanges = Partial<Pick<SessionRecord, 'initialized' | 'logLev
  *
  * Contract:
  * - Every method is atomic. A method that rejects has an unknown outcome and may be repeated.
- * - Keys are opaque text without meaning to the store.
- * - A record not touched for its `ttlMs` is gone: `get` gives `undefined`, `update` and `takeOver` refuse, `list` skips it.
+ * - While the database cannot be reached methods reject, at the latest after 10 seconds: that is no answer, and none of
+ *   them says that a record is gone.
+ * - Keys are opaque text without meaning to the store: any text without NUL. Two keys that differ at all are different.
+ * - Records are plain JSON and come back as they were, whatever the client put into them. Neither side changes a record
+ *   that it gave or got.
+ * - A record not touched for its `ttlMs` is gone: `get` gives `undefined`, `update` and `takeOver` refuse, `list` skips
+ *   it, and its key can be created anew.
  */
 export interface SessionStore {
-  /** Adds a record. `false`, and no change, when the key exists. */
+  /**
+   * Adds a record. `false`, and no change, when the key exists. A store that repeats the call by itself after a lost
+   * reply does not take the record it has just added for another's.
+   */
   create(record: SessionRecord, ttlMs: number): MaybePromise<boolean>
   /** The record, or `undefined` when it is unknown, deleted or expired. Does not prolong it. */
   get(key: string): MaybePromise<SessionRecord | undefined>
   /**
-   * Applies changes and prolongs the record. `false`, and no change, when it is gone or `term` is not the record's term:
-   * another node owns it now.
+   * Applies changes and prolongs the record; without changes it only prolongs. `false`, and no change, when it is gone or
+   * `term` is not the record's term: another node owns it now.
    */
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): MaybePromise<boolean>
   /** Makes `owner` the owner with the next term, prolongs the record and returns it; `undefined` when it is gone. */
   takeOver(key: string, owner: string, ttlMs: number): MaybePromise<SessionRecord | undefined>
   /** Removes the record. `false` when there was none. */
   delete(key: string): MaybePromise<boolean>
-  /** Every live record, in no order. Records that come or go meanwhile may be missed. */
+  /** Every live record once, in no order. Records that come or go meanwhile may be missed. May be left early. */
   list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
 }
 
@@ -104,7 +112,10 @@ export interface LogPage {
   readonly requestIds: readonly RequestId[]
 }
 
-/** Outcome of an append. `fenced`: a newer term has written; `gone`: the log was lost or deleted since this owner began it. */
+/**
+ * Outcome of an append. `fenced`: a newer term has written, or, where the log looks at the session's record, has taken
+ * over. `gone`: the log was lost or deleted since this owner began it. Either way nothing was written.
+ */
 export type AppendOutcome = 'ok' | 'fenced' | 'gone'
 
 /**
@@ -113,17 +124,27 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * Contract:
  * - Events of one session are appended by its owner only, in order of position; calls may be made before earlier ones
  *   have settled, and take effect in the order they were made.
- * - An appended event is visible to every later `read`, on every node.
+ * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and the event is there once.
+ * - A term that is lower than one that has written is fenced in every stream of the session.
+ * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
  * - Events may be dropped to stay within a budget: first `progress`, then `notification`, oldest first, then whole
  *   streams that ended, oldest first and delivered ones before others. The newest event is never dropped.
- * - A session's events are reached by its key only: no read crosses sessions.
+ * - A session's events are reached by its key only: no read crosses sessions. Keys and tags are opaque, as keys are in
+ *   {@link SessionStore}.
+ * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says that the log is gone.
  */
 export interface EventLog {
   /** Appends one event. */
   append(sessionKey: string, event: LogEvent): MaybePromise<AppendOutcome>
-  /** Up to `limit` events of one stream with an index above `after`; `undefined` when the log knows no such stream. */
+  /**
+   * Up to `limit` events of one stream with an index above `after`; with `limit` 0 only what else the page tells.
+   * `undefined` when the log knows no such stream.
+   */
   read(sessionKey: string, streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined>
-  /** Says that the stream ended and its last event was written to a connection: it may be dropped before others. */
+  /**
+   * Says that the stream ended and its last event was written to a connection: it may be dropped before others. Not at
+   * once, since what was written may not have arrived. Does not throw.
+   */
   release(sessionKey: string, streamTag: string): void
   /** Removes every event of the session. A later append gives `gone`, or, where the log keeps no trace, begins anew. */
   delete(sessionKey: string): MaybePromise<void>
@@ -134,11 +155,18 @@ export interface EventLog {
 /**
  * Carries messages between the nodes of one deployment.
  *
- * Contract: a message may be lost, come late or come twice; those of one publisher on one channel come in order.
- * A publisher that subscribes hears itself.
+ * Contract:
+ * - A message may be lost, come late or come twice; those of one publisher on one channel come in order, byte for byte
+ *   and whatever their length.
+ * - A publisher that subscribes hears itself. Every subscription counts by itself, also of one listener on one channel.
+ * - Channels are opaque, as keys are in {@link SessionStore}.
+ * - Subscriptions outlive an outage of the database. While it lasts methods settle, at the latest after 10 seconds.
  */
 export interface MessageBus {
   publish(channel: string, message: string): MaybePromise<void>
-  /** Calls `listener` with every message until the returned function is called. `listener` does not throw. */
+  /**
+   * Calls `listener` with every message until the returned function is called, which may be while it is being called,
+   * and again later. `listener` does not throw.
+   */
   subscribe(channel: string, listener: (message: string) => void): MaybePromise<() => MaybePromise<void>>
 }

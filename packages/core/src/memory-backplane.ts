@@ -32,14 +32,14 @@ interface Kept {
   expiresAt: number
 }
 
-/** In order of last prolongation, so that expired records are found at the front. */
+/** In order of last prolongation, so that expired records are found at the front, as long as all live equally long. */
 class MemorySessionStore implements SessionStore {
   readonly #kept = new Map<string, Kept>()
 
   create(record: SessionRecord, ttlMs: number): boolean {
     this.#expire()
-    if (this.#kept.has(record.key)) return false
-    this.#kept.set(record.key, { record, expiresAt: Date.now() + ttlMs })
+    if (this.get(record.key)) return false
+    this.#put(record, ttlMs)
     return true
   }
 
@@ -67,8 +67,11 @@ class MemorySessionStore implements SessionStore {
   }
 
   *list(): Iterable<SessionRecord> {
-    const now = Date.now()
-    for (const { record, expiresAt } of this.#kept.values()) if (expiresAt > now) yield record
+    // Not the map itself: a record that is prolonged meanwhile moves to its end, and would come again.
+    for (const key of [...this.#kept.keys()]) {
+      const record = this.get(key)
+      if (record) yield record
+    }
   }
 
   #put(record: SessionRecord, ttlMs: number): SessionRecord {
@@ -86,19 +89,23 @@ class MemorySessionStore implements SessionStore {
   }
 }
 
+type Listener = (message: string) => void
+
 class MemoryBus implements MessageBus {
-  readonly #channels = new Map<string, Set<(message: string) => void>>()
+  readonly #channels = new Map<string, Set<{ listener: Listener }>>()
 
   publish(channel: string, message: string): void {
-    for (const listener of this.#channels.get(channel) ?? []) listener(message)
+    for (const { listener } of this.#channels.get(channel) ?? []) listener(message)
   }
 
-  subscribe(channel: string, listener: (message: string) => void): () => void {
-    const listeners = this.#channels.get(channel) ?? new Set()
-    this.#channels.set(channel, listeners.add(listener))
+  subscribe(channel: string, listener: Listener): () => void {
+    // One listener may subscribe twice.
+    const subscription = { listener }
+    const subscriptions = this.#channels.get(channel) ?? new Set()
+    this.#channels.set(channel, subscriptions.add(subscription))
     return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0) this.#channels.delete(channel)
+      // By now the channel may be one that was begun anew.
+      if (subscriptions.delete(subscription) && subscriptions.size === 0) this.#channels.delete(channel)
     }
   }
 }

@@ -37,6 +37,8 @@ class SessionEvents {
   readonly released = new Fifo<string>()
   readonly finished = new Fifo<string>()
   readonly tombstones = new Fifo<string>()
+  /** Highest that has written: what comes with a lower one is of an owner that was succeeded. */
+  term = 0
   bytes = 0
   events = 0
 
@@ -72,6 +74,8 @@ export class MemoryEventLog implements EventLog {
 
   append(sessionKey: string, event: LogEvent): AppendOutcome {
     const session = this.#sessionOf(sessionKey)
+    if (event.position.term < session.term) return 'fenced'
+    session.term = event.position.term
     const stream = this.#streamOf(session, event)
     stream.push(event)
     if (event.kind === 'progress') session.progress.push(event)

@@ -1,0 +1,121 @@
+import type { LogEvent } from '@throughline/mcp-http-core'
+
+/** What a connection says that was cut, or whose reply was lost. */
+export class ConnectionLost extends Error {
+  override name = 'ConnectionLost'
+}
+
+export interface Row {
+  readonly text: string
+  /** As it was created. */
+  readonly original: string
+  readonly ttlMs: number
+  readonly expiresAt: number
+}
+
+/** The streams and events of one session. */
+export interface Log {
+  term: number
+  /** In the order in which they were appended. */
+  events: LogEvent[]
+  readonly streams: Map<string, StreamRow>
+}
+
+export interface StreamRow {
+  readonly firstTerm: number
+  readonly requestIds: readonly (string | number)[]
+  head: number
+  headPosition: { readonly term: number; readonly n: number }
+  ended: boolean
+  released: boolean
+}
+
+export type Hear = (message: string, from: FakeConnection) => void
+
+/** What one deployment keeps in the database: that under its prefix. */
+export class Deployment {
+  readonly rows = new Map<string, Row>()
+  readonly logs = new Map<string, Log>()
+  readonly channels = new Map<string, Map<FakeConnection, Hear>>()
+  /** Keys of what was deleted. */
+  readonly tombstones = new Set<string>()
+  /** Events that no reader sees, by session. */
+  readonly hidden = new Map<string, number>()
+}
+
+/** A database in this process. */
+export class FakeDatabase {
+  readonly #deployments = new Map<string, Deployment>()
+
+  deployment(prefix: string): Deployment {
+    const deployment = this.#deployments.get(prefix) ?? new Deployment()
+    this.#deployments.set(prefix, deployment)
+    return deployment
+  }
+}
+
+/** Carries commands to the database, in order, and their replies back. */
+export class FakeConnection {
+  readonly database: FakeDatabase
+  /** How long a command waits for a connection that is cut before it is given up. */
+  readonly #patienceMs: number
+  /** How often it was cut. */
+  cuts = 0
+  isCut = false
+  readonly #onMended = new Set<() => void>()
+  #losesReply = false
+
+  constructor(database: FakeDatabase, patienceMs = 0) {
+    this.database = database
+    this.#patienceMs = patienceMs
+  }
+
+  /** A command is carried out at once and whole. */
+  async run<T>(prefix: string, command: (deployment: Deployment) => T): Promise<T> {
+    if (this.isCut && this.#patienceMs > 0) await this.#mended()
+    if (this.isCut) throw new ConnectionLost('The connection is cut')
+    const losesReply = this.#losesReply
+    this.#losesReply = false
+    await Promise.resolve()
+    const result = command(this.database.deployment(prefix))
+    await Promise.resolve()
+    if (losesReply) throw new ConnectionLost('The connection broke before the reply')
+    return result
+  }
+
+  #mended(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#patienceMs)
+      this.onMended(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  onMended(listener: () => void): void {
+    this.#onMended.add(listener)
+  }
+
+  cut(): void {
+    this.isCut = true
+    this.cuts++
+  }
+
+  mend(): void {
+    if (!this.isCut) return
+    this.isCut = false
+    for (const listener of this.#onMended) listener()
+  }
+
+  loseNextReply(): void {
+    this.#losesReply = true
+  }
+}
+
+/** Lets other commands go first. */
+export async function wait(turns: number): Promise<void> {
+  for (let i = 0; i < turns; i++) await Promise.resolve()
+}
+
+export const forEver = new Promise<never>(() => undefined)

@@ -1,0 +1,234 @@
+import type { AppendOutcome, EventLog, LogEvent, LogPage } from '@throughline/mcp-http-core'
+import { type Deployment, type FakeConnection, forEver, type Log, type StreamRow, wait } from './fake-database.ts'
+import { type Budget, shareBudget, trim } from './reference-budget.ts'
+import { toRecord } from './reference-sessions.ts'
+import type { Node } from './reference-store.ts'
+
+/** An event log as plain as it gets: a list of events for each session. Where it can be broken, it asks for the defect. */
+export class ReferenceLog implements EventLog {
+  readonly #node: Node
+  readonly #connection: FakeConnection
+  readonly #prefix: string
+  readonly #budget: Budget
+  readonly #unknown = new Set<string>()
+  readonly #rejected: { sessionKey: string; event: LogEvent }[] = []
+  #underWay = 0
+  #appended = 0
+
+  constructor(node: Node, maxEvents: number) {
+    this.#node = node
+    this.#connection = node.connection
+    this.#prefix = node.has('prefix-not-used-by-events') ? 'mcp' : node.prefix
+    this.#budget = { maxEvents, has: node.has }
+  }
+
+  async append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
+    const { has } = this.#node
+    this.#underWay++
+    this.#unknown.delete(`${sessionKey} ${event.streamTag}`)
+    try {
+      await this.#holdUp(event)
+      const isAlone = this.#underWay === 1
+      const outcome = await this.#run((deployment) => this.#append(deployment, sessionKey, event, isAlone))
+      this.#appended++
+      if (has('rejected-appends-come-later')) await this.#appendRejected()
+      return outcome
+    } catch (error) {
+      this.#rejected.push({ sessionKey, event })
+      throw error
+    } finally {
+      this.#underWay--
+    }
+  }
+
+  /** Nothing, unless other appends are to go first. */
+  #holdUp({ index }: LogEvent): Promise<void> | undefined {
+    const { has } = this.#node
+    if (has('appends-overtake-each-other') && this.#underWay > 250 && index % 2 === 0) return wait(20)
+    if (has('every-seventh-append-comes-late') && this.#underWay > 5 && index % 7 === 0) return wait(20)
+    return undefined
+  }
+
+  async #appendRejected(): Promise<void> {
+    for (const { sessionKey, event } of this.#rejected.splice(0)) {
+      await this.#run((deployment) => this.#append(deployment, sessionKey, event, true))
+    }
+  }
+
+  #append(deployment: Deployment, sessionKey: string, event: LogEvent, isAlone: boolean): AppendOutcome {
+    const { has } = this.#node
+    const [key, streamTag] = this.#toPlace(sessionKey, event.streamTag)
+    if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
+    const log: Log = deployment.logs.get(key) ?? { term: 0, events: [], streams: new Map() }
+    const refusal =
+      this.#refuse(log, event) ?? (this.#node.isJoined ? refuseByRecord(deployment, key, event) : undefined)
+    if (refusal !== undefined) {
+      if (has('fenced-append-leaves-a-row')) addTo(deployment.hidden, key, 1)
+      const stream = log.streams.get(streamTag)
+      if (has('fenced-append-ends-the-stream') && stream && event.last) stream.ended = true
+      if (!has('fenced-under-way-is-written') || isAlone) return refusal
+    }
+    deployment.logs.set(key, log)
+    log.term = Math.max(log.term, event.position.term)
+    this.#write(log, { ...event, streamTag })
+    if (has('budget-is-shared')) shareBudget([...deployment.logs.values()], this.#budget)
+    return refusal ?? 'ok'
+  }
+
+  #refuse({ term, streams }: Log, { position, streamTag }: LogEvent): AppendOutcome | undefined {
+    const { has } = this.#node
+    if (has('terms-may-not-be-skipped') && term > 0 && position.term > term + 1) return 'gone'
+    if (has('outage-lifts-the-fence') && this.#connection.cuts > 0) return undefined
+    const fence = has('fenced-by-stream') ? (streams.get(streamTag)?.headPosition.term ?? 0) : term
+    return position.term < fence ? 'fenced' : undefined
+  }
+
+  #write(log: Log, event: LogEvent): void {
+    const { has } = this.#node
+    const { term } = event.position
+    const stream = log.streams.get(event.streamTag) ?? begin(event)
+    log.streams.set(event.streamTag, stream)
+    // A repetition after a lost reply.
+    const isKnown = stream.headPosition.term === term && stream.headPosition.n === event.position.n
+    if (isKnown && !has('repeated-append-is-written-twice')) return
+    stream.ended ||= event.last
+    if (has('empty-events-are-left-out') && event.data === '') return
+    stream.head = Math.max(stream.head, event.index)
+    stream.headPosition = has('head-keeps-its-first-term')
+      ? { ...event.position, term: stream.firstTerm }
+      : event.position
+    log.events.push({ ...event, data: this.#toData(event.data) })
+    if (has('every-seventh-append-comes-late')) log.events.sort((a, b) => a.index - b.index)
+    trim(log, event, this.#budget)
+  }
+
+  #toData(data: string): string {
+    const { has } = this.#node
+    if (has('data-is-written-anew') && data !== '') return JSON.stringify(JSON.parse(data))
+    return has('long-data-is-cut') ? data.slice(0, 1_000_000) : data
+  }
+
+  async read(sessionKey: string, streamTag: string, after: number, limit: number): Promise<LogPage | undefined> {
+    const { has } = this.#node
+    if (has('outage-reads-as-unknown') && this.#connection.isCut) return undefined
+    if (has('unknown-streams-are-remembered') && this.#unknown.has(`${sessionKey} ${streamTag}`)) return undefined
+    const page = await this.#run(({ logs }) => {
+      const [key, tag] = this.#toPlace(sessionKey, streamTag)
+      const log = logs.get(key)
+      const stream = log?.streams.get(tag)
+      if (log && stream) return this.#toPage(log, stream, { tag, after, limit })
+      return log && has('unknown-streams-are-empty') ? emptyPage : undefined
+    })
+    if (!page) this.#unknown.add(`${sessionKey} ${streamTag}`)
+    return page
+  }
+
+  #toPage(log: Log, stream: StreamRow, { tag, after, limit }: Wanted): LogPage {
+    const { has } = this.#node
+    const from = has('cursor-beyond-the-head-starts-over') && after > stream.head ? 0 : after
+    const most = has('limit-zero-means-all') && limit === 0 ? Infinity : limit
+    const seen = has('limit-counts-other-streams') && limit < 100 ? log.events.slice(0, 40 * limit + from) : log.events
+    const events = seen.filter((event) => event.streamTag === tag && event.index > from).slice(0, most)
+    if (has('log-ends-at-five-thousand') && after > 5_000) events.length = 0
+    const last = events.at(-1)
+    return {
+      events: this.#toRead(events),
+      head: has('head-of-the-page') && last ? last.index : stream.head,
+      headPosition: stream.headPosition,
+      ended: has('end-of-the-page') ? last?.last === true : stream.ended,
+      requestIds: this.#toRequestIds(stream.requestIds),
+    }
+  }
+
+  #toRead(events: readonly LogEvent[]): LogEvent[] {
+    const { has } = this.#node
+    const lastIndex = events.at(-1)?.index ?? 0
+    return events.map((event, i) => ({
+      ...event,
+      kind: has('notifications-are-messages') && event.kind === 'notification' ? 'message' : event.kind,
+      index: has('dropped-are-renumbered') ? lastIndex - events.length + 1 + i : event.index,
+      requestIds: this.#toRequestIds(event.requestIds),
+    }))
+  }
+
+  #toRequestIds(requestIds: LogEvent['requestIds']): LogEvent['requestIds'] {
+    if (!this.#node.has('numeric-ids-become-numbers')) return requestIds
+    return requestIds.map((requestId) => (requestId === '1' ? 1 : requestId))
+  }
+
+  release(sessionKey: string, streamTag: string): void {
+    const releasing = this.#run(({ logs }) => {
+      const stream = logs.get(sessionKey)?.streams.get(streamTag)
+      if (stream) stream.released = !this.#node.has('delivery-is-not-heeded')
+      if (stream && this.#node.has('release-drops-at-once')) removeStream(logs.get(sessionKey), streamTag)
+    })
+    // It only says what may be dropped earlier.
+    releasing.catch(() => undefined)
+  }
+
+  async delete(sessionKey: string): Promise<void> {
+    const { has } = this.#node
+    if (has('delete-waits-for-ever') && this.#connection.isCut) await forEver
+    await this.#run((deployment) => {
+      const log = deployment.logs.get(sessionKey)
+      if (!log && has('delete-of-nothing-rejects')) throw new RangeError('No such log')
+      if (log && has('delete-only-hides')) addTo(deployment.hidden, sessionKey, log.events.length)
+      deployment.tombstones.add(`log ${sessionKey}`)
+      const leavesOne = has('delete-takes-the-first-stream') && (log?.streams.size ?? 0) > 1
+      if (leavesOne) removeStream(log, log?.streams.keys().next().value)
+      else deployment.logs.delete(sessionKey)
+    })
+  }
+
+  /** Nothing is held on this node. */
+  stats(): ReturnType<EventLog['stats']> {
+    const events = this.#node.has('stats-never-go-down') ? this.#appended : 0
+    return { sessions: 0, streams: 0, events, bytes: 0 }
+  }
+
+  #run<T>(command: (deployment: Deployment) => T): Promise<T> {
+    return this.#connection.run(this.#prefix, command)
+  }
+
+  #toPlace(sessionKey: string, streamTag: string): readonly [string, string] {
+    const { has } = this.#node
+    if (has('session-keys-are-trimmed')) return [sessionKey.trim(), streamTag]
+    if (has('tags-are-case-insensitive')) return [sessionKey, streamTag.toLowerCase()]
+    if (!has('key-and-tag-are-joined')) return [sessionKey, streamTag]
+    const [key = '', ...tag] = `${sessionKey}:${streamTag}`.split(':')
+    return [key, tag.join(':')]
+  }
+}
+
+interface Wanted {
+  readonly tag: string
+  readonly after: number
+  readonly limit: number
+}
+
+const emptyPage: LogPage = { events: [], head: 0, headPosition: { term: 0, n: 0 }, ended: false, requestIds: [] }
+
+function begin({ position, requestIds }: LogEvent): StreamRow {
+  const nowhere = { term: 0, n: 0 }
+  return { firstTerm: position.term, requestIds, head: 0, headPosition: nowhere, ended: false, released: false }
+}
+
+function refuseByRecord(
+  { rows, tombstones }: Deployment,
+  key: string,
+  { position }: LogEvent,
+): AppendOutcome | undefined {
+  const row = rows.get(key)
+  if (!row || tombstones.has(`log ${key}`)) return 'gone'
+  return position.term < toRecord(row).term ? 'fenced' : undefined
+}
+
+function removeStream(log: Log | undefined, streamTag: string | undefined): void {
+  if (!log || streamTag === undefined) return
+  log.streams.delete(streamTag)
+  log.events = log.events.filter((event) => event.streamTag !== streamTag)
+}
+
+function addTo(counts: Map<string, number>, key: string, count: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + count)
+}

@@ -1,0 +1,182 @@
+/** A reference store with a defect, made to fail one requirement of the contract. */
+export interface StoreDouble<Name extends string = StoreDefect> {
+  readonly requirement: string
+  /** The one rule that it breaks, by what it does instead. The store asks for it where it applies the rule. */
+  readonly defect: Name
+  /** Requirements that this defect cannot leave whole, each with the reason. */
+  readonly alsoFails: Reasons
+  /** Why no other check of the part can be judged: nothing works any more. */
+  readonly spoilsAll?: string
+}
+
+type Reasons = Readonly<Record<string, string>>
+
+function double<const Name extends string>(requirement: string, defect: Name, alsoFails: Reasons = {}) {
+  return { requirement: `store/${requirement}`, defect, alsoFails } satisfies StoreDouble<Name>
+}
+
+function spoiler<const Name extends string>(requirement: string, defect: Name, spoilsAll: string) {
+  return { requirement: `store/${requirement}`, defect, alsoFails: {}, spoilsAll } satisfies StoreDouble<Name>
+}
+
+const whatIsRead = 'whether it is gone is seen by reading it'
+const whatIsCut = 'nothing works after the first outage'
+
+/** One for each requirement, in the order of the contract. */
+const table = [
+  double('sessions/create-adds-the-record', 'no-principal-is-text'),
+  double('sessions/create-is-refused-when-the-key-exists', 'create-prefers-higher-terms'),
+  double('sessions/create-is-atomic', 'create-looks-then-writes'),
+  double('sessions/unknown-key-is-refused', 'delete-counts-what-never-was'),
+  double('sessions/delete-removes', 'update-of-deleted-is-true'),
+  double('sessions/delete-is-atomic', 'delete-looks-then-deletes'),
+  double('sessions/delete-leaves-others', 'delete-takes-globs', {
+    'store/sessions/keys-are-opaque': 'it deletes keys with an asterisk too',
+  }),
+  double('sessions/deleted-can-be-created-anew', 'deleted-keys-stay-taken'),
+  double('sessions/deleted-is-not-revived', 'update-writes-what-was-deleted'),
+  double('sessions/keys-are-opaque', 'object-for-a-map'),
+  double('sessions/keys-are-told-apart', 'keys-are-case-insensitive', {
+    'store/sessions/is-in-the-database': 'it is there under another name',
+  }),
+  double('sessions/json-is-kept', 'empty-arrays-become-objects'),
+  double('sessions/unicode-is-kept', 'text-is-normalised'),
+  double('sessions/nul-and-lone-surrogates-are-kept', 'nul-is-left-out'),
+  double('sessions/member-names-are-kept', 'members-are-assigned'),
+  double('sessions/records-may-be-large', 'long-params-are-refused'),
+  double('sessions/record-lives-for-its-ttl', 'ttl-rounded-down'),
+  double('sessions/get-does-not-prolong', 'get-prolongs'),
+  double('sessions/expired-is-not-read', 'get-gives-expired', {
+    'store/sessions/get-does-not-prolong': whatIsRead,
+    'store/sessions/expired-is-not-updated': whatIsRead,
+    'store/sessions/expired-is-not-taken-over': whatIsRead,
+    'store/sessions/refused-update-does-not-prolong': whatIsRead,
+    'store/sessions/refused-create-does-not-prolong': whatIsRead,
+  }),
+  double('sessions/expired-is-not-updated', 'update-revives-expired'),
+  double('sessions/expired-is-not-taken-over', 'take-over-revives-expired'),
+  double('sessions/expired-is-not-listed', 'list-gives-expired'),
+  double('sessions/expired-is-not-there-to-delete', 'delete-counts-expired'),
+  double('sessions/expired-can-be-created-anew', 'expired-keys-stay-taken'),
+  double('sessions/update-prolongs', 'update-does-not-prolong'),
+  double('sessions/take-over-prolongs', 'take-over-does-not-prolong'),
+  double('sessions/refused-update-does-not-prolong', 'refused-update-prolongs'),
+  double('sessions/refused-create-does-not-prolong', 'refused-create-prolongs'),
+  double('sessions/update-changes-only-what-it-names', 'subscriptions-are-added-to'),
+  double('sessions/update-can-clear', 'null-means-unchanged'),
+  double('sessions/update-without-changes-is-accepted', 'empty-update-clears'),
+  double('sessions/update-of-another-term-is-refused', 'term-zero-passes'),
+  double('sessions/updates-at-once-all-count', 'update-looks-then-writes-all'),
+  double('sessions/take-over-gives-the-next-term', 'take-over-by-the-owner-keeps-the-term'),
+  double('sessions/take-over-is-atomic', 'take-over-looks-then-writes'),
+  double('sessions/old-owner-is-refused', 'terms-are-cached-by-node', {
+    'store/sessions/owner-cut-off-is-fenced': 'its cache outlives the outage',
+  }),
+  double('sessions/take-over-loses-no-update', 'take-over-writes-the-whole-record'),
+  double('sessions/is-seen-by-every-node', 'reads-are-cached-by-node'),
+  double('sessions/list-begins-empty', 'list-gives-a-placeholder', {
+    'store/sessions/neighbour-is-apart': 'the neighbour begins empty too',
+  }),
+  double('sessions/list-gives-every-record', 'list-stops-at-five-hundred'),
+  double('sessions/list-gives-records-as-they-are', 'list-gives-records-as-created'),
+  double('sessions/list-withstands-changes', 'list-walks-the-rows-as-they-change'),
+  double('sessions/list-may-be-left-early', 'list-holds-its-connection'),
+  double('sessions/neighbour-is-apart', 'prefix-not-used-by-sessions'),
+  double('sessions/is-in-the-database', 'delete-only-marks'),
+  double('sessions/outage-is-bounded', 'list-waits-for-ever'),
+  double('sessions/outage-is-no-answer', 'outage-reads-as-nothing'),
+  double('sessions/outage-is-survived', 'does-not-connect-again', {
+    'store/sessions/owner-cut-off-is-fenced': whatIsCut,
+  }),
+  double('sessions/lost-reply-of-create-is-no-refusal', 'create-retries-blindly'),
+  double('sessions/lost-reply-of-update-may-be-repeated', 'update-counts-changed-rows'),
+  double('sessions/lost-reply-of-take-over-may-be-repeated', 'take-over-retry-gives-the-first-term'),
+  double('sessions/owner-cut-off-is-fenced', 'rejected-updates-are-replayed'),
+
+  double('events/append-is-read-back', 'notifications-are-messages'),
+  double('events/appends-take-effect-in-order', 'appends-overtake-each-other'),
+  double('events/reads-see-no-gap-while-appending', 'every-seventh-append-comes-late', {
+    'store/events/fencing-holds-under-way': 'what comes late finds the newer term',
+  }),
+  double('events/data-is-kept-byte-for-byte', 'data-is-written-anew'),
+  double('events/events-may-be-large', 'long-data-is-cut'),
+  double('events/ten-thousand-events-are-replayed', 'log-ends-at-five-thousand'),
+  double('events/streams-are-apart', 'tags-are-case-insensitive'),
+  double('events/sessions-are-apart', 'session-keys-are-trimmed'),
+  double('events/session-and-stream-are-not-joined', 'key-and-tag-are-joined'),
+  double('events/append-is-seen-by-every-node', 'unknown-streams-are-remembered'),
+  double('events/unknown-stream-is-undefined', 'unknown-streams-are-empty', {
+    'store/events/fencing-holds-for-every-stream': 'that nothing was written is seen by reading it',
+  }),
+  double('events/read-begins-after-the-cursor', 'cursor-beyond-the-head-starts-over'),
+  double('events/read-keeps-to-the-limit', 'limit-zero-means-all'),
+  double('events/limit-counts-events-of-the-stream', 'limit-counts-other-streams'),
+  double('events/page-tells-the-head', 'head-of-the-page'),
+  double('events/page-tells-the-end', 'end-of-the-page'),
+  double('events/page-tells-the-request-ids', 'numeric-ids-become-numbers'),
+  double('events/last-event-may-be-empty', 'empty-events-are-left-out'),
+  double('events/delete-removes-every-stream', 'delete-takes-the-first-stream', {
+    'store/events/is-in-the-database': 'what is left is in the database',
+  }),
+  double('events/append-after-delete-is-gone-or-anew', 'append-after-delete-is-fenced'),
+  double('events/delete-of-nothing-is-harmless', 'delete-of-nothing-rejects'),
+  double('events/release-takes-nothing-away', 'release-drops-at-once'),
+  double('events/stats-are-counts', 'stats-never-go-down'),
+  double('events/neighbour-is-apart', 'prefix-not-used-by-events'),
+  double('events/is-in-the-database', 'delete-only-hides'),
+  double('events/next-term-goes-on', 'head-keeps-its-first-term'),
+  double('events/terms-may-be-skipped', 'terms-may-not-be-skipped'),
+  double('events/lower-term-is-fenced', 'fenced-append-ends-the-stream'),
+  double('events/fencing-holds-for-every-stream', 'fenced-by-stream', {
+    'store/events/fencing-holds-under-way': 'the old owner writes to another stream',
+    'store/events/fenced-append-writes-nothing': 'it begins another stream too',
+  }),
+  double('events/fencing-holds-under-way', 'fenced-under-way-is-written', {
+    'store/events/owner-cut-off-is-fenced': 'it has appends under way too',
+  }),
+  double('events/fenced-append-writes-nothing', 'fenced-append-leaves-a-row'),
+  double('events/outage-is-bounded', 'delete-waits-for-ever'),
+  double('events/outage-is-no-answer', 'outage-reads-as-unknown'),
+  double('events/outage-is-survived', 'rejected-appends-come-later'),
+  double('events/lost-reply-of-append-is-kept-once', 'repeated-append-is-written-twice'),
+  double('events/owner-cut-off-is-fenced', 'outage-lifts-the-fence'),
+  double('events/budget-is-kept', 'budget-is-tripled'),
+  double('events/newest-is-never-dropped', 'newest-progress-may-be-dropped'),
+  double('events/progress-is-dropped-first', 'notifications-before-progress'),
+  double('events/notifications-are-dropped-next', 'messages-before-notifications'),
+  double('events/oldest-are-dropped-first', 'younger-notifications-are-dropped'),
+  double('events/dropped-is-missing-not-renumbered', 'dropped-are-renumbered', {
+    'store/events/outage-is-survived': 'what was rejected leaves a gap as well',
+  }),
+  double('events/ended-streams-are-dropped-whole', 'ended-streams-are-dropped-by-the-event'),
+  double('events/delivered-streams-are-dropped-first', 'delivery-is-not-heeded'),
+  double('events/budget-is-per-session', 'budget-is-shared', {
+    'store/events/ended-streams-are-dropped-whole': 'who pays for all pays with any event',
+  }),
+
+  spoiler('bus/publisher-hears-itself', 'publisher-is-left-out', 'most checks listen where they publish'),
+  double('bus/every-subscriber-hears', 'only-two-listeners-hear'),
+  double('bus/subscriptions-are-independent', 'listeners-are-a-set'),
+  double('bus/messages-come-in-order', 'messages-overtake-each-other'),
+  double('bus/messages-are-kept-byte-for-byte', 'empty-messages-are-dropped'),
+  double('bus/messages-may-be-large', 'long-messages-are-refused'),
+  double('bus/channels-are-opaque', 'channels-are-globs'),
+  double('bus/channels-are-told-apart', 'channels-are-case-insensitive'),
+  double('bus/publish-to-nobody-is-harmless', 'publish-to-nobody-rejects'),
+  double('bus/unsubscribe-stops', 'unsubscribe-does-nothing', {
+    'store/bus/unsubscribe-while-hearing': 'it does nothing then either',
+  }),
+  double('bus/unsubscribe-while-hearing', 'unsubscribe-is-ignored-while-hearing'),
+  double('bus/unsubscribing-twice-harms-nobody', 'unsubscribing-twice-closes-the-channel'),
+  double('bus/channel-can-be-subscribed-again', 'channels-close-for-good'),
+  double('bus/reaches-every-node', 'messages-of-the-first-stay-there'),
+  double('bus/order-holds-across-nodes', 'messages-of-others-overtake'),
+  double('bus/neighbour-is-apart', 'prefix-not-used-by-bus'),
+  double('bus/outage-is-bounded', 'subscribe-waits-for-ever'),
+  double('bus/subscription-survives-an-outage', 'subscriptions-end-with-the-connection'),
+]
+
+/** What a store can do wrong here. */
+export type StoreDefect = (typeof table)[number]['defect']
+
+export const storeDoubles: readonly StoreDouble[] = table

@@ -1,0 +1,129 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type Baseline, compareWithBaseline, readBaseline } from '../baseline.ts'
+import { type Profile, TargetError } from '../client/target.ts'
+import type { Report } from '../report.ts'
+import { createProgress, type ReporterName, readReports, reporters } from '../reporters/index.ts'
+import type { Revision } from '../requirement.ts'
+import type { RoleTool } from '../roles.ts'
+import { type RunOptions, runConformance } from '../run-conformance.ts'
+import { type TokenFlags, toCredentials } from './flags.ts'
+
+export interface CheckFlags extends TokenFlags {
+  tool: Map<string, RoleTool>
+  header: Record<string, string>
+  timeout?: number
+  color: boolean
+  only?: string[]
+  skip?: string[]
+  slow?: boolean
+  abuse?: boolean
+  strict?: boolean
+  revision?: Revision
+  profile?: Profile
+  secondUrl?: string
+  baseline?: string
+  reporter: ReporterName
+  output?: string
+  verbose?: boolean
+}
+
+/** Checks every URL, adds the saved reports, and writes what the reporter makes of them. */
+export async function checkTargets(targets: readonly string[], flags: CheckFlags): Promise<number> {
+  // What is wrong with the command line shows before the first request.
+  const baseline = flags.baseline === undefined ? new Map<string, string>() : readBaseline(readText(flags.baseline))
+  const planned = targets.map((target) => (isUrl(target) ? toRunOptions(target, flags) : readReports(readText(target))))
+  const reports: Report[] = []
+  const unreachable: TargetError[] = []
+  for (const plan of planned) {
+    if (Array.isArray(plan)) reports.push(...plan)
+    else await run(plan as RunOptions).then((report) => reports.push(report), collectUnreachable(unreachable))
+  }
+  if (reports.length > 0) write(reports, flags, baseline)
+  for (const error of unreachable) process.stderr.write(`error: ${error.message}\n`)
+  if (unreachable.length > 0) return 3
+  return reports.some((report) => isFailed(report, baseline, flags.strict === true)) ? 1 : 0
+}
+
+function isUrl(target: string): boolean {
+  return /^https?:\/\//i.test(target)
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new TypeError(`Expected a URL that begins with http:// or https://, or a file: ${toMessage(error)}`)
+  }
+}
+
+function toMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function toRunOptions(target: string, flags: CheckFlags): RunOptions {
+  const { only, skip, slow, abuse, revision, profile } = flags
+  const options: RunOptions = {
+    url: target,
+    roles: flags.tool,
+    headers: flags.header,
+    credentials: toCredentials(flags),
+    ...(only && { only }),
+    ...(skip && { skip }),
+    ...(slow && { slow }),
+    ...(abuse && { abuse }),
+    ...(revision && { revision }),
+    ...(profile && { profile }),
+    ...(flags.timeout !== undefined && { timeoutMs: flags.timeout }),
+    ...(flags.secondUrl !== undefined && { secondUrl: toUrl(flags.secondUrl) }),
+  }
+  return options
+}
+
+function toUrl(text: string): URL {
+  if (isUrl(text) && URL.canParse(text)) return new URL(text)
+  throw new TypeError(`Expected a URL such as http://127.0.0.1:3001/mcp, got "${text}"`)
+}
+
+/** Runs with progress on stderr, so that stdout has the report and nothing else. Ctrl-C ends it with what is known. */
+async function run(options: RunOptions): Promise<Report> {
+  const interrupted = new AbortController()
+  const interrupt = () => interrupted.abort(new Error('interrupted'))
+  process.once('SIGINT', interrupt)
+  let progress: ReturnType<typeof createProgress> | undefined
+  try {
+    return await runConformance({
+      ...options,
+      signal: interrupted.signal,
+      onStart: ({ url }, total) => {
+        progress = createProgress({ stream: process.stderr, isTty: process.stderr.isTTY === true, total, url })
+      },
+      onResult: (result) => progress?.result(result),
+    })
+  } finally {
+    progress?.stop()
+    process.removeListener('SIGINT', interrupt)
+  }
+}
+
+function collectUnreachable(unreachable: TargetError[]): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof TargetError)) throw error
+    unreachable.push(error)
+  }
+}
+
+function write(reports: readonly Report[], flags: CheckFlags, baseline: Baseline): void {
+  const { reporter, output, strict = false, verbose = false } = flags
+  const isColored = flags.color && process.stdout.isTTY === true && process.env.NO_COLOR === undefined
+  // A terminal of no columns is one whose size is not known.
+  const { columns = 0 } = process.stdout
+  const options = { strict, verbose, baseline, ...(columns > 0 && { width: columns }) }
+  if (output !== undefined) writeFileSync(output, reporters[reporter](reports, { ...options, color: false }))
+  const shown = output === undefined ? reporter : 'terminal'
+  process.stdout.write(reporters[shown](reports, { ...options, color: isColored && shown === 'terminal' }))
+}
+
+function isFailed(report: Report, baseline: Baseline, strict: boolean): boolean {
+  const { failed, stale } = compareWithBaseline(report, baseline, strict)
+  return failed.length > 0 || stale.length > 0 || report.incomplete !== ''
+}

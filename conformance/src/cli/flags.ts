@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { InvalidArgumentError } from 'commander'
+import ms from 'ms'
+import type { Credentials } from '../client/target.ts'
+import { isRole, type RoleTool, roleNames } from '../roles.ts'
+
+/** Flags of the command line whose values are wrong end the program with 2. */
+export function readDuration(text: string): number {
+  const value = ms(text as ms.StringValue)
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('Expected a time such as 500ms, 30s or 2m.')
+}
+
+/** `ROLE=NAME`, or `ROLE=NAME {"argument":1}`. */
+export function collectTool(text: string, tools: Map<string, RoleTool>): Map<string, RoleTool> {
+  const [, role = '', tool = '', args = '{}'] = /^([^=]+)=(\S+)\s*(\{.*\})?$/s.exec(text) ?? []
+  if (!isRole(role)) throw new InvalidArgumentError(`Expected ROLE=NAME with a role of ${roleNames.join(', ')}.`)
+  return new Map(tools).set(role, { tool, args: readArguments(args) })
+}
+
+function readArguments(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new InvalidArgumentError('Expected the arguments after the name of the tool to be a JSON object.')
+  }
+}
+
+export function collectHeader(text: string, headers: Record<string, string>): Record<string, string> {
+  const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(text) ?? []
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('Expected "Name: value".')
+  return { ...headers, [name]: value }
+}
+
+export function collectList(text: string, list: readonly string[] = []): string[] {
+  return [...list, ...text.split(',').map((part) => part.trim())].filter((part) => part !== '')
+}
+
+/** A token, or `@FILE` that holds one: what is on a command line, every user of the machine can read. */
+export function readToken(text: string): string {
+  if (!text.startsWith('@')) return text
+  try {
+    return readFileSync(text.slice(1), 'utf8').trim()
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `The file of the token cannot be read: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+}
+
+export interface TokenFlags {
+  token?: string
+  otherToken?: string
+  expiredToken?: string
+  weakToken?: string
+  foreignToken?: string
+}
+
+export function toCredentials(flags: TokenFlags): Credentials {
+  const { token, otherToken: other, expiredToken: expired, weakToken: weak, foreignToken: foreign } = flags
+  return Object.fromEntries(
+    Object.entries({ token, other, expired, weak, foreign }).filter(([, value]) => value !== undefined),
+  )
+}

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { type ProbeOptions, probeTarget, type Target } from './client/target.ts'
+import type { Result } from './report.ts'
+import { requirements } from './requirements/index.ts'
+import { checkRequirement, checkTimeoutMs, selectRequirements } from './runner.ts'
+
+/** A server under test that is listening. */
+export interface RunningServer {
+  /** Where the endpoint is. */
+  readonly url: string
+  close(): unknown
+}
+
+export interface Exclusion {
+  /** Of a requirement, or the beginning of ids up to a slash: `listen/`. */
+  readonly id: string
+  /** Why the server cannot meet it, or cannot show it. */
+  readonly reason: string
+}
+
+/** One way to serve the server under test, and what is expected of it there. */
+export interface ServerMount extends ProbeOptions {
+  /** Starts the server, or says where one runs. */
+  start(): RunningServer | Promise<RunningServer>
+  /** Requirements that it is known not to meet, or cannot show. One that passes anyway fails its test. */
+  readonly exclude?: readonly Exclusion[]
+  /** `true`: a requirement that cannot be tested, and is not excluded, fails instead of being skipped. @default false */
+  readonly strict?: boolean
+  /** Also what waits for longer than 5 seconds. @default false */
+  readonly slow?: boolean
+  /** Also what could harm a server that others use. A test's own server has no others. @default true */
+  readonly abuse?: boolean
+}
+
+/**
+ * Makes one vitest test of each requirement, for every way to serve the server.
+ * ```ts
+ * describeServer('my server', {
+ *   'on node:http': { start: () => listen(createApp()) },
+ *   'behind a body parser': { start: () => listen(createApp({ parser: true })) },
+ * })
+ * ```
+ */
+export function describeServer(name: string, mounts: Readonly<Record<string, ServerMount>>): void {
+  for (const [way, mount] of Object.entries(mounts)) describe(`${name} ${way}`, () => describeMount(mount))
+}
+
+function describeMount(mount: ServerMount): void {
+  const { exclude = [], abuse = true, slow = false } = mount
+  let server: RunningServer | undefined
+  let target: Target | undefined
+
+  beforeAll(async () => {
+    server = await mount.start()
+    target = await probeTarget(new URL(server.url), mount)
+  })
+  afterAll(() => server?.close())
+
+  // Throws for an exclusion of what is no requirement.
+  const excluded = exclude.map(({ id, reason }) => ({ reason, ids: selectRequirements([id]).map((each) => each.id) }))
+  for (const requirement of requirements) {
+    if ((requirement.abuse && !abuse) || (requirement.slow && !slow)) continue
+    const run = requirement.alone ? test : test.concurrent
+    const timeout = 10_000 + (requirement.slow ? checkTimeoutMs.slow : checkTimeoutMs.other)
+    run(requirement.id, { timeout }, async ({ skip }) => {
+      if (target === undefined) throw new Error('The server did not start')
+      const result = await checkRequirement(requirement, target)
+      const reason = excluded.find(({ ids }) => ids.includes(requirement.id))?.reason
+      if (reason !== undefined) expectExcluded(result, reason)
+      else if (result.verdict === 'not-testable' && mount.strict !== true) skip(result.message)
+      else if (result.verdict !== 'pass') throw new Error(explain(result))
+    })
+  }
+}
+
+function expectExcluded(result: Result, reason: string): void {
+  if (result.verdict === 'pass') throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${reason}`)
+}
+
+function explain({ level, title, message, specUrl, transcript, curl }: Result): string {
+  return [`${level}: ${title}`, message, specUrl, transcript, curl].filter((part) => part !== '').join('\n')
+}

@@ -1,0 +1,5 @@
+export type { Change, DeploymentReport, Finding, FindingId, FindingVerdict, HopName } from './finding.ts'
+export { findingIds, hopNames } from './finding.ts'
+export { formatDeployment } from './format.ts'
+export type { ProbeDeploymentOptions } from './probe-deployment.ts'
+export { probeDeployment } from './probe-deployment.ts'

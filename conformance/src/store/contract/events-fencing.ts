@@ -1,0 +1,113 @@
+import { expectEqual } from '../../client/expect.ts'
+import type { LogWriter } from '../log-writer.ts'
+import { expectEvents, expectNothing, expectSame } from '../records.ts'
+import { requirementsOf } from '../store-requirement.ts'
+
+/** One owner after another. */
+export const eventsFencing = requirementsOf('events', [
+  {
+    id: 'next-term-goes-on',
+    title: 'The next owner goes on in the same streams: indexes go on, positions begin anew in its term.',
+    async check(context) {
+      const first = await context.beginLog()
+      const sent = await first.appendAll('g', 3)
+      const next = await context.takeOverLog(first, context)
+      const more = await next.appendAll('g', 3)
+      const page = await context.events.read(first.sessionKey, 'g', 0, 10)
+      expectEvents(page, [...sent, ...more], 'the stream')
+      expectSame(page?.headPosition, { term: next.term, n: 3 }, "the head's position")
+    },
+  },
+  {
+    id: 'terms-may-be-skipped',
+    title: 'An owner that wrote nothing leaves no gap that the one after it minds.',
+    async check(context) {
+      const first = await context.beginLog()
+      const sent = await first.appendAll('g', 2)
+      const silent = await context.takeOverLog(first, context)
+      const third = await context.takeOverLog(silent, context)
+      const more = await third.appendAll('g', 2)
+      const page = await context.events.read(first.sessionKey, 'g', 0, 10)
+      expectEvents(page, [...sent, ...more], 'the stream')
+    },
+  },
+  {
+    id: 'lower-term-is-fenced',
+    title: 'When a newer term has written, an append with an older one gives `fenced` and leaves no trace.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const first = await context.beginLog(one)
+      const sent = await first.appendAll('g', 2)
+      const next = await context.takeOverLog(first, other)
+      sent.push(...(await next.appendAll('g', 1)))
+      expectEqual(await first.append(first.next('g')), 'fenced', 'the outcome of an append with the old term')
+      expectEqual(await first.append(first.next('g', { last: true })), 'fenced', 'the outcome of another one')
+      sent.push(...(await next.appendAll('g', 1)))
+      const page = await other.events.read(first.sessionKey, 'g', 0, 10)
+      expectEvents(page, sent, 'the stream')
+      expectEqual(page?.ended, false, 'whether the stream has ended')
+      expectEqual(page?.head, 4, 'the head')
+    },
+  },
+  {
+    id: 'fencing-holds-for-every-stream',
+    title: 'An old term is fenced in every stream of the session, also in one that it begins, and in no other session.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const [first, bystander] = [await context.beginLog(one), await context.beginLog(one)]
+      await first.appendAll('p1-1', 1)
+      const next = await context.takeOverLog(first, other)
+      await next.appendAll('g', 1)
+      expectEqual(await first.append(first.next('p1-1')), 'fenced', 'the outcome in a stream of the old owner')
+      expectEqual(await first.append(first.next('p1-2')), 'fenced', 'the outcome in a new stream')
+      expectNothing(await one.events.read(first.sessionKey, 'p1-2', 0, 10), 'read of the stream that was fenced')
+      expectEqual(await bystander.append(bystander.next('g')), 'ok', 'the outcome in another session')
+    },
+  },
+  {
+    id: 'fencing-holds-under-way',
+    title:
+      'Of appends under way while another node writes with a newer term, those that gave `ok` are kept and no others.',
+    needs: ['second'],
+    async check(context) {
+      const second = await context.second()
+      const first = await context.beginLog()
+      await first.appendAll('p1-1', 1)
+      const next = await context.takeOverLog(first, second)
+      const early = appendWithoutWaiting(first, 20)
+      await next.appendAll('p2-1', 1)
+      const late = appendWithoutWaiting(first, 20)
+      await next.appendAll('p2-1', 20)
+      const outcomes = await Promise.all([...early, ...late].map(({ outcome }) => outcome))
+      expectSame([...new Set(outcomes.slice(20))], ['fenced'], 'the outcomes of appends after a newer term has written')
+      const stored = early.filter((_, i) => outcomes[i] === 'ok').map(({ event }) => event.index)
+      const beginning = Array.from(stored, (_, i) => i + 1)
+      expectSame(stored, beginning, 'the indexes that gave `ok`: none after one that was fenced')
+      const page = await second.events.read(first.sessionKey, 'p1-2', 0, 100)
+      expectSame(page?.events.map(({ index }) => index) ?? [], stored, 'what is kept of the old owner')
+    },
+  },
+  {
+    id: 'fenced-append-writes-nothing',
+    title: 'A fenced append leaves nothing in the database.',
+    needs: ['oracle'],
+    async check(context) {
+      const first = await context.beginLog()
+      await first.appendAll('g', 2)
+      const next = await context.takeOverLog(first, context)
+      await next.appendAll('g', 1)
+      const before = await context.oracle.countEvents(first.sessionKey)
+      await first.append(first.next('g'))
+      await first.append(first.next('p1-9'))
+      expectEqual(await context.oracle.countEvents(first.sessionKey), before, 'the number of events in the database')
+    },
+  },
+])
+
+/** Appends to one stream. */
+function appendWithoutWaiting(writer: LogWriter, count: number) {
+  return Array.from({ length: count }, () => {
+    const event = writer.next('p1-2')
+    return { event, outcome: writer.append(event) }
+  })
+}

@@ -1,0 +1,152 @@
+import { expectEqual, expectThat } from '../../client/expect.ts'
+import { delay } from '../../client/waiting.ts'
+import { expectRecord, toRecord } from '../records.ts'
+import { longMs } from '../store-context.ts'
+import { requirementsOf } from '../store-requirement.ts'
+import { outageMs } from '../time.ts'
+
+/** Connections that break, and replies that are lost. */
+export const sessionsFaults = requirementsOf('sessions', [
+  {
+    id: 'outage-is-bounded',
+    title: 'While the database cannot be reached every method settles in time: none waits for ever.',
+    needs: ['faults'],
+    async check(context) {
+      const { sessions, faults } = context
+      const { key } = toRecord()
+      await sessions.create(toRecord({ key }), longMs)
+      await faults.disconnect()
+      await Promise.all([
+        context.inTime('get without the database', () => sessions.get(key)),
+        context.inTime('create without the database', () => sessions.create(toRecord(), longMs)),
+        context.inTime('update without the database', () => sessions.update(key, 1, {}, longMs)),
+        context.inTime('takeOver without the database', () => sessions.takeOver(key, 'me', longMs)),
+        context.inTime('delete without the database', () => sessions.delete(toRecord().key)),
+        context.inTime('list without the database', () => drain(sessions.list())),
+      ])
+    },
+  },
+  {
+    id: 'outage-is-no-answer',
+    title: 'While the database cannot be reached no method says that a record is gone.',
+    needs: ['faults'],
+    async check(context) {
+      const { sessions, faults } = context
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      await faults.disconnect()
+      const got = await context.inTime('get without the database', () => sessions.get(record.key))
+      const updated = await context.inTime('update without the database', () =>
+        sessions.update(record.key, 1, {}, longMs),
+      )
+      if ('value' in got) expectRecord(got.value, record, 'what get gives without the database, if it does not reject,')
+      if ('value' in updated)
+        expectEqual(updated.value, true, 'what update gives without the database, if it does not reject,')
+    },
+  },
+  {
+    id: 'outage-is-survived',
+    title: 'When the database can be reached again the store works as before, with what it held.',
+    needs: ['faults'],
+    async check(context) {
+      const { sessions, faults } = context
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      await faults.disconnect()
+      await context.inTime('get without the database', () => sessions.get(record.key))
+      await faults.reconnect()
+      expectRecord(await context.eventually('get', () => sessions.get(record.key)), record, 'the record from get')
+      expectEqual(await sessions.update(record.key, 1, { logLevel: 'debug' }, longMs), true, 'update by the owner')
+      expectEqual(await sessions.create(toRecord(), longMs), true, 'create')
+    },
+  },
+  {
+    id: 'lost-reply-of-create-is-no-refusal',
+    title: 'A create whose reply is lost rejects or gives true, never false; repeated, there is one record.',
+    needs: ['lost-replies'],
+    async check(context) {
+      const { sessions, faults } = context
+      const record = toRecord()
+      await faults.loseNextReply()
+      const outcome = await context.inTime('create', () => sessions.create(record, longMs))
+      expectThat(
+        !('value' in outcome && !outcome.value),
+        'Expected create to reject or give true when its reply is lost, got false: by a retry it takes its own record for another',
+      )
+      await context.eventually('create, repeated,', () => sessions.create(record, longMs))
+      expectRecord(await sessions.get(record.key), record, 'the record from get')
+      expectEqual((await drain(sessions.list())).length, 1, 'the number of records')
+    },
+  },
+  {
+    id: 'lost-reply-of-update-may-be-repeated',
+    title: 'An update whose reply is lost gives true when it is repeated.',
+    needs: ['lost-replies'],
+    async check(context) {
+      const { sessions, faults } = context
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      const update = () => sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
+      await faults.loseNextReply()
+      const outcome = await context.inTime('update', update)
+      const updated = 'value' in outcome ? outcome.value : await context.eventually('update, repeated,', update)
+      expectEqual(updated, true, 'update by the owner, repeated after its reply was lost')
+      expectRecord(await sessions.get(record.key), { ...record, logLevel: 'debug' }, 'the record from get')
+    },
+  },
+  {
+    id: 'lost-reply-of-take-over-may-be-repeated',
+    title: 'A takeover whose reply is lost gives a term that owns the record when it is repeated.',
+    needs: ['lost-replies'],
+    async check(context) {
+      const { sessions, faults } = context
+      const { key } = toRecord()
+      await sessions.create(toRecord({ key }), longMs)
+      const takeOver = () => sessions.takeOver(key, 'me', longMs)
+      await faults.loseNextReply()
+      const outcome = await context.inTime('takeOver', takeOver)
+      const taken = 'value' in outcome ? outcome.value : await context.eventually('takeOver, repeated,', takeOver)
+      expectThat(
+        taken !== undefined && taken.owner === 'me' && taken.term > 1,
+        'Expected takeOver to make "me" the owner',
+      )
+      expectRecord(await sessions.get(key), taken, 'the record from get')
+      expectEqual(await sessions.update(key, taken.term, {}, longMs), true, 'update with the term from takeOver')
+    },
+  },
+  {
+    id: 'owner-cut-off-is-fenced',
+    title: 'An owner that was cut off while another took over is refused, whatever it had under way.',
+    needs: ['faults', 'second'],
+    async check(context) {
+      const { sessions, faults } = context
+      const second = await context.second()
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      await faults.disconnect()
+      await second.sessions.takeOver(record.key, 'other', longMs)
+      const underWay = context.inTime('update by the old owner', () =>
+        sessions.update(record.key, 1, { logLevel: 'error' }, longMs),
+      )
+      await delay(outageMs)
+      await faults.reconnect()
+      const outcome = await underWay
+      expectThat(
+        !('value' in outcome && outcome.value),
+        'Expected update by the old owner to reject or give false, got true',
+      )
+      const late = await context.eventually('update', () =>
+        sessions.update(record.key, 1, { logLevel: 'error' }, longMs),
+      )
+      expectEqual(late, false, 'update by the old owner')
+      const expected = { ...record, owner: 'other', term: 2 }
+      expectRecord(await second.sessions.get(record.key), expected, 'the record from get')
+    },
+  },
+])
+
+async function drain<T>(items: AsyncIterable<T> | Iterable<T>): Promise<T[]> {
+  const drained: T[] = []
+  for await (const item of items) drained.push(item)
+  return drained
+}

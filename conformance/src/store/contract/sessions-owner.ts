@@ -1,0 +1,179 @@
+import type { SessionChanges } from '@throughline/mcp-http-core'
+import { expectEqual, expectThat } from '../../client/expect.ts'
+import { expectRecord, expectSame, toRecord } from '../records.ts'
+import { longMs } from '../store-context.ts'
+import { requirementsOf } from '../store-requirement.ts'
+
+/** Changing records and taking them over. */
+export const sessionsOwner = requirementsOf('sessions', [
+  {
+    id: 'update-changes-only-what-it-names',
+    title: 'Update changes the fields it is given and leaves the others.',
+    async check({ sessions }) {
+      let expected = toRecord({ owner: 'me' })
+      await sessions.create(expected, longMs)
+      const steps: SessionChanges[] = [
+        { logLevel: 'debug' },
+        { subscriptions: ['file:///a', 'file:///ü'] },
+        { initialized: true },
+        { logLevel: 'error', subscriptions: ['file:///b'] },
+      ]
+      for (const changes of steps) {
+        expected = { ...expected, ...changes }
+        expectEqual(await sessions.update(expected.key, 1, changes, longMs), true, 'update by the owner')
+        expectRecord(await sessions.get(expected.key), expected, `the record after ${JSON.stringify(changes)}`)
+      }
+    },
+  },
+  {
+    id: 'update-can-clear',
+    title: 'Update to null, to an empty list or to false takes effect.',
+    async check({ sessions }) {
+      const record = toRecord({ initialized: true, logLevel: 'debug', subscriptions: ['file:///a'] })
+      await sessions.create(record, longMs)
+      const changes = { initialized: false, logLevel: null, subscriptions: [] }
+      expectEqual(await sessions.update(record.key, 1, changes, longMs), true, 'update by the owner')
+      expectRecord(await sessions.get(record.key), { ...record, ...changes }, 'the record from get')
+    },
+  },
+  {
+    id: 'update-without-changes-is-accepted',
+    title: 'Update with no changes gives true and leaves the record as it is.',
+    async check({ sessions }) {
+      const record = toRecord({ logLevel: 'debug' })
+      await sessions.create(record, longMs)
+      expectEqual(await sessions.update(record.key, 1, {}, longMs), true, 'update without changes')
+      expectRecord(await sessions.get(record.key), record, 'the record from get')
+    },
+  },
+  {
+    id: 'update-of-another-term-is-refused',
+    title: 'Update with a lower or a higher term than the record has gives false and changes nothing.',
+    async check({ sessions }) {
+      const record = toRecord({ term: 5 })
+      await sessions.create(record, longMs)
+      for (const term of [4, 6, 1, 0, 50]) {
+        const updated = await sessions.update(record.key, term, { logLevel: 'debug' }, longMs)
+        expectEqual(updated, false, `update with term ${term} of a record with term 5`)
+      }
+      expectRecord(await sessions.get(record.key), record, 'the record from get')
+    },
+  },
+  {
+    id: 'updates-at-once-all-count',
+    title: 'Of three updates of different fields at once none is lost.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const changed = { initialized: true, logLevel: 'debug', subscriptions: ['file:///a'] }
+      for (let round = 0; round < 10; round++) {
+        const record = toRecord()
+        await context.sessions.create(record, longMs)
+        const updated = await Promise.all([
+          one.sessions.update(record.key, 1, { initialized: true }, longMs),
+          other.sessions.update(record.key, 1, { logLevel: 'debug' }, longMs),
+          one.sessions.update(record.key, 1, { subscriptions: ['file:///a'] }, longMs),
+        ])
+        expectSame(updated, [true, true, true], 'what the updates gave')
+        expectRecord(await context.sessions.get(record.key), { ...record, ...changed }, 'the record after all three')
+      }
+    },
+  },
+  {
+    id: 'take-over-gives-the-next-term',
+    title:
+      'TakeOver makes the caller the owner with the next term, keeps all else, and returns the record as it is now.',
+    async check({ sessions }) {
+      const record = toRecord({ term: 9, initialized: true, logLevel: 'debug', subscriptions: ['file:///a'] })
+      await sessions.create(record, longMs)
+      for (const [owner, term] of [
+        ['b', 10],
+        ['a', 11],
+        ['a', 12],
+      ] as const) {
+        const expected = { ...record, owner, term }
+        expectRecord(await sessions.takeOver(record.key, owner, longMs), expected, 'the record from takeOver')
+        expectRecord(await sessions.get(record.key), expected, 'the record from get')
+      }
+    },
+  },
+  {
+    id: 'take-over-is-atomic',
+    title: '50 takeovers at once get 50 different terms, without gaps, and the highest owns the record.',
+    async check(context) {
+      const nodes = await context.nodes()
+      const { key } = toRecord()
+      await context.sessions.create(toRecord({ key }), longMs)
+      const taken = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => nodes[(i % 2) as 0 | 1].sessions.takeOver(key, `node ${i}`, longMs)),
+      )
+      const terms = taken.map((record) => record?.term ?? 0).toSorted((a, b) => a - b)
+      expectSame(
+        terms,
+        Array.from({ length: 50 }, (_, i) => i + 2),
+        'the terms that 50 takeovers of term 1 got',
+      )
+      const last = taken.find((record) => record?.term === 51)
+      expectRecord(
+        await context.sessions.get(key),
+        last ?? toRecord(),
+        'the record of the takeover with the highest term',
+      )
+    },
+  },
+  {
+    id: 'old-owner-is-refused',
+    title: 'After a takeover updates with the old term are refused, those with the new one accepted.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const record = toRecord()
+      await one.sessions.create(record, longMs)
+      const taken = await other.sessions.takeOver(record.key, 'other', longMs)
+      const late = await one.sessions.update(record.key, 1, { logLevel: 'error' }, longMs)
+      expectEqual(late, false, 'update by the old owner')
+      const updated = await other.sessions.update(record.key, taken?.term ?? 0, { logLevel: 'debug' }, longMs)
+      expectEqual(updated, true, 'update by the new owner')
+      const expected = { ...record, owner: 'other', term: 2, logLevel: 'debug' }
+      expectRecord(await one.sessions.get(record.key), expected, 'the record from get')
+    },
+  },
+  {
+    id: 'take-over-loses-no-update',
+    title:
+      'An update at the same time as a takeover either gives true and is kept, or gives false and changed nothing.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      for (let round = 0; round < 20; round++) {
+        const record = toRecord()
+        await context.sessions.create(record, longMs)
+        const takingOver = round % 2 === 0 ? other.sessions.takeOver(record.key, 'other', longMs) : undefined
+        const updating = one.sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
+        const takingOverLater = takingOver ?? other.sessions.takeOver(record.key, 'other', longMs)
+        const [updated] = await Promise.all([updating, takingOverLater])
+        const expected = { ...record, owner: 'other', term: 2, logLevel: updated ? 'debug' : null }
+        expectRecord(
+          await context.sessions.get(record.key),
+          expected,
+          `the record after an update that gave ${updated}`,
+        )
+      }
+    },
+  },
+  {
+    id: 'is-seen-by-every-node',
+    title: 'What one node created, changed or deleted the other sees at once.',
+    needs: ['second'],
+    async check(context) {
+      const { sessions } = context
+      const second = await context.second()
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      expectRecord(await second.sessions.get(record.key), record, 'the record on the other node')
+      await second.sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
+      expectRecord(await sessions.get(record.key), { ...record, logLevel: 'debug' }, 'the record, updated elsewhere')
+      await second.sessions.takeOver(record.key, 'other', longMs)
+      expectEqual((await sessions.get(record.key))?.term, 2, 'the term of the record, taken over elsewhere')
+      expectEqual(await second.sessions.delete(record.key), true, 'delete on the other node')
+      expectThat((await sessions.get(record.key)) === undefined, 'Expected a record deleted elsewhere to be gone')
+    },
+  },
+])

@@ -1,0 +1,82 @@
+import { afterAll, describe, test } from 'vitest'
+import type { Exclusion } from '../describe-server.ts'
+import { checkStoreRequirement, checkTimeoutOf, type StoreResult } from './check-store.ts'
+import type { StorePart, StoreRequirement } from './store-requirement.ts'
+import { storeRequirements } from './store-requirements.ts'
+import type { OpenStore, StoreOptions } from './store-under-test.ts'
+
+export interface DescribeStoreOptions extends StoreOptions {
+  /** Requirements that the store is known not to meet. One that passes anyway fails its test. */
+  readonly exclude?: readonly Exclusion[]
+  /** `true`: a check for which `open` does not give what it needs, and which is not excluded, fails instead of being skipped. @default false */
+  readonly strict?: boolean
+}
+
+/**
+ * Makes one vitest test of each sentence of the contract. `open` is called for each, and gives a store that is empty.
+ * ```ts
+ * describeStore('my session store', async () => {
+ *   const pool = await createTestDatabase()
+ *   return { backplane: { sessions: createSessionStore(pool) }, close: () => pool.end() }
+ * })
+ * ```
+ */
+export function describeStore(name: string, open: OpenStore, options: DescribeStoreOptions = {}): void {
+  const { exclude = [] } = options
+  expectKnown(exclude)
+  const skipped = new Map<string, number>()
+  describe(name, () => {
+    for (const part of ['sessions', 'events', 'bus'] satisfies StorePart[]) {
+      describe(part, () => {
+        for (const requirement of storeRequirements.filter((each) => each.part === part)) {
+          declare(requirement, { open, options, skipped })
+        }
+      })
+    }
+    afterAll(() => tellSkipped(name, skipped))
+  })
+}
+
+interface Setting {
+  readonly open: OpenStore
+  readonly options: DescribeStoreOptions
+  /** Reasons, and how many checks were skipped for each. */
+  readonly skipped: Map<string, number>
+}
+
+function declare(requirement: StoreRequirement, { open, options, skipped }: Setting): void {
+  const { exclude = [], strict = false } = options
+  // Opening and closing may take as long again.
+  test(requirement.id, { timeout: 2 * checkTimeoutOf(options) }, async ({ skip }) => {
+    const result = await checkStoreRequirement(requirement, open, options)
+    const exclusion = exclude.find(({ id }) => covers(id, requirement))
+    if (exclusion) expectExcluded(result, exclusion.reason)
+    else if (result.verdict === 'not-testable' && !strict) {
+      skipped.set(result.message, (skipped.get(result.message) ?? 0) + 1)
+      skip(result.message)
+    } else if (result.verdict !== 'pass') throw new Error(`${requirement.title}\n${result.message}`)
+  })
+}
+
+function covers(excluded: string, { id }: StoreRequirement): boolean {
+  return excluded === id || (excluded.endsWith('/') && id.startsWith(excluded))
+}
+
+function expectKnown(exclude: readonly Exclusion[]): void {
+  for (const { id } of exclude) {
+    if (!storeRequirements.some((requirement) => covers(id, requirement))) {
+      throw new TypeError(
+        `Expected the id of a requirement of stores, or the beginning of ids up to a slash, got "${id}"`,
+      )
+    }
+  }
+}
+
+function expectExcluded({ verdict }: StoreResult, reason: string): void {
+  if (verdict === 'pass') throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${reason}`)
+}
+
+/** What was not looked at is said, so that nobody takes it for checked. */
+function tellSkipped(name: string, skipped: ReadonlyMap<string, number>): void {
+  for (const [reason, count] of skipped) console.warn(`${name}: ${count} checks skipped, ${reason}`)
+}

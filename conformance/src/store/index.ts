@@ -1,0 +1,5 @@
+export { checkStoreRequirement, type StoreResult } from './check-store.ts'
+export { type FaultProxy, type FaultProxyOptions, openFaultProxy } from './fault-proxy.ts'
+export type { StoreNeed, StorePart, StoreRequirement } from './store-requirement.ts'
+export { storeRequirements } from './store-requirements.ts'
+export type { OpenStore, StoreFaults, StoreOptions, StoreOracle, StoreUnderTest } from './store-under-test.ts'

@@ -1,0 +1,29 @@
+import { busContract } from './contract/bus.ts'
+import { eventsAppend } from './contract/events-append.ts'
+import { eventsBudget } from './contract/events-budget.ts'
+import { eventsFaults } from './contract/events-faults.ts'
+import { eventsFencing } from './contract/events-fencing.ts'
+import { eventsPages } from './contract/events-pages.ts'
+import { sessionsExpiry } from './contract/sessions-expiry.ts'
+import { sessionsFaults } from './contract/sessions-faults.ts'
+import { sessionsJson } from './contract/sessions-json.ts'
+import { sessionsList } from './contract/sessions-list.ts'
+import { sessionsOwner } from './contract/sessions-owner.ts'
+import { sessionsRecords } from './contract/sessions-records.ts'
+import type { StoreRequirement } from './store-requirement.ts'
+
+/** The contract of {@link SessionStore}, {@link EventLog} and {@link MessageBus}, one sentence each. */
+export const storeRequirements: readonly StoreRequirement[] = [
+  ...sessionsRecords,
+  ...sessionsJson,
+  ...sessionsExpiry,
+  ...sessionsOwner,
+  ...sessionsList,
+  ...sessionsFaults,
+  ...eventsAppend,
+  ...eventsPages,
+  ...eventsFencing,
+  ...eventsFaults,
+  ...eventsBudget,
+  ...busContract,
+]

@@ -1,0 +1,12 @@
+export { describeServer, type Exclusion, type RunningServer, type ServerMount } from './describe-server.ts'
+export { type DescribeStoreOptions, describeStore } from './store/describe-store.ts'
+export {
+  type FaultProxy,
+  type FaultProxyOptions,
+  type OpenStore,
+  openFaultProxy,
+  type StoreFaults,
+  type StoreOptions,
+  type StoreOracle,
+  type StoreUnderTest,
+} from './store/index.ts'

@@ -1,0 +1,3 @@
+import { describeMounts } from '../test/mounts.ts'
+
+describeMounts('sse')

@@ -1,0 +1,3 @@
+import { describeVariants } from '../test/mounts.ts'
+
+describeVariants()

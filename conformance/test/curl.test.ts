@@ -1,0 +1,105 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterEach, expect, test } from 'vitest'
+import { doubles } from '../doubles/doubles.ts'
+import { type ReferenceServer, startReferenceServer } from '../doubles/reference-server.ts'
+import { type CheckContext, createContext } from '../src/client/context.ts'
+import { toCurl } from '../src/client/curl.ts'
+import { initialize } from '../src/client/json-rpc.ts'
+import { freshPing } from '../src/client/probes.ts'
+import { probeTarget } from '../src/client/target.ts'
+import { runConformance } from '../src/run-conformance.ts'
+
+const run = promisify(execFile)
+const servers: ReferenceServer[] = []
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+})
+
+function hasCurl(): boolean {
+  try {
+    execFileSync('curl', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    console.warn('curl is not installed: its lines are not run')
+    return false
+  }
+}
+
+const testWithCurl = test.skipIf(!hasCurl())
+
+async function start(options: Parameters<typeof startReferenceServer>[0] = {}): Promise<ReferenceServer> {
+  const server = await startReferenceServer(options)
+  servers.push(server)
+  return server
+}
+
+/** What curl shows when it sends what `send` sent. */
+async function repeat(send: (context: CheckContext) => Promise<unknown>): Promise<{ lines: string; output: string }> {
+  const target = await probeTarget(new URL((await start()).url))
+  const context = createContext(target)
+  try {
+    await send(context)
+    const lines = toCurl(context.transcript)
+    return { lines, output: (await run('bash', ['-c', lines], { timeout: 15_000 })).stdout }
+  } finally {
+    await context.close()
+  }
+}
+
+testWithCurl('sends the same headers and body', async () => {
+  const text = `it's "quoted" $HOME \`date\` \\ é\n`
+  const { lines, output } = await repeat(async ({ post }) => {
+    await post(initialize('2025-11-25', { experimental: { text } }), { headers: { Origin: 'http://evil.example.com' } })
+  })
+  expect(lines).toMatch(/^curl -sS -i /)
+  expect(output).toMatch(/^HTTP\/1\.1 403 /)
+})
+
+testWithCurl('shows the answer when the last request opens a session', async () => {
+  const { output } = await repeat(async ({ open }) => {
+    await open({ initialized: false })
+  })
+  expect(output).toMatch(/^HTTP\/1\.1 200 .*"protocolVersion"/s)
+})
+
+testWithCurl('opens the session that the last request is sent in', async () => {
+  const { lines, output } = await repeat(async ({ open }) => {
+    await (await open()).post(freshPing())
+  })
+  expect(lines).toMatch(/^SESSION=\$\(curl /)
+  expect(lines).toContain('"Mcp-Session-Id: $SESSION"')
+  expect(output).toMatch(/"result":\{\}/)
+})
+
+testWithCurl('sends bytes that are no text', async () => {
+  const { output } = await repeat(async ({ post }) => {
+    await post(Buffer.from([0x7b, 0xff, 0x7d]), {})
+  })
+  expect(output).toMatch(/^HTTP\/1\.1 400 /)
+})
+
+testWithCurl('leaves out headers that curl adds by itself', async () => {
+  const { output } = await repeat(async ({ open }) => {
+    await (await open()).post(freshPing(), { headers: { 'Content-Type': undefined } })
+  })
+  expect(output).toMatch(/HTTP\/1\.1 415 /)
+})
+
+testWithCurl('ends a stream that stays open', { timeout: 20_000 }, async () => {
+  const { output } = await repeat(async ({ open }) => {
+    await (await open()).listen()
+  }).catch((error: { stdout: string; code: number }) => ({ output: error.stdout }))
+  expect(output).toMatch(/text\/event-stream/)
+})
+
+testWithCurl('shows the failure that a check found', async () => {
+  const double = doubles.find(({ requirement }) => requirement === 'session/unknown-id-is-404')
+  if (double === undefined) throw new Error('Expected a double of session/unknown-id-is-404')
+  const { url } = await start({ defects: new Set([double.defect]) })
+  const { results } = await runConformance({ url, only: ['session/unknown-id-is-404'] })
+  expect(results[0]?.verdict).toBe('fail')
+  const { stdout } = await run('bash', ['-c', results[0]?.curl ?? ''])
+  expect(stdout).toMatch(/^HTTP\/1\.1 (?!404)\d+ /)
+})

@@ -1,0 +1,3 @@
+import { describeDoubles, modernSections } from '../doubles/describe-doubles.ts'
+
+describeDoubles((section) => modernSections.has(section))

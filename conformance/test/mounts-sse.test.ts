@@ -1,3 +1,0 @@
-import { describeMounts } from './mounts.ts'
-
-describeMounts('sse')

@@ -1,3 +1,0 @@
-import { describeVariants } from './mounts.ts'
-
-describeVariants()
