@@ -1,0 +1,151 @@
+import type { Report, Row } from './report.ts'
+
+/** A promise of this project about its own figures, and what a run says of it. */
+export interface Goal {
+  readonly text: string
+  readonly target: string
+  /** As measured; `undefined` when the run lacks what it takes. */
+  readonly value: number | undefined
+  readonly limit: number
+  readonly direction: 'at most' | 'at least'
+  readonly digits: number
+}
+
+export function isReached({ value, limit, direction }: Goal): boolean {
+  return value !== undefined && (direction === 'at most' ? value <= limit : value >= limit)
+}
+
+const frameworks = ['fastify', 'koa', 'hono', 'express']
+
+/** Every goal that the workloads of a run are about. */
+export function toGoals({ workloads }: Pick<Report, 'workloads'>): Goal[] {
+  const tables = new Map(workloads.map(({ name, rows }) => [name, new Table(rows)] as const))
+  const goalsOf = {
+    W1: callGoals,
+    W2: churnGoals,
+    W3: idleGoals,
+    W4: progressGoals,
+    W6: resumeGoals,
+    W7: parkedGoals,
+    W8: notifyGoals,
+  }
+  return Object.entries(goalsOf).flatMap(([name, goals]) => {
+    const table = tables.get(name)
+    return table ? goals(table).filter(({ value }) => value !== undefined) : []
+  })
+}
+
+/** Finds medians in the rows of one workload. */
+class Table {
+  readonly #rows: readonly Row[]
+
+  constructor(rows: readonly Row[]) {
+    this.#rows = rows
+  }
+
+  get cases(): string[] {
+    return [...new Set(this.#rows.map((row) => row.case))]
+  }
+
+  get(target: string, key: string, caseName?: string): number | undefined {
+    const row = this.#rows.find((row) => row.target === target && (caseName ?? row.case) === row.case)
+    return row?.figures[key]?.median
+  }
+
+  ratio(target: string, caseName?: string): number | undefined {
+    return this.#rows.find((row) => row.target === target && (caseName ?? row.case) === row.case)?.ratio?.median
+  }
+}
+
+function divide(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a / b
+}
+
+function atMost(text: string, target: string, value: number | undefined, limit: number, digits = 2): Goal {
+  return { text, target, value, limit, direction: 'at most', digits }
+}
+
+function atLeast(text: string, target: string, value: number | undefined, limit: number, digits = 2): Goal {
+  return { text, target, value, limit, direction: 'at least', digits }
+}
+
+function callGoals(table: Table): Goal[] {
+  const sse = divide(table.ratio('ours-node-sse'), table.ratio('dispatch-sse'))
+  return [
+    atMost('W1 CPU ÷ dispatch', 'ours-node', table.ratio('ours-node'), 1.25),
+    atMost('W1 CPU ÷ dispatch in SSE', 'ours-node-sse', sse, 1.4),
+    ...frameworks.map((name) => {
+      const [own, bare, floor] = [table.ratio(`ours-${name}`), table.ratio(`floor-${name}`), table.ratio('floor')]
+      // In units of dispatch: what the framework takes beyond node:http, and one dispatch.
+      const reachable = bare === undefined || floor === undefined ? undefined : bare + 1 - floor
+      return atMost('W1 CPU ÷ (floor of the framework + dispatch − floor)', `ours-${name}`, divide(own, reachable), 1.2)
+    }),
+    ...['node', 'express'].map((name) =>
+      atLeast(
+        'W1 req/s ÷ SDK 1.x on the same',
+        `ours-${name}`,
+        divide(table.get(`ours-${name}`, 'perSecond'), table.get(`sdk1-${name}`, 'perSecond')),
+        4,
+      ),
+    ),
+  ]
+}
+
+function churnGoals(table: Table): Goal[] {
+  const value = divide(table.get('ours-node', 'perSecond'), table.get('dispatch', 'perSecond'))
+  return [atLeast('W2 sessions/s ÷ dispatch', 'ours-node', value, 0.85)]
+}
+
+function idleGoals(table: Table): Goal[] {
+  return table.cases.flatMap((name) => {
+    const own = table.get('ours-node', 'sessionKb', name)
+    const bare = table.get('dispatch', 'sessionKb', name)
+    const above = own === undefined || bare === undefined ? undefined : own - bare
+    return [
+      atMost(`W3 heap KB per session above dispatch, ${name}`, 'ours-node', above, 8, 1),
+      atMost(`W3 heap KB per open stream, ${name}`, 'ours-node', table.get('ours-node', 'streamKb', name), 15, 1),
+      atMost(
+        `W3 heap after close, % of before, ${name}`,
+        'ours-node',
+        table.get('ours-node', 'returned', name),
+        105,
+        1,
+      ),
+    ]
+  })
+}
+
+function progressGoals(table: Table): Goal[] {
+  const bursts = table.cases.filter((name) => name.startsWith('burst'))
+  return [
+    // With the memory log, which `ours-node` has.
+    ...bursts.map((name) =>
+      atLeast(`W4 events/s ÷ dispatch, ${name}`, 'ours-node', table.ratio('ours-node', name), 0.5),
+    ),
+    ...table.cases
+      .filter((name) => name.includes(', 1 at'))
+      .map((name) => atMost(`W4 first event ms, ${name}`, 'ours-node', table.get('ours-node', 'firstMs', name), 2)),
+  ]
+}
+
+function resumeGoals(table: Table): Goal[] {
+  const [alone, crowded] = table.cases.filter((name) => name.startsWith('10000'))
+  const name = 'ours-node-resume'
+  const cpu = divide(table.get(name, 'cpuUs', crowded ?? ''), table.get(name, 'cpuUs', alone ?? ''))
+  return [
+    atLeast('W6 events/s, 10,000 events', name, table.get(name, 'perSecond', alone ?? ''), 300_000, 0),
+    atMost('W6 CPU per event ÷ without other sessions', name, cpu, 1.1),
+  ]
+}
+
+function parkedGoals(table: Table): Goal[] {
+  const [none, ...others] = table.cases
+  const most = others.at(-1) ?? ''
+  const value = divide(table.get('ours-node', 'cpuUs', most), table.get('ours-node', 'cpuUs', none))
+  return [atMost(`W7 CPU per echo, ${most} ÷ none`, 'ours-node', value, 1.1)]
+}
+
+function notifyGoals(table: Table): Goal[] {
+  const value = divide(table.get('ours-node', 'cpuUs'), table.get('floor', 'cpuUs'))
+  return [atMost('W8 CPU per event ÷ a bare response.write', 'ours-node', value, 3)]
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
+import { canPin } from './pin.ts'
+import type { Target } from './targets/index.ts'
+
+export interface Machine {
+  readonly node: string
+  readonly v8: string
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGb: number
+  readonly os: string
+  /** Of the last 1, 5 and 15 minutes, when the run began: what else the machine did. */
+  readonly load: readonly number[]
+  readonly pinned: boolean
+}
+
+export function describeMachine(): Machine {
+  const cores = cpus()
+  return {
+    node: process.version,
+    v8: process.versions.v8,
+    cpu: cores[0]?.model.trim() ?? 'unknown',
+    cores: cores.length,
+    memoryGb: Math.round(totalmem() / 1_073_741_824),
+    os: `${type()} ${release()}`,
+    load: loadavg().map((value) => Math.round(value * 100) / 100),
+    pinned: canPin,
+  }
+}
+
+/** Versions of everything that the targets are made of. */
+export function readVersions(targets: readonly Target[]): Record<string, string> {
+  const names = [...new Set(['autocannon', 'undici', ...targets.flatMap(({ packages }) => packages)])].sort()
+  return Object.fromEntries(names.map((name) => [name, readVersion(name)]))
+}
+
+/** Not by import: a package need not export its manifest. */
+function readVersion(name: string): string {
+  const paths = createRequire(import.meta.url).resolve.paths(name) ?? []
+  for (const path of paths) {
+    try {
+      return (JSON.parse(readFileSync(`${path}/${name}/package.json`, 'utf8')) as { version: string }).version
+    } catch {
+      // It is installed further up.
+    }
+  }
+  return 'unknown'
+}

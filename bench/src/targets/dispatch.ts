@@ -1,0 +1,110 @@
+// What a transport that cost nothing would reach: `node:http` straight into the server object of SDK 1.x, without any
+// of the rules of Streamable HTTP.
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { readJson, writeEvent, writeJson, writeSseHead } from './node-body.ts'
+import { announcement, listen, type RunningTarget } from './running-target.ts'
+import { createServer1 } from './server1.ts'
+
+class DispatchTransport implements Transport {
+  onmessage?: Transport['onmessage'] & {}
+  onclose?: () => void
+  standalone: ServerResponse | undefined
+  readonly newSessionId: string
+  readonly #sse: boolean
+  readonly #calls = new Map<RequestId, ServerResponse>()
+
+  constructor(newSessionId: string, sse: boolean) {
+    this.newSessionId = newSessionId
+    this.#sse = sse
+  }
+
+  async start(): Promise<void> {
+    // Messages are handed in.
+  }
+
+  async close(): Promise<void> {
+    this.standalone?.end()
+    this.onclose?.()
+  }
+
+  receive(message: JSONRPCMessage, response: ServerResponse): void {
+    if ('method' in message && 'id' in message) this.#calls.set(message.id, response)
+    else response.writeHead(202).end()
+    this.onmessage?.(message)
+  }
+
+  async send(message: JSONRPCMessage, { relatedRequestId }: TransportSendOptions = {}): Promise<void> {
+    if ('method' in message) {
+      const response = relatedRequestId === undefined ? this.standalone : this.#calls.get(relatedRequestId)
+      if (!response) return
+      if (!response.headersSent) writeSseHead(response)
+      return writeEvent(response, JSON.stringify(message))
+    }
+    const { id } = message as { id: RequestId }
+    const response = this.#calls.get(id)
+    if (!response) return
+    this.#calls.delete(id)
+    this.#answer(response, JSON.stringify(message))
+  }
+
+  #answer(response: ServerResponse, text: string): void {
+    if (!response.headersSent) {
+      response.setHeader('mcp-session-id', this.newSessionId)
+      if (!this.#sse) return writeJson(response, text)
+      writeSseHead(response)
+    }
+    response.end(`data: ${text}\n\n`)
+  }
+}
+
+/** `sse`: every answer is an event stream; otherwise only one that something else came before. */
+export async function startDispatch({ sse = false } = {}): Promise<RunningTarget> {
+  const sessions = new Map<string, { transport: DispatchTransport; server: McpServer }>()
+
+  async function open(): Promise<DispatchTransport> {
+    const transport = new DispatchTransport(randomUUID(), sse)
+    const server = createServer1()
+    await server.connect(transport)
+    sessions.set(transport.newSessionId, { transport, server })
+    return transport
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const sessionId = request.headers['mcp-session-id'] as string | undefined
+    if (sessionId === undefined) {
+      const message = await readJson(request)
+      return (await open()).receive(message as JSONRPCMessage, response)
+    }
+    const session = sessions.get(sessionId)
+    if (!session) return void response.writeHead(404).end()
+    if (request.method === 'POST')
+      return session.transport.receive((await readJson(request)) as JSONRPCMessage, response)
+    if (request.method === 'GET') return openStandalone(session.transport, response)
+    sessions.delete(sessionId)
+    await session.server.close()
+    response.writeHead(200).end()
+  }
+
+  const url = await listen((request, response) => {
+    serve(request, response).catch(() => response.destroy())
+  })
+  return {
+    url,
+    async notify() {
+      for (const { server } of sessions.values()) await server.server.notification(announcement)
+    },
+  }
+}
+
+function openStandalone(transport: DispatchTransport, response: ServerResponse): void {
+  writeSseHead(response)
+  response.flushHeaders()
+  transport.standalone = response
+  response.on('close', () => {
+    transport.standalone = undefined
+  })
+}

@@ -1,0 +1,24 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A server to be measured, listening. */
+export interface RunningTarget {
+  readonly url: string
+  /** Sends one notification to every session's standalone stream, where the target can. */
+  readonly notify?: () => void | Promise<void>
+}
+
+/** The notification of W8. Readers count the word in its data. */
+export const announcement = {
+  method: 'notifications/message',
+  params: { level: 'info' as const, logger: 'bench', data: 'something happened' },
+}
+
+/** Listens on a free port of 127.0.0.1; the endpoint is at `/mcp`. */
+export async function listen(handler: RequestListener): Promise<string> {
+  const server = createServer(handler)
+  // Thousands of clients connect at once.
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, resolve))
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}/mcp`
+}

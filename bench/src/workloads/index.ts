@@ -1,0 +1,24 @@
+import type { WorkloadName } from '../targets/index.ts'
+import { calls, guards } from './calls.ts'
+import { churn } from './churn.ts'
+import { idle } from './idle.ts'
+import { large } from './large.ts'
+import { notify } from './notify.ts'
+import { parked } from './parked.ts'
+import { progress } from './progress.ts'
+import { resume } from './resume.ts'
+import type { Workload } from './workload.ts'
+
+export const workloads: Readonly<Record<WorkloadName, Workload>> = {
+  W1: calls,
+  W2: churn,
+  W3: idle,
+  W4: progress,
+  W5: large,
+  W6: resume,
+  W7: parked,
+  W8: notify,
+  W9: guards,
+}
+
+export const workloadNames = Object.keys(workloads) as WorkloadName[]
