@@ -6,6 +6,7 @@ import { createProgress, type ReporterName, readReports, reporters } from '../re
 import type { Revision } from '../requirement.ts'
 import type { RoleTool } from '../roles.ts'
 import { type RunOptions, runConformance } from '../run-conformance.ts'
+import { exitCodes } from './exit-codes.ts'
 import { type TokenFlags, toCredentials } from './flags.ts'
 
 export interface CheckFlags extends TokenFlags {
@@ -40,8 +41,9 @@ export async function checkTargets(targets: readonly string[], flags: CheckFlags
   }
   if (reports.length > 0) write(reports, flags, baseline)
   for (const error of unreachable) process.stderr.write(`error: ${error.message}\n`)
-  if (unreachable.length > 0) return 3
-  return reports.some((report) => isFailed(report, baseline, flags.strict === true)) ? 1 : 0
+  if (unreachable.length > 0) return exitCodes.unreachable
+  const hasFailed = reports.some((report) => isFailed(report, baseline, flags.strict === true))
+  return hasFailed ? exitCodes.failed : exitCodes.ok
 }
 
 function isUrl(target: string): boolean {

@@ -1,16 +1,14 @@
 import { Command, CommanderError, Option } from 'commander'
-import { type Profile, profiles } from '../client/target.ts'
+import { profiles } from '../client/target.ts'
 import { reporterNames } from '../reporters/index.ts'
-import { type Revision, revisions } from '../requirement.ts'
+import { revisions } from '../requirement.ts'
 import type { RoleTool } from '../roles.ts'
 import { suite } from '../suite.ts'
 import { type CheckFlags, checkTargets } from './check.ts'
+import { exitCodes } from './exit-codes.ts'
 import { collectHeader, collectList, collectTool, readDuration, readToken } from './flags.ts'
 import { listRequirements } from './list.ts'
 import { type ProbeFlags, probeTargetUrl } from './probe.ts'
-
-/** What the process ends with. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3 } as const
 
 const examples = `
 Examples:
@@ -105,5 +103,3 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCodes.usage
   }
 }
-
-export type { Profile, Revision }

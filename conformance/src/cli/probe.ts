@@ -1,5 +1,6 @@
 import { formatDeployment, probeDeployment } from '../probe/index.ts'
 import type { RoleTool } from '../roles.ts'
+import { exitCodes } from './exit-codes.ts'
 
 export interface ProbeFlags {
   tool: Map<string, RoleTool>
@@ -25,6 +26,6 @@ export async function probeTargetUrl(url: string, flags: ProbeFlags): Promise<nu
   const color = flags.color && process.stdout.isTTY === true && process.env.NO_COLOR === undefined
   process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : formatDeployment(report, { color }))
   const { findings } = report
-  if (findings.some(({ id, verdict }) => id === 'reach' && verdict === 'problem')) return 3
-  return findings.some(({ verdict }) => verdict === 'problem') ? 1 : 0
+  if (findings.some(({ id, verdict }) => id === 'reach' && verdict === 'problem')) return exitCodes.unreachable
+  return findings.some(({ verdict }) => verdict === 'problem') ? exitCodes.failed : exitCodes.ok
 }
