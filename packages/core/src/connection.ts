@@ -2,12 +2,22 @@ import type { LogEvent, LogPage } from './backplane.ts'
 import type { EventIdCodec } from './event-id.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from './http.ts'
 import { type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
+import type { Link } from './linked-list.ts'
 import type { SessionLog } from './session-log.ts'
 import { comment, formatEvent, formatEventWithoutId, formatPriming, formatRetry } from './sse-format.ts'
 import type { Stream } from './stream.ts'
 
 /** Events read from the log at once. */
 const pageSize = 64
+
+/** Characters that are gathered before they are written without waiting for the rest of what runs now. */
+const gatherUpTo = 16_384
+
+/**
+ * Calls back when the running code is through, with every promise that it settles. Where a runtime does not know that
+ * moment, each event is written by itself.
+ */
+const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
 
 export interface ConnectionOptions {
   readonly stream: Stream
@@ -38,10 +48,15 @@ export interface ConnectionLimits {
  * keeps up, and otherwise reads on from the log when it has drained.
  */
 export class Connection implements EventStreamBody, SinkEvents {
+  /** Its place among the open ones. The watch's own. */
+  watched: Link<Connection> | undefined
   readonly #options: ConnectionOptions
   readonly #stream: Stream
   #sink: EventSink | undefined
   #cursor: number
+  /** Text that is written at the end of this turn: a burst of events is one write, and so is a stream that is answered at once. */
+  #gathered = ''
+  #willFlush = false
   #blocked = false
   #writing = false
   #reading = false
@@ -97,6 +112,7 @@ export class Connection implements EventStreamBody, SinkEvents {
 
   gone(): void {
     this.#closed = true
+    this.#gathered = ''
     if (!this.#attached) return
     this.#attached = false
     this.#stream.detach(this)
@@ -109,8 +125,9 @@ export class Connection implements EventStreamBody, SinkEvents {
       this.#endWhenOpen = true
       return
     }
+    const rest = this.#gathered
     this.gone()
-    this.#sink.end()
+    this.#sink.end(rest)
   }
 
   /** Called by the watch: closes a stalled reader, ends an old connection, keeps a silent one open. */
@@ -133,6 +150,20 @@ export class Connection implements EventStreamBody, SinkEvents {
   }
 
   #write(text: string): void {
+    this.#gathered += text
+    if (this.#gathered.length >= gatherUpTo) return this.#flush()
+    if (this.#willFlush) return
+    this.#willFlush = true
+    afterThisTurn(() => {
+      this.#willFlush = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const text = this.#gathered
+    if (text === '') return
+    this.#gathered = ''
     this.#activeAt = Date.now()
     this.#writing = true
     const goOn = this.#sink?.write(text)

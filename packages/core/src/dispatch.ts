@@ -97,7 +97,7 @@ function run(
   const [first] = requests
   if (session.sessionId !== undefined && first?.method === 'initialize') throw new Rejection('already_initialized')
   if (isDraining) throw drainingRejection()
-  if (session.counts.calls + requests.length > options.maxCallsPerSession) {
+  if (session.calls + requests.length > options.maxCallsPerSession) {
     throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
   }
   const exchange: Exchange = session.run(requests, request, acceptable, batch)

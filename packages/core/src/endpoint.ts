@@ -112,7 +112,9 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     const named = options.sessions && request.header(sessionIdHeader)
     // Whoever names no session of its own gets no body read for it.
     const session = named ? await resolveSession(request) : undefined
-    const incoming = await readMessage(request, options)
+    const { parsedBody } = request
+    const body = parsedBody === undefined ? await request.readBody(options.maxBodyBytes) : parsedBody
+    const incoming = readMessage(body, options)
     try {
       if (!options.sessions) return await dispatchStateless(incoming, revisionOf(request), context)
       if (!session) return await dispatchInitialize(incoming, context)
@@ -203,10 +205,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   function stats(): EndpointStats {
     const totals = { calls: 0, streams: 0, questions: 0 }
-    for (const { counts } of sessions.all) {
-      totals.calls += counts.calls
-      totals.streams += counts.streams
-      totals.questions += counts.questions
+    for (const { calls, streams, questions } of sessions.all) {
+      totals.calls += calls
+      totals.streams += streams.size
+      totals.questions += questions
     }
     const log = backplane.events.stats()
     return { sessions: sessions.size, ...totals, ...sessions.counts(), log }

@@ -2,6 +2,7 @@ import type { EventKind } from './backplane.ts'
 import type { Connection } from './connection.ts'
 import type { HttpReply, HttpRequest } from './http.ts'
 import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
+import type { Link } from './linked-list.ts'
 import type { LiveSession } from './live-session.ts'
 import type { Acceptable } from './media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from './reply.ts'
@@ -38,11 +39,14 @@ export class Exchange {
   readonly session: LiveSession
   readonly reply: Promise<HttpReply>
   stream: Stream | undefined
+  /** Its place among those that nobody is attached to. The watch's own. */
+  detached: Link<{ readonly exchange: Exchange; readonly since: number }> | undefined
   readonly #request: HttpRequest
   readonly #canStream: boolean
   readonly #canJson: boolean
   readonly #batch: boolean
-  readonly #calls = new Set<Call>()
+  /** Calls without an answer yet. */
+  readonly #calls: Call[] = []
   readonly #requestIds: readonly RequestId[]
   readonly #answers: string[] = []
   #shape: Shape = 'undecided'
@@ -72,12 +76,12 @@ export class Exchange {
     return this.#canStream && this.#shape !== 'lost'
   }
 
-  get calls(): ReadonlySet<Call> {
+  get calls(): readonly Call[] {
     return this.#calls
   }
 
   add(call: Call): void {
-    this.#calls.add(call)
+    this.#calls.push(call)
   }
 
   /** All calls are known: a stream is opened now if it is the only way, or later if the answer takes long. */
@@ -95,17 +99,17 @@ export class Exchange {
   }
 
   answer(call: Call, response: JsonRpcResponse): void {
-    if (!this.#calls.delete(call)) return
+    if (!this.#take(call)) return
     const text = this.session.stringify({ ...response, id: call.requestId }, call.requestId)
     if (this.#shape === 'undecided' && !this.#canJson) this.#upgrade()
-    if (this.#shape === 'stream') return this.#append(text, 'message', this.#calls.size === 0)
+    if (this.#shape === 'stream') return this.#append(text, 'message', this.#calls.length === 0)
     this.#answers.push(text)
-    if (this.#calls.size === 0) this.#decideJson()
+    if (this.#calls.length === 0) this.#decideJson()
   }
 
   /** The client cancelled: no answer, but the connection ends (Cancellation 4). */
   cancel(call: Call): void {
-    if (!this.#calls.delete(call) || this.#calls.size > 0) return
+    if (!this.#take(call) || this.#calls.length > 0) return
     if (this.#shape === 'undecided' && this.#canStream) this.#upgrade()
     if (this.#shape === 'stream') return this.#append('', 'message', true)
     // Plain HTTP needs some answer.
@@ -128,6 +132,12 @@ export class Exchange {
     if (this.#shape === 'undecided') this.#upgrade()
     const connection = this.stream?.connection ?? this.#connection
     connection?.end()
+  }
+
+  #take(call: Call): boolean {
+    const index = this.#calls.indexOf(call)
+    if (index >= 0) this.#calls.splice(index, 1)
+    return index >= 0
   }
 
   #upgrade(): void {

@@ -7,8 +7,20 @@ export interface HostName {
 // Host or [IPv6], optional port. No user info, no path, no spaces: whatever is odd is no name we know.
 const hostGrammar = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?$/
 
+/** What {@link readHost} was last asked: nearly every request names the same host. */
+let lastText = ''
+let lastHost: HostName | undefined
+
 /** Lower-cased, without a trailing dot; `undefined` when it is not of the grammar (RFC 9110 §7.2). */
 export function readHost(text: string): HostName | undefined {
+  if (text !== lastText) {
+    lastHost = parseHost(text)
+    lastText = text
+  }
+  return lastHost
+}
+
+function parseHost(text: string): HostName | undefined {
   const parts = text.length > 260 ? null : hostGrammar.exec(text.toLowerCase())
   if (!parts?.[1]) return undefined
   const host = parts[1].endsWith('.') ? parts[1].slice(0, -1) : parts[1]

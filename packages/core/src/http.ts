@@ -60,8 +60,8 @@ export interface EventStreamBody {
 export interface EventSink {
   /** Writes text. `false`: the reader is behind, write no more until {@link SinkEvents.drain}. */
   write(text: string): boolean
-  /** Ends the response cleanly, after what was written. */
-  end(): void
+  /** Ends the response cleanly, after what was written and after `text`, which may be empty. */
+  end(text: string): void
   /** Drops the connection at once. */
   destroy(): void
 }

@@ -99,8 +99,14 @@ export class LiveSession implements ServerTransport, StreamsHost {
     return this.#ended
   }
 
-  get counts(): { calls: number; streams: number; questions: number } {
-    return { calls: this.#calls.size, streams: this.streams.size, questions: this.#questions.size }
+  /** Running calls. */
+  get calls(): number {
+    return this.#calls.size
+  }
+
+  /** Requests to the client that wait for an answer. */
+  get questions(): number {
+    return this.#questions.size
   }
 
   /** What the server object answered to `initialize`. */
@@ -203,7 +209,7 @@ export class LiveSession implements ServerTransport, StreamsHost {
   }
 
   detached(exchange: Exchange): void {
-    if (exchange.calls.size > 0) this.#host.detached(exchange)
+    if (exchange.calls.length > 0) this.#host.detached(exchange)
   }
 
   attached(exchange: Exchange): void {
@@ -257,7 +263,7 @@ export class LiveSession implements ServerTransport, StreamsHost {
   #remove(call: Call): void {
     this.#calls.delete(call.innerId)
     const { exchange } = call
-    if (exchange?.calls.size === 0) this.#host.attached(exchange)
+    if (exchange?.calls.length === 0) this.#host.attached(exchange)
     this.#updateBusy()
   }
 

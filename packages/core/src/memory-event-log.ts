@@ -1,7 +1,7 @@
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
-import { Fifo, StreamLog, sizeOf } from './memory-stream-log.ts'
+import { Fifo, SessionEvents, StreamLog, sizeOf, streamOverhead } from './memory-stream-log.ts'
 
-/** Bounds of the embedded event log. A byte is a UTF-16 unit of the message's JSON text. */
+/** Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes beside. */
 export interface MemoryEventLogOptions {
   /**
    * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses events.
@@ -29,41 +29,13 @@ type Bounds = Required<MemoryEventLogOptions>
 /** Dropped streams of a session whose request ids are remembered, so that a late reader is told and does not wait. */
 const maxTombstones = 100
 
-class SessionEvents {
-  readonly streams = new Map<string, StreamLog>()
-  readonly progress = new Fifo<LogEvent>()
-  readonly notifications = new Fifo<LogEvent>()
-  /** Ended streams, in order of their end. */
-  readonly released = new Fifo<string>()
-  readonly finished = new Fifo<string>()
-  readonly tombstones = new Fifo<string>()
-  /** Highest that has written: what comes with a lower one is of an owner that was succeeded. */
-  term = 0
-  bytes = 0
-  events = 0
-
-  /** The queues also hold what left with its stream; they are cleaned when that is more than half. */
-  tidy(): void {
-    for (const queue of [this.progress, this.notifications]) {
-      if (queue.length > 2 * this.events + 64) {
-        queue.keep(({ streamTag }) => this.streams.get(streamTag)?.dropped === false)
-      }
-    }
-    for (const queue of [this.released, this.finished]) {
-      if (queue.length > 2 * this.streams.size + 64) {
-        queue.keep((streamTag) => this.streams.get(streamTag)?.dropped === false)
-      }
-    }
-  }
-}
-
 /**
  * The event log of one node: an index per stream, so that a resume costs the same whatever else is stored.
  */
 export class MemoryEventLog implements EventLog {
   readonly #bounds: Bounds
   readonly #sessions = new Map<string, SessionEvents>()
-  readonly #released = new Fifo<{ sessionKey: string; streamTag: string; at: number }>()
+  readonly #released = new Fifo<StreamLog>()
   #streams = 0
   #bytes = 0
   #events = 0
@@ -76,13 +48,11 @@ export class MemoryEventLog implements EventLog {
     const session = this.#sessionOf(sessionKey)
     if (event.position.term < session.term) return 'fenced'
     session.term = event.position.term
-    const stream = this.#streamOf(session, event)
-    stream.push(event)
+    const stream = this.#push(session, event)
     if (event.kind === 'progress') session.progress.push(event)
     else if (event.kind === 'notification') session.notifications.push(event)
-    if (event.last) session.finished.push(event.streamTag)
+    if (event.last) session.finished.push(stream)
     this.#count(session, 1, sizeOf(event))
-    session.tidy()
     this.#expire(Date.now())
     this.#trim(session, event)
     return 'ok'
@@ -91,17 +61,17 @@ export class MemoryEventLog implements EventLog {
   read(sessionKey: string, streamTag: string, after: number, limit: number): LogPage | undefined {
     const stream = this.#sessions.get(sessionKey)?.streams.get(streamTag)
     if (!stream) return undefined
-    const { head, headPosition, ended, requestIds } = stream
-    return { events: stream.slice(after, limit), head, headPosition, ended, requestIds }
+    const { index, position, last, requestIds } = stream.newest
+    return { events: stream.slice(after, limit), head: index, headPosition: position, ended: last, requestIds }
   }
 
   release(sessionKey: string, streamTag: string): void {
     const session = this.#sessions.get(sessionKey)
     const stream = session?.streams.get(streamTag)
-    if (!session || !stream || stream.released) return
-    stream.released = true
-    session.released.push(streamTag)
-    this.#released.push({ sessionKey, streamTag, at: Date.now() })
+    if (!session || !stream || stream.releasedAt !== undefined) return
+    stream.releasedAt = Date.now()
+    session.released.push(stream)
+    this.#released.push(stream)
   }
 
   delete(sessionKey: string): void {
@@ -109,8 +79,10 @@ export class MemoryEventLog implements EventLog {
     if (!session) return
     this.#sessions.delete(sessionKey)
     this.#streams -= session.streams.size
-    this.#events -= session.events
-    this.#bytes -= session.bytes
+    this.#count(session, -session.events, -session.bytes)
+    // Some still wait to expire: they must not hold what is gone.
+    for (const stream of session.streams.values()) stream.drop()
+    session.clear()
   }
 
   stats(): { sessions: number; streams: number; events: number; bytes: number } {
@@ -126,13 +98,16 @@ export class MemoryEventLog implements EventLog {
     return session
   }
 
-  #streamOf(session: SessionEvents, { streamTag, requestIds }: LogEvent): StreamLog {
-    let stream = session.streams.get(streamTag)
-    if (!stream) {
-      stream = new StreamLog(requestIds)
-      session.streams.set(streamTag, stream)
-      this.#streams++
+  #push(session: SessionEvents, event: LogEvent): StreamLog {
+    const known = session.streams.get(event.streamTag)
+    if (known) {
+      known.push(event)
+      return known
     }
+    const stream = new StreamLog(session, event)
+    session.streams.set(event.streamTag, stream)
+    this.#streams++
+    this.#count(session, 0, streamOverhead)
     return stream
   }
 
@@ -146,10 +121,10 @@ export class MemoryEventLog implements EventLog {
   /** Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends nothing grows. */
   #expire(now: number): void {
     const { retainMs } = this.#bounds
-    for (let front = this.#released.peek(); front && now - front.at >= retainMs; front = this.#released.peek()) {
+    for (let front = this.#released.peek(); front; front = this.#released.peek()) {
+      if (now - (front.releasedAt ?? now) < retainMs) return
       this.#released.shift()
-      const session = this.#sessions.get(front.sessionKey)
-      if (session) this.#dropStream(session, front.streamTag)
+      this.#dropStream(front)
     }
   }
 
@@ -178,8 +153,8 @@ export class MemoryEventLog implements EventLog {
     return (
       this.#dropOldest(session, session.progress, newest) ||
       this.#dropOldest(session, session.notifications, newest) ||
-      this.#dropFinished(session, session.released, newest) ||
-      this.#dropFinished(session, session.finished, newest)
+      this.#dropFinished(session.released, newest) ||
+      this.#dropFinished(session.finished, newest)
     )
   }
 
@@ -194,22 +169,22 @@ export class MemoryEventLog implements EventLog {
     return false
   }
 
-  #dropFinished(session: SessionEvents, queue: Fifo<string>, newest: LogEvent): boolean {
-    for (let streamTag = queue.peek(); streamTag && streamTag !== newest.streamTag; streamTag = queue.peek()) {
+  #dropFinished(queue: Fifo<StreamLog>, newest: LogEvent): boolean {
+    for (let stream = queue.peek(); stream && stream.newest !== newest; stream = queue.peek()) {
       queue.shift()
-      if (this.#dropStream(session, streamTag)) return true
+      if (this.#dropStream(stream)) return true
     }
     return false
   }
 
-  #dropStream(session: SessionEvents, streamTag: string): boolean {
-    const stream = session.streams.get(streamTag)
-    if (!stream || stream.dropped) return false
-    this.#count(session, -stream.size, 0)
-    this.#count(session, 0, -stream.drop())
-    session.tombstones.push(streamTag)
+  #dropStream(stream: StreamLog): boolean {
+    const { session, size } = stream
+    if (stream.dropped) return false
+    this.#count(session, -size, -stream.drop())
+    session.tombstones.push(stream)
     const oldest = session.tombstones.length > maxTombstones ? session.tombstones.shift() : undefined
-    if (oldest !== undefined && session.streams.delete(oldest)) this.#streams--
+    if (oldest && session.streams.delete(oldest.newest.streamTag)) this.#streams--
+    session.tidy()
     return true
   }
 }

@@ -1,22 +1,62 @@
-import type { LogEvent, LogPosition } from './backplane.ts'
+import type { LogEvent } from './backplane.ts'
 
-/** Counted for what an event costs beside its text. */
-const eventOverhead = 100
+/** The events of one session in memory, in the order in which they may be dropped. */
+export class SessionEvents {
+  readonly streams = new Map<string, StreamLog>()
+  readonly progress = new Fifo<LogEvent>()
+  readonly notifications = new Fifo<LogEvent>()
+  /** Ended streams that were delivered, and all that ended, in order of that. */
+  readonly released = new Fifo<StreamLog>()
+  readonly finished = new Fifo<StreamLog>()
+  /** Dropped streams. */
+  readonly tombstones = new Fifo<StreamLog>()
+  /** Highest that has written: what comes with a lower one is of an owner that was succeeded. */
+  term = 0
+  bytes = 0
+  events = 0
+
+  clear(): void {
+    this.streams.clear()
+    for (const queue of [this.progress, this.notifications, this.released, this.finished, this.tombstones])
+      queue.clear()
+  }
+
+  /** The queues also hold what left with a stream that was dropped; they are cleaned when that is more than half. */
+  tidy(): void {
+    const { streams, events } = this
+    const isKept = ({ streamTag }: LogEvent): boolean => streams.get(streamTag)?.dropped === false
+    tidy(this.progress, events, isKept)
+    tidy(this.notifications, events, isKept)
+    tidy(this.released, streams.size, isThere)
+    tidy(this.finished, streams.size, isThere)
+  }
+}
+
+function tidy<T>(queue: Fifo<T>, kept: number, isKept: (item: T) => boolean): void {
+  if (queue.length > 2 * kept + 64) queue.keep(isKept)
+}
+
+function isThere(stream: StreamLog): boolean {
+  return !stream.dropped
+}
 
 /** The events of one stream in memory. */
 export class StreamLog {
-  readonly requestIds: LogEvent['requestIds']
-  head = 0
-  headPosition: LogPosition = { term: 0, n: 0 }
-  ended = false
-  released = false
+  readonly session: SessionEvents
+  /** What a reader is told of a stream that was dropped, too: its place, its requests and whether it has ended. */
+  newest: LogEvent
+  /** When its last event was delivered, in milliseconds since the epoch. */
+  releasedAt: number | undefined
   dropped = false
   /** In order of index, from `#start`; dropped ones are taken out. */
-  #events: LogEvent[] = []
+  #events: LogEvent[]
   #start = 0
 
-  constructor(requestIds: LogEvent['requestIds']) {
-    this.requestIds = requestIds
+  constructor(session: SessionEvents, first: LogEvent) {
+    this.session = session
+    this.newest = first
+    // Most streams have a single event: an array that is begun empty would make room for seventeen.
+    this.#events = [first]
   }
 
   get size(): number {
@@ -25,9 +65,7 @@ export class StreamLog {
 
   push(event: LogEvent): void {
     this.#events.push(event)
-    this.head = event.index
-    this.headPosition = event.position
-    this.ended = event.last
+    this.newest = event
   }
 
   slice(after: number, limit: number): LogEvent[] {
@@ -46,8 +84,9 @@ export class StreamLog {
   /** Empties the stream; what remains says that it was there. Returns the bytes it held. */
   drop(): number {
     this.#forget()
-    const bytes = this.#events.reduce((sum, event) => sum + sizeOf(event), 0)
+    const bytes = this.#events.reduce((sum, event) => sum + sizeOf(event), streamOverhead)
     this.#events = []
+    this.newest = { ...this.newest, data: '' }
     this.dropped = true
     return bytes
   }
@@ -94,12 +133,22 @@ export class Fifo<T> {
     return item
   }
 
+  clear(): void {
+    this.#items = []
+    this.#start = 0
+  }
+
   /** Forgets what need not be kept. */
   keep(predicate: (item: T) => boolean): void {
     this.#items = this.#items.slice(this.#start).filter(predicate)
     this.#start = 0
   }
 }
+
+// What V8 takes for them beside the texts, on 64 bits; measured with one stream per event.
+const eventOverhead = 150
+/** What a stream counts against a budget, in bytes. */
+export const streamOverhead = 350
 
 /** What an event counts against a budget, in bytes. */
 export function sizeOf(event: LogEvent): number {

@@ -6,11 +6,14 @@ const pieceBytes = 65_536
 /** Bytes that may wait in a platform's queue before its reader counts as behind. */
 export const queueBytes = 262_144
 
+const encoder = new TextEncoder()
+
 /** A platform's way to the network. */
 export interface Outlet {
   /** Queues a chunk. `false`: the queue is full for now. */
   push(chunk: string | Uint8Array): boolean
-  end(): void
+  /** Ends the body after `text`, which may be empty. */
+  end(text: string): void
   destroy(): void
 }
 
@@ -20,7 +23,6 @@ export interface Outlet {
  */
 export class PacedSink implements EventSink {
   readonly #outlet: Outlet
-  readonly #encoder = new TextEncoder()
   #events: SinkEvents | undefined
   #rest: Uint8Array | undefined
   #ending = false
@@ -37,12 +39,13 @@ export class PacedSink implements EventSink {
   }
 
   write(text: string): boolean {
-    return text.length <= pieceBytes ? this.#outlet.push(text) : this.#pushPieces(this.#encoder.encode(text))
+    return text.length <= pieceBytes ? this.#outlet.push(text) : this.#pushPieces(encoder.encode(text))
   }
 
-  end(): void {
+  end(text: string): void {
+    if (text.length > pieceBytes) this.#pushPieces(encoder.encode(text))
     if (this.#rest) this.#ending = true
-    else this.#outlet.end()
+    else this.#outlet.end(text.length > pieceBytes ? '' : text)
   }
 
   destroy(): void {
@@ -55,7 +58,7 @@ export class PacedSink implements EventSink {
     } else {
       this.#events?.progress()
       const hasRoom = this.#pushPieces(this.#rest)
-      if (this.#ending && !this.#rest) this.#outlet.end()
+      if (this.#ending && !this.#rest) this.#outlet.end('')
       else if (hasRoom) this.#events?.drain()
     }
   }

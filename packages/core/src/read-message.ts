@@ -1,5 +1,4 @@
 import { Rejection } from './errors.ts'
-import type { HttpRequest } from './http.ts'
 import { isRequestId, type JsonRpcMessage, type RequestId } from './json-rpc.ts'
 import type { ResolvedOptions } from './options.ts'
 
@@ -12,10 +11,13 @@ const maxBatch = 100
 // Invalid UTF-8 must not be replaced and executed (Transports: messages MUST be UTF-8). A byte order mark is skipped.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Reads the body and makes sure that it is JSON-RPC. Whether a batch is allowed depends on the session: see `dispatch.ts`. */
-export async function readMessage(request: HttpRequest, options: ResolvedOptions): Promise<Incoming> {
-  const value = await readJson(request, options)
-  if (!isWithinDepth(value, options.maxDepth)) throw new Rejection('too_deep')
+/**
+ * Makes sure that a body, as text or as an earlier parser left it, is JSON-RPC. Whether a batch is allowed depends on the
+ * session: see `dispatch.ts`.
+ */
+export function readMessage(body: unknown, { maxBodyBytes, maxDepth }: ResolvedOptions): Incoming {
+  const value = body instanceof Uint8Array || typeof body === 'string' ? parse(body, maxBodyBytes) : body
+  if (!isWithinDepth(value, maxDepth)) throw new Rejection('too_deep')
   if (!Array.isArray(value)) return readRpc(value)
   if (value.length === 0) throw new Rejection('invalid_request', { message: 'Invalid request: the batch is empty' })
   if (value.length > maxBatch) {
@@ -28,16 +30,9 @@ export async function readMessage(request: HttpRequest, options: ResolvedOptions
   return messages
 }
 
-async function readJson(request: HttpRequest, { maxBodyBytes }: ResolvedOptions): Promise<unknown> {
-  const parsed = request.parsedBody
-  if (parsed === undefined) return parse(await request.readBody(maxBodyBytes))
-  if (!(parsed instanceof Uint8Array || typeof parsed === 'string')) return parsed
+function parse(body: Uint8Array | string, maxBodyBytes: number): unknown {
   // Whoever read it may know no limit. A text has at least as many bytes as characters.
-  if (parsed.length > maxBodyBytes) throw new Rejection('body_too_large')
-  return parse(parsed)
-}
-
-function parse(body: Uint8Array | string): unknown {
+  if (body.length > maxBodyBytes) throw new Rejection('body_too_large')
   try {
     return JSON.parse(typeof body === 'string' ? body : utf8.decode(body))
   } catch {

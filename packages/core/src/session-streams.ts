@@ -150,7 +150,7 @@ export class SessionStreams implements StreamOwner {
     this.#connections--
     const exchange = this.#exchanges.get(stream.streamTag)
     if (exchange && !stream.connection) {
-      if (exchange.calls.size > 0) this.#host.detached(exchange)
+      if (exchange.calls.length > 0) this.#host.detached(exchange)
       else if (stream.ended) this.#exchanges.delete(stream.streamTag)
     }
     this.#host.closed(connection)

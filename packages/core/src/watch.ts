@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts'
 import type { Exchange } from './exchange.ts'
+import { LinkedList } from './linked-list.ts'
 import type { LiveSession } from './live-session.ts'
 import type { ResolvedOptions } from './options.ts'
 
@@ -23,8 +24,8 @@ export class Watch {
   /** Sessions not yet `initialized`, oldest first. */
   readonly #uninitialized = new Set<LiveSession>()
   /** Running exchanges that nobody is attached to, and since when, longest first. */
-  readonly #detached = new Map<Exchange, number>()
-  readonly #connections = new Set<Connection>()
+  readonly #detached = new LinkedList<{ readonly exchange: Exchange; readonly since: number }>()
+  readonly #connections = new LinkedList<Connection>()
   #sessions = 0
   #prolongedAt = Date.now()
   #timer: ReturnType<typeof setInterval> | undefined
@@ -39,7 +40,7 @@ export class Watch {
   }
 
   get connections(): Iterable<Connection> {
-    return this.#connections
+    return this.#connections.toArray()
   }
 
   /** Free sessions, longest-idle first. */
@@ -74,20 +75,22 @@ export class Watch {
   }
 
   setDetached(exchange: Exchange): void {
-    this.#detached.delete(exchange)
-    this.#detached.set(exchange, Date.now())
+    this.setAttached(exchange)
+    exchange.detached = this.#detached.add({ exchange, since: Date.now() })
   }
 
   setAttached(exchange: Exchange): void {
-    this.#detached.delete(exchange)
+    if (exchange.detached) this.#detached.remove(exchange.detached)
+    exchange.detached = undefined
   }
 
   setOpened(connection: Connection): void {
-    this.#connections.add(connection)
+    connection.watched = this.#connections.add(connection)
   }
 
   setClosed(connection: Connection): void {
-    this.#connections.delete(connection)
+    if (connection.watched) this.#connections.remove(connection.watched)
+    connection.watched = undefined
   }
 
   stop(): void {
@@ -105,17 +108,17 @@ export class Watch {
   }
 
   #look(now: number): void {
-    for (const connection of this.#connections) connection.tick(now, this.#options)
+    for (const connection of this.connections) connection.tick(now, this.#options)
     this.#lookAtCalls(now)
     this.#lookAtSessions(now)
     if (this.#sessions + this.#connections.size + this.#detached.size === 0) this.stop()
   }
 
   #lookAtCalls(now: number): void {
-    for (const [exchange, since] of this.#detached) {
-      if (now - since < this.#options.abandonAfterMs) return
-      this.#detached.delete(exchange)
-      exchange.session.abandon(exchange, 'Nobody was connected to read the answer')
+    for (let first = this.#detached.first; first; first = this.#detached.first) {
+      if (now - first.since < this.#options.abandonAfterMs) return
+      this.setAttached(first.exchange)
+      first.exchange.session.abandon(first.exchange, 'Nobody was connected to read the answer')
     }
   }
 

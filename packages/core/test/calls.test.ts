@@ -76,7 +76,7 @@ test.each([0, '', -1, '0', 'ü', Number.MAX_SAFE_INTEGER])(
     const client = await openSession(endpoint)
     expect(toJson(await client.call('echo', { text: 'x' }, id)).id).toBe(id)
 
-    const first = new TestReader(await client.call('poll', {}, id))
+    const first = await TestReader.open(await client.call('poll', {}, id))
     await first.until(() => first.ended)
     const second = await client.read(first.lastEventId)
     await second.until(() => second.ended)
@@ -86,7 +86,7 @@ test.each([0, '', -1, '0', 'ü', Number.MAX_SAFE_INTEGER])(
     await waitFor(() => probe.running() === 1)
     expect((await client.post(cancel(id))).status).toBe(202)
     expect(probe.aborted).toEqual(['falsy'])
-    const ended = new TestReader(await parked)
+    const ended = await TestReader.open(await parked)
     await ended.until(() => ended.ended)
     expect(ended.events).toEqual([])
   },
@@ -95,7 +95,7 @@ test.each([0, '', -1, '0', 'ü', Number.MAX_SAFE_INTEGER])(
 test('a connection that is closed before anything was sent starts with the cursor to come back with', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('pollAtOnce'))
+  const first = await TestReader.open(await client.call('pollAtOnce'))
   expect(first.ended).toBe(true)
   expect(first.text).toMatch(/^retry: \d+\n\nid: \S+\ndata: \n\n$/)
   const second = await client.read(first.lastEventId)
@@ -106,7 +106,7 @@ test('a connection that is closed before anything was sent starts with the curso
 test('sessions before 2025-11-25 keep the connection until the answer', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint, { version: '2025-06-18' })
-  const reader = new TestReader(await client.call('poll'))
+  const reader = await TestReader.open(await client.call('poll'))
   await reader.until(() => reader.ended)
   expect(reader.messages).toHaveLength(3)
 })
@@ -142,7 +142,7 @@ test('what a handler sends after its answer reaches nobody, also when its id is 
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
   await client.call('late')
-  const next = new TestReader(await client.call('echo', { text: 'next', ms: 150 }))
+  const next = await TestReader.open(await client.call('echo', { text: 'next', ms: 150 }))
   await next.until(() => next.ended)
   expect(next.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: { text: 'next' } }])
   expect(endpoint.stats().droppedMessages).toBe(1)
@@ -158,7 +158,10 @@ test('a result that cannot be JSON becomes an error for its id', async () => {
 test('a question goes out on the stream of its call, under an id of its own, and the answer comes back', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
-  const readers = [new TestReader(await client.call('ask', {}, 'a')), new TestReader(await client.call('ask', {}, 'b'))]
+  const readers = [
+    await TestReader.open(await client.call('ask', {}, 'a')),
+    await TestReader.open(await client.call('ask', {}, 'b')),
+  ]
   const ids = readers.map(({ messages }) => messages[0]?.id as string)
   expect(new Set(ids).size).toBe(2)
   for (const [i, id] of ids.toReversed().entries()) {
@@ -176,7 +179,7 @@ test('a question goes out on the stream of its call, under an id of its own, and
 test('an answer to a question never put is refused, and no other session can answer one', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
-  const asking = new TestReader(await a.call('ask'))
+  const asking = await TestReader.open(await a.call('ask'))
   const id = asking.messages[0]?.id as string
   const answer = { jsonrpc: '2.0', id, result: { stolen: true } }
   expect((await b.post(answer)).status).toBe(400)
@@ -212,7 +215,7 @@ test.each([
 test('cancelling a call withdraws its question', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
-  const asking = new TestReader(await client.call('ask', {}, 8))
+  const asking = await TestReader.open(await client.call('ask', {}, 8))
   const id = asking.messages[0]?.id
   await client.post(cancel(8))
   await asking.until(() => asking.ended)
@@ -224,7 +227,7 @@ test('a call whose client left runs on, and is cancelled when nobody comes back'
   const probe = createProbe()
   const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 300, response: 'sse' })
   const client = await openSession(endpoint)
-  const reader = new TestReader(await client.call('park', { name: 'abandoned' }, 2))
+  const reader = await TestReader.open(await client.call('park', { name: 'abandoned' }, 2))
   reader.leave()
   await sleep(150)
   expect(probe.aborted).toEqual([])
@@ -252,7 +255,7 @@ test('a client that comes back in time keeps its call', async () => {
   const probe = createProbe()
   const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 250, response: 'sse' })
   const client = await openSession(endpoint)
-  let reader = new TestReader(await client.call('park', { name: 'kept' }))
+  let reader = await TestReader.open(await client.call('park', { name: 'kept' }))
   for (let i = 0; i < 3; i++) {
     reader.leave()
     await sleep(120)
@@ -281,7 +284,7 @@ test('a batch of 2025-03-26 is answered as one: an array, or a stream that ends 
   const echo = (id: unknown, ms: number) => ({ jsonrpc: '2.0', id, method: 'echo', params: { text: id, ms } })
   const quick = await client.post([echo('a', 5), { jsonrpc: '2.0', method: 'notifications/x' }, echo('b', 0)])
   expect((toJson(quick) as unknown as { id: string }[]).map(({ id }) => id).toSorted()).toEqual(['a', 'b'])
-  const slow = new TestReader(await client.post([echo('a', 120), echo('b', 0)]))
+  const slow = await TestReader.open(await client.post([echo('a', 120), echo('b', 0)]))
   await slow.until(() => slow.ended)
   expect(slow.messages.map(({ id }) => id)).toEqual(['b', 'a'])
   expect((await client.post([{ jsonrpc: '2.0', method: 'notifications/x' }])).status).toBe(202)
@@ -307,7 +310,7 @@ test('without sessions every request has a server object of its own, which is cl
   expect(client.sessionId).toBe('')
   expect(toJson(await client.call('echo', { text: 'x' })).result).toEqual({ text: 'x' })
   expect(toJson(await client.call('ask')).result).toEqual({ answer: expect.stringContaining('cannot be asked') })
-  const streamed = new TestReader(await client.call('poll'))
+  const streamed = await TestReader.open(await client.call('poll'))
   await streamed.until(() => streamed.ended)
   expect(streamed.messages).toHaveLength(3)
   expect(streamed.text).not.toContain('id:')

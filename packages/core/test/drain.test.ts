@@ -19,7 +19,7 @@ test('close with 50 calls in flight: none hangs, what can finish finishes, the r
   const calls = Array.from({ length: 50 }, (_, i) =>
     (clients[i % 2] as TestClient).call('wait', { ms: i < 25 ? 200 + i : 60_000 }, i).then(async (reply) => {
       if (typeof reply.body === 'string') return toJson(reply)
-      const reader = new TestReader(reply)
+      const reader = await TestReader.open(reply)
       await reader.until(() => reader.ended)
       return reader.messages[0]
     }),
@@ -52,7 +52,7 @@ test('close with 50 calls in flight: none hangs, what can finish finishes, the r
 test('while draining, a question can be answered and a stream resumed', async () => {
   const { endpoint } = createTestEndpoint({ ask: async ({ ask }) => ({ got: await ask('roots/list') }) })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('ask'))
+  const first = await TestReader.open(await client.call('ask'))
   first.leave()
   const standalone = await client.read()
   const closing = endpoint.close({ drainMs: 5_000 })

@@ -137,7 +137,7 @@ describe('how sessions end', () => {
     await sleep(400)
     expect((await idle.call('ping')).status).toBe(404)
     expect((await reading.call('ping')).status).toBe(200)
-    const answer = new TestReader(await call)
+    const answer = await TestReader.open(await call)
     await answer.until(() => answer.ended)
     expect(answer.messages).toMatchObject([{ result: {} }])
     reader.leave()
@@ -390,7 +390,7 @@ describe('a session store that outlives the process', () => {
     after.sessionId = client.sessionId
     const reply = await after.get(reader.lastEventId)
     expect(reply).toMatchObject({ status: 200, headers: { 'mcp-resume': 'gap' } })
-    const again = new TestReader(reply)
+    const again = await TestReader.open(reply)
     await after.call('push')
     expect(again.messages.map(({ method }) => method)).toEqual([
       'notifications/tools/list_changed',
@@ -426,6 +426,7 @@ test('notify reaches every initialized session, also one that is away, and only 
     { sessionKey: await sessionKey(away.sessionId) },
   )
   const changed = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+  await reader.until(() => reader.messages.length > 0)
   expect(reader.messages).toEqual([changed])
   expect((await away.read()).messages).toEqual([
     changed,

@@ -74,7 +74,7 @@ async function readWithCuts(trial: { count: number; cuts: number; events?: Event
     ...(trial.events && { backplane: { events: trial.events } }),
   })
   const client = await openSession(endpoint)
-  const readers = [new TestReader(await client.call('burst', { count: trial.count, pauseEvery: 3 }))]
+  const readers = [await TestReader.open(await client.call('burst', { count: trial.count, pauseEvery: 3 }))]
   for (let cut = 0; cut < trial.cuts; cut++) {
     const reader = readers.at(-1) as TestReader
     const seen = reader.text.length
@@ -106,7 +106,7 @@ test('the same holds over a log that answers late', async () => {
 test('200 concurrent sends keep the order of ids on the wire, over a log that answers late', async () => {
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse', backplane: { events: slowLog(3) } })
   const client = await openSession(endpoint)
-  const reader = new TestReader(await client.call('scatter', { count: 200 }))
+  const reader = await TestReader.open(await client.call('scatter', { count: 200 }))
   await reader.until(() => reader.ended, 20_000)
   expect(progressOf([reader])).toEqual(upTo(200))
   const order = reader.events.map(({ id }) => Number.parseInt(id?.split('.')[1] ?? '', 36))
@@ -116,7 +116,7 @@ test('200 concurrent sends keep the order of ids on the wire, over a log that an
 test('a finished stream is replayed from any of its ids, and ended', async () => {
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
   const client = await openSession(endpoint)
-  const whole = new TestReader(await client.call('burst', { count: 5 }))
+  const whole = await TestReader.open(await client.call('burst', { count: 5 }))
   await whole.until(() => whole.ended)
   const ids = whole.blocks.map(({ id }) => id as string)
   expect(await client.get(ids.pop())).toMatchObject({ status: 204, body: undefined })
@@ -130,7 +130,7 @@ test('a finished stream is replayed from any of its ids, and ended', async () =>
 test('a resumed connection takes the stream over: the one before ends, each event is written once', async () => {
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('burst', { count: 60, pauseEvery: 2 }))
+  const first = await TestReader.open(await client.call('burst', { count: 60, pauseEvery: 2 }))
   await first.until(() => first.events.length > 10)
   const second = await client.read(first.lastEventId)
   expect(first.ended).toBe(true)
@@ -155,8 +155,8 @@ test('a second standalone connection takes over too, and no pushed event is writ
 test('ids of another session, of another stream or made up are refused with 400 and show nothing', async () => {
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
   const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
-  const ofB = new TestReader(await b.call('burst', { count: 30 }))
-  const ofA = new TestReader(await a.call('burst', { count: 3 }))
+  const ofB = await TestReader.open(await b.call('burst', { count: 30 }))
+  const ofA = await TestReader.open(await a.call('burst', { count: 3 }))
   const real = ofA.lastEventId
   const [tag, index, place] = real.split('.') as [string, string, string]
   const forged = [
@@ -185,8 +185,8 @@ test('ids of another session, of another stream or made up are refused with 400 
 test('no text taken for an event id causes anything but a clean refusal or a stream of the own session', async () => {
   const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse' })
   const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
-  new TestReader(await b.call('burst', { count: 9 }))
-  const whole = new TestReader(await a.call('burst', { count: 9 }))
+  await TestReader.open(await b.call('burst', { count: 9 }))
+  const whole = await TestReader.open(await a.call('burst', { count: 9 }))
   await whole.until(() => whole.ended)
   const ids = whole.blocks.map(({ id }) => id as string)
   const mutated = fc.tuple(
@@ -204,7 +204,7 @@ test('no text taken for an event id causes anything but a clean refusal or a str
         const reply = await a.get(eventId)
         expect([200, 204, 400]).toContain(reply.status)
         if (reply.status !== 200) return
-        const reader = new TestReader(reply)
+        const reader = await TestReader.open(reply)
         for (const { id } of reader.events) expect(ids).toContain(id)
         reader.leave()
       },
@@ -224,7 +224,7 @@ test('a standalone stream whose history was dropped says so: header, and what ma
   await client.call('push', { count: 9 })
   const reply = await client.get(first.lastEventId)
   expect(reply.headers['mcp-resume']).toBe('gap')
-  const { messages } = new TestReader(reply)
+  const { messages } = await TestReader.open(reply)
   expect(messages.map(({ method }) => method)).toEqual([
     'notifications/tools/list_changed',
     'notifications/resources/list_changed',
@@ -240,7 +240,7 @@ test('a call whose progress was dropped still gets its answer', async () => {
     backplane: createMemoryBackplane({ maxEventsPerSession: 4 }),
   })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('burst', { count: 50, pauseEvery: 10 }))
+  const first = await TestReader.open(await client.call('burst', { count: 50, pauseEvery: 10 }))
   first.leave()
   await waitFor(() => endpoint.stats().calls === 0)
   const again = await client.read(first.lastEventId)
@@ -255,9 +255,9 @@ test('a call whose answer was dropped ends with an error for its id', async () =
     backplane: createMemoryBackplane({ maxEventsPerSession: 2 }),
   })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('burst', { count: 1 }, 'mine'))
+  const first = await TestReader.open(await client.call('burst', { count: 1 }, 'mine'))
   await first.until(() => first.ended)
-  for (let i = 0; i < 5; i++) new TestReader(await client.call('ping'))
+  for (let i = 0; i < 5; i++) await TestReader.open(await client.call('ping'))
   const again = await client.read(first.blocks[0]?.id)
   expect(again.ended).toBe(true)
   expect(again.messages).toEqual([expect.objectContaining({ id: 'mine', error: expect.anything() })])
@@ -273,7 +273,9 @@ test('an answer that cannot be stored reaches whoever reads, and who comes later
   }
   const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse', backplane: { events: broken } })
   const client = await openSession(endpoint)
-  const live = new TestReader(await client.call('burst', { count: 2 }))
+  const call = { jsonrpc: '2.0', id: 1, method: 'burst', params: { count: 2 } }
+  // Read from its first moment: nothing waits for who comes later.
+  const live = await TestReader.open(await endpoint.handle(client.request('POST', { body: call })))
   await live.until(() => live.ended)
   expect(live.messages.at(-1)).toMatchObject({ id: 1, result: { done: true } })
   expect(live.events.every(({ id }) => id === undefined)).toBe(true)
@@ -293,7 +295,7 @@ test('when the log cannot be read the connection ends, and the client can come b
   }
   const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse', backplane: { events: flaky } })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('burst', { count: 3 }))
+  const first = await TestReader.open(await client.call('burst', { count: 3 }))
   await first.until(() => first.ended)
   down = true
   const failed = await client.read(first.blocks[0]?.id)
@@ -309,7 +311,7 @@ test('when the log cannot be read the connection ends, and the client can come b
 test('a sender that awaits is held to the pace of its reader, and a stalled reader is dropped and loses nothing', async () => {
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse', stallMs: 200 })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('burst', { count: 100, bytes: 65_536 }), true)
+  const first = await TestReader.open(await client.call('burst', { count: 100, bytes: 65_536 }), true)
   await first.until(() => first.destroyed, 3_000)
   expect(first.queued).toBeLessThan(200_000)
   expect(endpoint.stats().log.bytes).toBeLessThan(1_400_000)
@@ -322,7 +324,7 @@ test('a sender that does not await fills no memory: the oldest progress is dropp
   const backplane = createMemoryBackplane({ maxBytesPerSession: 100_000 })
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse', backplane })
   const client = await openSession(endpoint)
-  const first = new TestReader(await client.call('flood', { count: 20_000 }), true)
+  const first = await TestReader.open(await client.call('flood', { count: 20_000 }), true)
   await waitFor(() => endpoint.stats().calls === 0, 20_000)
   expect(endpoint.stats().log.bytes).toBeLessThanOrEqual(100_000)
   first.resume()
@@ -342,7 +344,7 @@ test('streams start with retry, then a cursor where the client knows empty event
   const older = await openSession(endpoint, { version: '2025-06-18' })
   expect((await modern.read()).text).toMatch(/^retry: \d+\n\nid: g\.0\.1-\w+\ndata: \n\n$/)
   expect((await older.read()).text).toMatch(/^retry: \d+\n\n:\n\n$/)
-  const polled = new TestReader(await modern.call('wait', { ms: 20 }))
+  const polled = await TestReader.open(await modern.call('wait', { ms: 20 }))
   expect(polled.text).toMatch(/^retry: \d+\n\nid: p1-\w+\.0\.1-\w+\ndata: \n\n$/)
 })
 
@@ -371,7 +373,8 @@ test('a sink that asks for more while it is written to gets every event once', a
       events?.drain()
       return true
     },
-    end: () => {
+    end: (text) => {
+      written.push(text)
       ended = true
     },
     destroy: () => undefined,

@@ -30,6 +30,7 @@ const levels = [
   [
     'node/on-close.ts',
     'deadline.ts',
+    'linked-list.ts',
     'errors.ts',
     'headers.ts',
     'sse-format.ts',

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type {
   AuthInfo,
   EndpointOptions,
@@ -199,7 +200,14 @@ export class TestReader {
   #events: SinkEvents | undefined
   readonly #waiting = new Set<() => void>()
 
-  constructor(reply: HttpReply, paused = false) {
+  /** Resolves when what is there to read has been written. */
+  static async open(reply: HttpReply, paused = false): Promise<TestReader> {
+    const reader = new TestReader(reply, paused)
+    await turn()
+    return reader
+  }
+
+  private constructor(reply: HttpReply, paused: boolean) {
     this.reply = reply
     this.paused = paused
     // 204: nothing is left to read.
@@ -212,7 +220,8 @@ export class TestReader {
         this.#wake()
         return !this.paused
       },
-      end: () => {
+      end: (text) => {
+        this.text += text
         this.ended = true
         this.#wake()
       },
@@ -284,8 +293,10 @@ export class TestClient {
     this.endpoint = endpoint
   }
 
-  post(body: unknown, options: RequestOptions = {}): Promise<HttpReply> {
-    return this.endpoint.handle(this.request('POST', { body, ...options }))
+  async post(body: unknown, options: RequestOptions = {}): Promise<HttpReply> {
+    const reply = await this.endpoint.handle(this.request('POST', { body, ...options }))
+    await turn()
+    return reply
   }
 
   get(lastEventId?: string): Promise<HttpReply> {
@@ -308,7 +319,7 @@ export class TestClient {
   }
 
   async read(lastEventId?: string): Promise<TestReader> {
-    return new TestReader(await this.get(lastEventId))
+    return TestReader.open(await this.get(lastEventId))
   }
 }
 

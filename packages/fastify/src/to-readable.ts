@@ -21,7 +21,10 @@ export function toReadable(body: EventStreamBody, response: ServerResponse): Rea
   })
   const sink = PacedSink.open(body, {
     push: (chunk) => readable.push(chunk),
-    end: () => readable.push(null),
+    end: (text) => {
+      if (text !== '') readable.push(text)
+      readable.push(null)
+    },
     destroy: () => readable.destroy(),
   })
   // A socket that is injected has none.

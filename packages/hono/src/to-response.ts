@@ -25,7 +25,7 @@ function onNode(body: EventStreamBody, outgoing: Outgoing): EventStreamBody {
   return {
     open: (sink) => {
       const write = (text: string): boolean => sink.write(text)
-      const events = body.open({ write, end: () => sink.end(), destroy: () => outgoing.destroy() })
+      const events = body.open({ write, end: (text) => sink.end(text), destroy: () => outgoing.destroy() })
       onClose(outgoing, () => events.gone())
       return events
     },

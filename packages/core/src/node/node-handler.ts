@@ -45,8 +45,7 @@ const tcpKeepAliveMs = 15_000
  */
 export function toNodeHandler(endpoint: Mountable): NodeHandler {
   return async (incoming, response, options) => {
-    const reply = await readReply(endpoint, incoming, response, options)
-    writeReply(reply, response)
+    writeReply(await readReply(endpoint, incoming, response, options), response)
   }
 }
 
@@ -74,8 +73,8 @@ export function writeReply(reply: HttpReply, to: NodeResponse): void {
   // The client left, or something in front answered already.
   if (response.headersSent || response.destroyed) return
   // Without a length Node would send an empty body in chunks; 204 has none at all (RFC 9110 §8.6).
-  const length = status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }
-  response.writeHead(status, { ...headers, ...length })
+  if (status === 204) response.writeHead(status, { ...headers })
+  else response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body ?? '') })
   response.end(body)
 }
 
@@ -90,13 +89,18 @@ function writeStream(body: EventStreamBody, { status, headers }: HttpReply, resp
   response.on('error', () => response.destroy())
   const sink = PacedSink.open(body, {
     push: (chunk) => {
+      // By itself Node would hold the chunk back until the running code is through, which may send a lot more.
+      const { socket } = response
+      socket?.cork()
       response.write(chunk)
+      socket?.uncork()
       // That `write` returned false does not mean slow: it does so at 16 KiB in one tick.
-      return response.writableLength < queueBytes
+      const hasRoom = response.writableLength < queueBytes
+      if (!hasRoom) response.once('drain', () => sink.drained())
+      return hasRoom
     },
-    end: () => response.end(),
+    end: (text) => response.end(text),
     destroy: () => response.destroy(),
   })
-  response.on('drain', () => sink.drained())
   onClose(response, () => sink.gone())
 }

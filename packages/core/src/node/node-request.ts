@@ -82,21 +82,24 @@ export class NodeRequest implements HttpRequest {
     // Its events are past.
     if (incoming.destroyed) return Promise.reject(new Rejection('client_left'))
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
+      let chunks: Buffer[] = []
       let size = 0
       const onData = (chunk: Buffer): void => {
         size += chunk.length
-        if (size <= maxBytes) chunks.push(chunk)
-        else done(new Rejection('body_too_large'))
+        if (size <= maxBytes) return void chunks.push(chunk)
+        incoming.off('data', onData)
+        chunks = []
+        reject(new Rejection('body_too_large'))
       }
-      const onEnd = (): void => done()
-      const onClose = (): void => done(new Rejection('client_left'))
-      function done(failure?: Rejection): void {
-        incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
-        if (failure) reject(failure)
-        else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size))
+      const onEnd = (): void => {
+        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+        // The listeners live as long as the request, the body need not.
+        chunks = []
       }
-      incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+      const onLeft = (): void => {
+        if (!incoming.readableEnded) reject(new Rejection('client_left'))
+      }
+      incoming.on('data', onData).on('end', onEnd).on('close', onLeft).on('error', onLeft)
     })
   }
 

@@ -9,7 +9,7 @@ export function onClose(to: NodeResponse, listener: () => void): void {
   if (response.closed || response.destroyed || socket?.destroyed) {
     listener()
   } else if (response.socket) {
-    response.once('close', listener)
+    response.on('close', listener)
   } else {
     // A pipelined request's response waits for those before it, and Node does not tell it when they fail.
     socket.once('close', listener)

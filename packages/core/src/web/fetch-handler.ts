@@ -47,12 +47,16 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
           close(() => controller.close())
           sink?.gone()
         }
+        const push = (chunk: string | Uint8Array): boolean => {
+          if (isOpen) controller.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
+          return (controller.desiredSize ?? 0) > 0
+        }
         sink = PacedSink.open(body, {
-          push: (chunk) => {
-            if (isOpen) controller.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
-            return (controller.desiredSize ?? 0) > 0
+          push,
+          end: (text) => {
+            if (text !== '') push(text)
+            close(() => controller.close())
           },
-          end: () => close(() => controller.close()),
           destroy: cutOff,
         })
         if (signal.aborted) leave()
