@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { findTarget, type Target, targets, type WorkloadName } from './targets/index.ts'
+import { findTarget, targets } from './targets/index.ts'
+import type { Target, WorkloadName } from './targets/target.ts'
 import { workloadNames } from './workloads/index.ts'
 
 export interface BenchArguments {

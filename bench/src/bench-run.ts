@@ -13,7 +13,7 @@ type Timing = Pick<RunSettings, 'sliceMs' | 'warmUpMs' | 'scale'>
 const timings: Readonly<Record<Scale, Timing>> = {
   full: { sliceMs: 3_000, warmUpMs: 5_000, scale: 'full' },
   quick: { sliceMs: 1_000, warmUpMs: 1_000, scale: 'quick' },
-  tiny: { sliceMs: 200, warmUpMs: 100, scale: 'tiny' },
+  tiny: { sliceMs: 100, warmUpMs: 50, scale: 'tiny' },
 }
 
 export interface BenchOptions {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { canPin } from './pin.ts'
-import type { Target } from './targets/index.ts'
+import type { Target } from './targets/target.ts'
 
 export interface Machine {
   readonly node: string

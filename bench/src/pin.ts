@@ -1,20 +1,32 @@
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+
+/** Those that this process may use, as it was at first: once it is pinned it is told of fewer. */
+const cores = readCores()
 
 /** Whether processes can be pinned here, and there are cores to tell apart. */
-export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0
-
-export const serverCore = 0
+export const canPin = cores.length > 1
 
 /** Keeps this process, all its threads, off the servers' core. */
 export function pinLoadGenerator(): void {
   if (!canPin) return
-  const others = `1-${availableParallelism() - 1}`
+  const others = cores.slice(1).join()
   const { status, stderr } = spawnSync('taskset', ['-a', '-c', '-p', others, String(process.pid)])
   if (status !== 0) throw new Error(`taskset failed: ${stderr}`)
 }
 
 /** A command that runs on the servers' core. */
 export function onServerCore(command: string, args: readonly string[]): [string, string[]] {
-  return canPin ? ['taskset', ['-c', String(serverCore), command, ...args]] : [command, [...args]]
+  return canPin ? ['taskset', ['-c', String(cores[0]), command, ...args]] : [command, [...args]]
+}
+
+/** None without `taskset`. Containers may have others than 0 and up. */
+function readCores(): number[] {
+  const { status, stdout } = spawnSync('taskset', ['-c', '-p', String(process.pid)], { encoding: 'utf8' })
+  if (status !== 0) return []
+  // pid 4711's current affinity list: 0-2,5
+  const ranges = stdout.slice(stdout.lastIndexOf(':') + 1).split(',')
+  return ranges.flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number)
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index)
+  })
 }

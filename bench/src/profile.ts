@@ -17,7 +17,8 @@ import {
 } from './profile-data.ts'
 import { ServerProcess } from './server-process.ts'
 import { toSourcePosition } from './source-positions.ts'
-import { findTarget, type WorkloadName } from './targets/index.ts'
+import { findTarget } from './targets/index.ts'
+import type { WorkloadName } from './targets/target.ts'
 import { workloads } from './workloads/index.ts'
 
 const folder = fileURLToPath(new URL('../results/profiles', import.meta.url))

@@ -1,5 +1,6 @@
 import { ServerProcess } from './server-process.ts'
-import { findTarget, type Target } from './targets/index.ts'
+import { findTarget } from './targets/index.ts'
+import type { Target } from './targets/target.ts'
 import type { Case, Figures, Prepared, Scale, Workload } from './workloads/workload.ts'
 
 export interface RunSettings {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { CommandName, Commands, FromServer, ToServer } from './commands.ts'
 import { onServerCore } from './pin.ts'
-import type { Target } from './targets/index.ts'
+import type { Target } from './targets/target.ts'
 
 interface Waiting {
   resolve(value: unknown): void
@@ -45,7 +45,7 @@ export class ServerProcess {
     return new Promise((resolve, reject) => {
       this.#waiting.set(seq, { resolve: (value) => resolve(value as Commands[Name]), reject })
       const message: ToServer = { seq, command }
-      this.#child.send(message)
+      this.#child.send(message, (error) => error && this.#abandon(error))
     })
   }
 

@@ -25,7 +25,10 @@ export interface Received {
   readonly id?: number
   readonly method?: string
   readonly params?: { readonly progress?: number; readonly progressToken?: string }
-  readonly result?: { readonly content?: readonly { readonly text?: string }[] }
+  readonly result?: {
+    readonly content?: readonly { readonly text?: string }[]
+    readonly supportedVersions?: readonly string[]
+  }
 }
 
 export interface SseEvent {

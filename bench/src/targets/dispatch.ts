@@ -1,16 +1,22 @@
-// What a transport that cost nothing would reach: `node:http` straight into the server object of SDK 1.x, without any
-// of the rules of Streamable HTTP.
+// What a transport that cost nothing would reach: `node:http` straight into the server object of an SDK, without any of
+// the rules of Streamable HTTP.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
-import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { readJson, writeEvent, writeJson, writeSseHead } from './node-body.ts'
+import { type Message, readJson, writeEvent, writeJson, writeSseHead } from './node-body.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
-import { createServer1 } from './server1.ts'
 
-class DispatchTransport implements Transport {
-  onmessage?: Transport['onmessage'] & {}
+type RequestId = string | number
+
+/** What is used of the server object. SDK 1.x and 2.x have it alike. */
+export interface DispatchServer {
+  connect(transport: DispatchTransport): Promise<void>
+  close(): Promise<void>
+  readonly server: { notification(notification: typeof announcement): Promise<void> }
+}
+
+/** A transport to SDK 1.x and 2.x both: they ask for the same. */
+class DispatchTransport {
+  onmessage?: (message: unknown) => void
   onclose?: () => void
   standalone: ServerResponse | undefined
   readonly newSessionId: string
@@ -31,13 +37,13 @@ class DispatchTransport implements Transport {
     this.onclose?.()
   }
 
-  receive(message: JSONRPCMessage, response: ServerResponse): void {
-    if ('method' in message && 'id' in message) this.#calls.set(message.id, response)
+  receive(message: Message, response: ServerResponse): void {
+    if (message.method !== undefined && message.id !== undefined) this.#calls.set(message.id, response)
     else response.writeHead(202).end()
     this.onmessage?.(message)
   }
 
-  async send(message: JSONRPCMessage, { relatedRequestId }: TransportSendOptions = {}): Promise<void> {
+  async send(message: object, { relatedRequestId }: { relatedRequestId?: RequestId } = {}): Promise<void> {
     if ('method' in message) {
       const response = relatedRequestId === undefined ? this.standalone : this.#calls.get(relatedRequestId)
       if (!response) return
@@ -62,12 +68,12 @@ class DispatchTransport implements Transport {
 }
 
 /** `sse`: every answer is an event stream; otherwise only one that something else came before. */
-export async function startDispatch({ sse = false } = {}): Promise<RunningTarget> {
-  const sessions = new Map<string, { transport: DispatchTransport; server: McpServer }>()
+export async function startDispatch(createServer: () => DispatchServer, { sse = false } = {}): Promise<RunningTarget> {
+  const sessions = new Map<string, { transport: DispatchTransport; server: DispatchServer }>()
 
   async function open(): Promise<DispatchTransport> {
     const transport = new DispatchTransport(randomUUID(), sse)
-    const server = createServer1()
+    const server = createServer()
     await server.connect(transport)
     sessions.set(transport.newSessionId, { transport, server })
     return transport
@@ -77,12 +83,11 @@ export async function startDispatch({ sse = false } = {}): Promise<RunningTarget
     const sessionId = request.headers['mcp-session-id'] as string | undefined
     if (sessionId === undefined) {
       const message = await readJson(request)
-      return (await open()).receive(message as JSONRPCMessage, response)
+      return (await open()).receive(message, response)
     }
     const session = sessions.get(sessionId)
     if (!session) return void response.writeHead(404).end()
-    if (request.method === 'POST')
-      return session.transport.receive((await readJson(request)) as JSONRPCMessage, response)
+    if (request.method === 'POST') return session.transport.receive(await readJson(request), response)
     if (request.method === 'GET') return openStandalone(session.transport, response)
     sessions.delete(sessionId)
     await session.server.close()

@@ -15,6 +15,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
+import { LeastLog } from './least-log.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
 import { createServer1 } from './server1.ts'
 
@@ -45,6 +46,11 @@ export async function startOnNode(options: Partial<EndpointOptions> = {}): Promi
 /** As `startOnNode`, with a log that keeps whole runs of W6. */
 export function startForResume(): Promise<RunningTarget> {
   return startOnNode({ backplane: createMemoryBackplane({ ...bounds, retainMs: 3_600_000 }) })
+}
+
+/** What the event log costs is the difference to `startOnNode`. */
+export function startWithoutLog(): Promise<RunningTarget> {
+  return startOnNode({ backplane: { events: new LeastLog() } })
 }
 
 /** Verification that finds every token good: what remains is the cost of asking. */

@@ -1,37 +1,42 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler } from '@modelcontextprotocol/server'
+import { createMcpHandler, type McpServer } from '@modelcontextprotocol/server'
 import { createMcpHandler as createVercelHandler } from 'mcp-handler'
-import { listen, type RunningTarget } from './running-target.ts'
+import { announcement, listen, type RunningTarget } from './running-target.ts'
 import { createServer2, registerTools2 } from './server2.ts'
 
 /** SDK 2.x with sessions on `node:http`: a map of transports. */
 export async function startOnNode({ json = false } = {}): Promise<RunningTarget> {
-  const transports = new Map<string, NodeStreamableHTTPServerTransport>()
+  const sessions = new Map<string, { transport: NodeStreamableHTTPServerTransport; server: McpServer }>()
 
   async function open(): Promise<NodeStreamableHTTPServerTransport> {
+    const server = createServer2()
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       enableJsonResponse: json,
-      onsessioninitialized: (sessionId) => void transports.set(sessionId, transport),
+      onsessioninitialized: (sessionId) => void sessions.set(sessionId, { transport, server }),
     })
-    transport.onclose = () => void transports.delete(transport.sessionId ?? '')
-    await createServer2().connect(transport)
+    transport.onclose = () => void sessions.delete(transport.sessionId ?? '')
+    await server.connect(transport)
     return transport
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const sessionId = request.headers['mcp-session-id']
-    const known = typeof sessionId === 'string' ? transports.get(sessionId) : undefined
+    const known = typeof sessionId === 'string' ? sessions.get(sessionId)?.transport : undefined
     if (sessionId !== undefined && !known) return void response.writeHead(404).end()
     await (known ?? (await open())).handleRequest(request, response)
   }
 
+  const url = await listen((request, response) => {
+    serve(request, response).catch(() => response.destroy())
+  })
   return {
-    url: await listen((request, response) => {
-      serve(request, response).catch(() => response.destroy())
-    }),
+    url,
+    async notify() {
+      for (const { server } of sessions.values()) await server.server.notification(announcement)
+    },
   }
 }
 

@@ -19,10 +19,14 @@ export const callFigures = [
 async function prepareCalls(server: ServerProcess): Promise<Prepared> {
   const client = new McpClient(server, 16)
   const opened = await each(sessions, 16, () => client.open())
-  const headers = opened.map((session) => client.headersOf(session))
+  const load = {
+    url: server.url,
+    connections: sessions,
+    toEcho: (connection: number, id: number, text: string) => client.toEcho(opened[connection] ?? {}, id, text),
+  }
   return {
     async slice(durationMs) {
-      const { value, cpuUs } = await measureCpu(server, () => driveCalls({ url: server.url, headers, durationMs }))
+      const { value, cpuUs } = await measureCpu(server, () => driveCalls({ ...load, durationMs }))
       return {
         perSecond: value.answers / value.seconds,
         cpuUs: cpuUs / value.answers,

@@ -21,7 +21,7 @@ async function prepareIdle(server: ServerProcess, count: number): Promise<Prepar
     const before = await server.request('settle')
     const sessions = await open()
     const bare = await server.request('settle')
-    const streams = await openStreams(client, server.url, sessions)
+    const streams = await openStreams(client, server, sessions)
     const full = await server.request('settle')
     await Promise.all(streams.map((stream) => stream.close()))
     await close(sessions)
@@ -37,7 +37,7 @@ async function prepareIdle(server: ServerProcess, count: number): Promise<Prepar
 
   // Code and tables that the first sessions bring would be counted as theirs.
   const first = await each(Math.min(count, 100), 16, () => client.open())
-  const streams = await openStreams(client, server.url, first)
+  const streams = await openStreams(client, server, first)
   await Promise.all(streams.map((stream) => stream.close()))
   await close(first)
   return { slice: measure, close: () => client.close() }

@@ -1,4 +1,4 @@
-import type { WorkloadName } from '../targets/index.ts'
+import type { WorkloadName } from '../targets/target.ts'
 import { calls, guards } from './calls.ts'
 import { churn } from './churn.ts'
 import { idle } from './idle.ts'

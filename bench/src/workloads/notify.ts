@@ -12,7 +12,7 @@ const arrivalMs = 30_000
 async function prepareNotify(server: ServerProcess, count: number): Promise<Prepared> {
   const client = new McpClient(server, 16)
   const sessions = await each(count, 16, () => client.open())
-  const streams = await openStreams(client, server.url, sessions)
+  const streams = await openStreams(client, server, sessions)
   // Small and apart in time: one event never comes in two chunks, nor two in one.
   let missing = 0
   let onAll: () => void = () => undefined

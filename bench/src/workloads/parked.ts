@@ -12,7 +12,7 @@ import type { Case, Prepared, Scale, Workload } from './workload.ts'
 
 const connections = 16
 /** Ids of the calls that are measured are below. */
-const firstParkedId = 100_000
+const firstParkedId = 1_000_000_000
 const counts: Readonly<Record<Scale, readonly number[]>> = {
   full: [0, 100, 1_000, 5_000],
   quick: [0, 100, 1_000],
@@ -22,14 +22,15 @@ const counts: Readonly<Record<Scale, readonly number[]>> = {
 async function prepareParked(server: ServerProcess, count: number): Promise<Prepared> {
   const client = new McpClient(server, connections)
   const session = await client.open()
-  const headers = client.headersOf(session)
+  const headers = client.headersOf('POST', session)
   const parked = await each(count, 64, (index) =>
     RawStream.open({ url: server.url, method: 'POST', headers, body: toCall(firstParkedId + index, 'park', {}) }),
   )
   await untilParked(server, count)
   return {
     async slice(durationMs) {
-      const load = { url: server.url, headers: Array.from({ length: connections }, () => headers), durationMs }
+      const toEcho = (_connection: number, id: number, text: string) => client.toEcho(session, id, text)
+      const load = { url: server.url, connections, durationMs, toEcho }
       const { value, cpuUs } = await measureCpu(server, () => driveCalls(load))
       return {
         perSecond: value.answers / value.seconds,

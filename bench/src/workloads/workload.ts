@@ -1,5 +1,5 @@
 import type { ServerProcess } from '../server-process.ts'
-import type { WorkloadName } from '../targets/index.ts'
+import type { WorkloadName } from '../targets/target.ts'
 
 /** Numbers of one slice, by the keys of {@link Workload.figures}. */
 export type Figures = Readonly<Record<string, number>>

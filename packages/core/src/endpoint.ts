@@ -111,7 +111,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     const context: PostContext = { request, acceptable, options, sessions, draining: closing !== undefined }
     const named = options.sessions && request.header(sessionIdHeader)
     // Whoever names no session of its own gets no body read for it.
-    const session = named ? await resolveSession(request) : undefined
+    const found = named ? resolveSession(request) : undefined
+    const session = found instanceof Promise ? await found : found
     const { parsedBody } = request
     const body = parsedBody === undefined ? await request.readBody(options.maxBodyBytes) : parsedBody
     const incoming = readMessage(body, options)

@@ -39,8 +39,9 @@ export class Exchange {
   readonly session: LiveSession
   readonly reply: Promise<HttpReply>
   stream: Stream | undefined
-  /** Its place among those that nobody is attached to. The watch's own. */
-  detached: Link<{ readonly exchange: Exchange; readonly since: number }> | undefined
+  /** Its place among those that nobody is attached to, and since when, in milliseconds since the epoch. The watch's own. */
+  detached: Link<Exchange> | undefined
+  detachedSince = 0
   readonly #request: HttpRequest
   readonly #canStream: boolean
   readonly #canJson: boolean

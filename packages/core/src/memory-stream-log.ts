@@ -83,9 +83,10 @@ export class StreamLog {
 
   /** Empties the stream; what remains says that it was there. Returns the bytes it held. */
   drop(): number {
-    this.#forget()
-    const bytes = this.#events.reduce((sum, event) => sum + sizeOf(event), streamOverhead)
+    let bytes = streamOverhead
+    for (let i = this.#start; i < this.#events.length; i++) bytes += sizeOf(this.#events[i] as LogEvent)
     this.#events = []
+    this.#start = 0
     this.newest = { ...this.newest, data: '' }
     this.dropped = true
     return bytes

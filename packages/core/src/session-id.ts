@@ -1,9 +1,18 @@
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
+/** Random bytes that no id has taken yet: to ask the platform for a few costs as much as to ask for many. */
+const pool = new Uint8Array(2_048)
+let taken = pool.length
+
 /** 192 bits from the platform's CSPRNG, base64url. */
 export function createSessionId(): string {
+  if (taken === pool.length) {
+    crypto.getRandomValues(pool)
+    taken = 0
+  }
   let sessionId = ''
-  for (const byte of crypto.getRandomValues(new Uint8Array(32))) sessionId += alphabet[byte & 63]
+  for (const byte of pool.subarray(taken, taken + 32)) sessionId += alphabet[byte & 63]
+  taken += 32
   return sessionId
 }
 
@@ -13,13 +22,13 @@ export function isSessionId(value: string): boolean {
 }
 
 /** Where there is Node's hash it is taken: WebCrypto goes through another thread, which costs far more than so small a hash. */
-const node = globalThis.process?.getBuiltinModule?.('node:crypto')
+const hash = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash
 
 /**
  * The name under which a session is stored: base64url of SHA-256 of its id. Who reads the store learns no id.
  */
 export async function sessionKey(sessionId: string): Promise<string> {
-  if (node) return node.createHash('sha256').update(sessionId).digest('base64url')
+  if (hash) return hash('sha256', sessionId, 'base64url')
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sessionId))
   const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)))
   return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

@@ -114,7 +114,9 @@ export class SessionStreams implements StreamOwner {
       eventIds,
       cursor: from.index,
       primingId:
-        revision.priming && stream.resumable ? eventIds.encode({ streamTag: stream.streamTag, ...from }) : undefined,
+        revision.priming && stream.resumable
+          ? eventIds.encode({ streamTag: stream.streamTag, index: from.index, position: from.position })
+          : undefined,
       historyLost: from.historyLost ?? false,
       // Spread over time, so that clients cut off together do not come back together.
       retryMs: Math.round(retryMs * (1 + Math.random() / 2)),

@@ -23,8 +23,8 @@ export class Watch {
   readonly #free = new Set<LiveSession>()
   /** Sessions not yet `initialized`, oldest first. */
   readonly #uninitialized = new Set<LiveSession>()
-  /** Running exchanges that nobody is attached to, and since when, longest first. */
-  readonly #detached = new LinkedList<{ readonly exchange: Exchange; readonly since: number }>()
+  /** Running exchanges that nobody is attached to, longest first. */
+  readonly #detached = new LinkedList<Exchange>()
   readonly #connections = new LinkedList<Connection>()
   #sessions = 0
   #prolongedAt = Date.now()
@@ -76,7 +76,8 @@ export class Watch {
 
   setDetached(exchange: Exchange): void {
     this.setAttached(exchange)
-    exchange.detached = this.#detached.add({ exchange, since: Date.now() })
+    exchange.detachedSince = Date.now()
+    exchange.detached = this.#detached.add(exchange)
   }
 
   setAttached(exchange: Exchange): void {
@@ -116,9 +117,9 @@ export class Watch {
 
   #lookAtCalls(now: number): void {
     for (let first = this.#detached.first; first; first = this.#detached.first) {
-      if (now - first.since < this.#options.abandonAfterMs) return
-      this.setAttached(first.exchange)
-      first.exchange.session.abandon(first.exchange, 'Nobody was connected to read the answer')
+      if (now - first.detachedSince < this.#options.abandonAfterMs) return
+      this.setAttached(first)
+      first.session.abandon(first, 'Nobody was connected to read the answer')
     }
   }
 

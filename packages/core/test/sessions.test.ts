@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
+import { createSessionId } from '../src/session-id.ts'
 import {
   createTestEndpoint,
   openSession,
@@ -20,6 +21,12 @@ const emptyLog = { sessions: 0, streams: 0, events: 0, bytes: 0 }
 function user(sub: string, token = sub): AuthInfo {
   return { token, clientId: 'client', scopes: [], extra: { iss: 'https://issuer.example', sub } }
 }
+
+test('session ids never repeat: the pool of random bytes they are made of is filled anew', () => {
+  const ids = Array.from({ length: 1_000 }, createSessionId)
+  expect(new Set(ids).size).toBe(1_000)
+  for (const sessionId of ids) expect(sessionId).toMatch(/^[\w-]{32}$/)
+})
 
 describe('which answer a session id gets', () => {
   test.each(['GET', 'DELETE', 'POST'])('%s: none is 400, an unknown one 404', async (method) => {

@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createMemoryBackplane, type EventLog, type EventStreamBody, type SinkEvents } from '../src/index.ts'
-import { createTestEndpoint, type Handlers, openSession, sleep, TestReader, toJson, waitFor } from './support.ts'
+import {
+  createTestEndpoint,
+  type Handlers,
+  openSession,
+  sleep,
+  type TestClient,
+  TestReader,
+  toJson,
+  waitFor,
+} from './support.ts'
 
 /** `burst`: `count` progress events, `pauseEvery` of them at a time. */
 const handlers: Handlers = {
@@ -382,4 +391,42 @@ test('a sink that asks for more while it is written to gets every event once', a
   await waitFor(() => ended)
   const messages = written.join('').match(/"progress":\d+|"result"/g)
   expect(messages).toEqual([...upTo(30).map((i) => `"progress":${i}`), '"result"'])
+})
+
+/** Every piece that a call's connection was given, the last one with its end, and what `now` was then. */
+async function readPieces(client: TestClient, method: string, now = () => 0): Promise<{ text: string; at: number }[]> {
+  const pieces: { text: string; at: number }[] = []
+  const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method } })
+  const { body } = await client.endpoint.handle(request)
+  await new Promise<void>((resolve) => {
+    const note = (text: string) => pieces.push({ text, at: now() }) > 0
+    const end = (text: string) => {
+      note(text)
+      resolve()
+    }
+    ;(body as EventStreamBody).open({ write: note, end, destroy: () => undefined })
+  })
+  return pieces
+}
+
+test('a stream that is answered at once is one piece', async () => {
+  const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
+  const pieces = await readPieces(await openSession(endpoint), 'ping')
+  expect(pieces.map(({ text }) => text)).toEqual([
+    expect.stringMatching(/^retry: \d+\n\nid: .*\ndata: \n\nid: .*\ndata: .*"result":\{\}.*\n\n$/),
+  ])
+})
+
+test('a burst goes out in few pieces, the first of them before the last event is sent', async () => {
+  let sent = 0
+  const many: Handlers[string] = async ({ notify }) => {
+    for (; sent < 1_000; sent++) {
+      await notify('notifications/progress', { progressToken: 't', progress: sent, filler: 'x'.repeat(80) })
+    }
+    return {}
+  }
+  const { endpoint } = createTestEndpoint({ many }, { response: 'sse' })
+  const pieces = await readPieces(await openSession(endpoint), 'many', () => sent)
+  expect(pieces.length).toBeLessThan(30)
+  expect(pieces[0]?.at).toBeLessThan(200)
 })

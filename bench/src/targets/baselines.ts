@@ -1,0 +1,75 @@
+// What there is to compare with: HTTP alone, the frameworks alone, and an SDK's own dispatch.
+import type { RunningTarget } from './running-target.ts'
+import { everything, sdk1, sdk2, type Target, withNotify } from './target.ts'
+
+const floors: readonly Target[] = [
+  {
+    name: 'floor',
+    packages: [],
+    workloads: withNotify,
+    start: async () => (await import('./floor.ts')).startFloor(),
+  },
+  {
+    name: 'floor-express',
+    packages: ['express'],
+    workloads: ['W1', 'W2'],
+    start: async () => (await import('./framework-floors.ts')).startExpressFloor(),
+  },
+  {
+    name: 'floor-fastify',
+    packages: ['fastify'],
+    workloads: ['W1', 'W2'],
+    start: async () => (await import('./framework-floors.ts')).startFastifyFloor(),
+  },
+  {
+    name: 'floor-koa',
+    packages: ['koa'],
+    workloads: ['W1', 'W2'],
+    start: async () => (await import('./framework-floors.ts')).startKoaFloor(),
+  },
+  {
+    name: 'floor-hono',
+    packages: ['hono', '@hono/node-server'],
+    workloads: ['W1', 'W2'],
+    start: async () => (await import('./framework-floors.ts')).startHonoFloor(),
+  },
+]
+
+async function startDispatch1(options?: { sse: boolean }): Promise<RunningTarget> {
+  const [{ startDispatch }, { createServer1 }] = await Promise.all([import('./dispatch.ts'), import('./server1.ts')])
+  return startDispatch(createServer1, options)
+}
+
+async function startDispatch2(options?: { sse: boolean }): Promise<RunningTarget> {
+  const [{ startDispatch }, { createServer2 }] = await Promise.all([import('./dispatch.ts'), import('./server2.ts')])
+  return startDispatch(createServer2, options)
+}
+
+const dispatches: readonly Target[] = [
+  {
+    name: 'dispatch',
+    packages: [sdk1],
+    workloads: withNotify,
+    start: () => startDispatch1(),
+  },
+  {
+    name: 'dispatch-sse',
+    packages: [sdk1],
+    workloads: everything,
+    start: () => startDispatch1({ sse: true }),
+  },
+  {
+    name: 'dispatch2',
+    packages: [sdk2],
+    workloads: withNotify,
+    start: () => startDispatch2(),
+  },
+  {
+    name: 'dispatch2-sse',
+    packages: [sdk2],
+    workloads: everything,
+    start: () => startDispatch2({ sse: true }),
+  },
+]
+
+export const baselines: readonly Target[] = [...floors, ...dispatches]
