@@ -7,13 +7,13 @@ import { type RunSettings, runWorkload, type WorkloadResult } from './run.ts'
 import { workloads } from './workloads/index.ts'
 import type { Scale } from './workloads/workload.ts'
 
-type Timing = Pick<RunSettings, 'sliceMs' | 'warmUpMs' | 'scale'>
+type Timing = Pick<RunSettings, 'sliceMs' | 'warmUpMs' | 'rewarmMs' | 'scale'>
 
 /** A server is not itself before about five seconds: V8 compiles what is hot. */
 const timings: Readonly<Record<Scale, Timing>> = {
-  full: { sliceMs: 3_000, warmUpMs: 5_000, scale: 'full' },
-  quick: { sliceMs: 1_000, warmUpMs: 1_000, scale: 'quick' },
-  tiny: { sliceMs: 100, warmUpMs: 50, scale: 'tiny' },
+  full: { sliceMs: 2_000, warmUpMs: 5_000, rewarmMs: 1_500, scale: 'full' },
+  quick: { sliceMs: 1_000, warmUpMs: 1_000, rewarmMs: 500, scale: 'quick' },
+  tiny: { sliceMs: 100, warmUpMs: 50, rewarmMs: 20, scale: 'tiny' },
 }
 
 export interface BenchOptions {

@@ -9,9 +9,13 @@ use([BarChart, GridComponent, TitleComponent, SVGRenderer])
 const rowHeight = 24
 const colors = { ours: '#1a7f5a', baseline: '#5b6b7b', peer: '#b8c1cc' }
 
-/** CPU time per call of each target in W1 as bars, cheapest on top. `undefined` without W1. */
+/**
+ * CPU time per call of each target in W1 as bars, cheapest on top. `undefined` without W1. The frameworks' own floors are
+ * left to the table: nobody serves with them.
+ */
 export function toChart({ workloads, machine }: Report): string | undefined {
-  const rows = workloads.find(({ name }) => name === 'W1')?.rows ?? []
+  const all = workloads.find(({ name }) => name === 'W1')?.rows ?? []
+  const rows = all.filter(({ target }) => !target.startsWith('floor-'))
   if (rows.length === 0) return undefined
   const bars = rows
     .map((row): Bar => ({ name: row.target, value: row.figures.cpuUs?.median ?? 0, ratio: row.ratio?.median }))

@@ -24,7 +24,8 @@ export function describeMachine(): Machine {
     cpu: cores[0]?.model.trim() ?? 'unknown',
     cores: cores.length,
     memoryGb: Math.round(totalmem() / 1_073_741_824),
-    os: `${type()} ${release()}`,
+    // What follows is the distribution's own numbering.
+    os: `${type()} ${release().split('.', 2).join('.')}`,
     load: loadavg().map((value) => Math.round(value * 100) / 100),
     pinned: canPin,
   }

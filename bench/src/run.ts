@@ -8,6 +8,8 @@ export interface RunSettings {
   readonly sliceMs: number
   /** Of each server, before its first counted slice. */
   readonly warmUpMs: number
+  /** Of each server before every other one: with many targets it was idle for minutes, and its first second costs twice as much. */
+  readonly rewarmMs: number
   readonly scale: Scale
   /** What is being done. */
   readonly onProgress: (text: string) => void
@@ -121,6 +123,9 @@ class WorkloadRun {
     const isBetween = this.#workload.preparation !== 'once'
     let before = baseline && (await this.#measure(one, round, baseline))
     for (const lane of others) {
+      if (this.#workload.preparation === 'kept') {
+        await this.#guarded(one, lane, () => lane.slice(this.#settings.rewarmMs))
+      }
       const figures = await this.#slice(one, lane)
       const after = baseline && isBetween ? await this.#measure(one, round, baseline) : before
       if (figures) this.#record(one, lane, { round, figures, ...this.#toRatio(figures, [before, after]) })
