@@ -1,6 +1,5 @@
 /** Settles like `promise`, or rejects after `ms` milliseconds: nobody waits for ever for code that is not ours. */
 export async function within<T>(ms: number, promise: T | Promise<T>, expectation: string): Promise<T> {
-  if (!(promise instanceof Promise)) return promise
   let timer: ReturnType<typeof setTimeout> | undefined
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Expected ${expectation} within ${ms} ms`)), ms)
