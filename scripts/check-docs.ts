@@ -12,7 +12,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Which interface is described under which heading of docs/options.md. */
 const described = [
   { file: 'packages/core/src/options.ts', declaration: 'EndpointOptions', heading: 'Options of an endpoint' },
-  { file: 'packages/core/src/memory-event-log.ts', declaration: 'MemoryEventLogOptions', heading: 'Memory backplane' },
+  {
+    file: 'packages/core/src/backplane/memory/memory-event-log.ts',
+    declaration: 'MemoryEventLogOptions',
+    heading: 'Memory backplane',
+  },
 ]
 
 interface Option {
@@ -124,10 +128,11 @@ function checkLinks(page: string): string[] {
 
 /** Files of the core that a page names. */
 function checkFileNames(page: string): string[] {
-  const names = readFileSync(join(root, page), 'utf8').matchAll(/`([a-z-]+\.ts)`/g)
+  const files = readdirSync(join(root, 'packages/core/src'), { recursive: true, encoding: 'utf8' })
+  const names = readFileSync(join(root, page), 'utf8').matchAll(/`((?:[a-z-]+\/)*[a-z-]+\.ts)`/g)
   return Array.from(names, ([, name = '']) => name)
-    .filter((name) => !existsSync(join(root, 'packages/core/src', name)))
-    .map((name) => `no file packages/core/src/${name}`)
+    .filter((name) => !files.some((file) => file === name || file.endsWith(`/${name}`)))
+    .map((name) => `no file ${name} in packages/core/src`)
 }
 
 const optionsPage = readFileSync(join(root, 'docs/options.md'), 'utf8')

@@ -10,7 +10,7 @@ export type StorePart = 'sessions' | 'events' | 'bus'
  */
 export type StoreNeed = 'second' | 'neighbour' | 'oracle' | 'faults' | 'lost-replies' | 'budget'
 
-/** One sentence of the contract in `packages/core/src/backplane.ts`. */
+/** One sentence of the contract in `packages/core/src/backplane/backplane.ts`. */
 export interface StoreRequirement {
   /** Readable and for ever: `store/part/what-it-says`. */
   readonly id: string

@@ -11,8 +11,9 @@ export type {
   SessionChanges,
   SessionRecord,
   SessionStore,
-} from './backplane.ts'
-export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './bearer-auth.ts'
+} from './backplane/backplane.ts'
+export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
+export type { MemoryEventLogOptions } from './backplane/memory/memory-event-log.ts'
 export {
   createEndpoint,
   type Endpoint,
@@ -20,12 +21,11 @@ export {
   type EndpointStats,
   type SessionInfo,
 } from './endpoint.ts'
-export { type RefusalCode, Rejection } from './errors.ts'
-export { createEventIdCodec, type EventIdCodec, type EventPlace } from './event-id.ts'
-export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http.ts'
-export { createMemoryBackplane } from './memory-backplane.ts'
-export type { MemoryEventLogOptions } from './memory-event-log.ts'
+export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './http/bearer-auth.ts'
+export { type RefusalCode, Rejection } from './http/errors.ts'
+export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http/http.ts'
+export { type Outlet, PacedSink, queueBytes } from './http/paced-sink.ts'
 export type { EndpointOptions, ErrorSource } from './options.ts'
-export { type Outlet, PacedSink, queueBytes } from './paced-sink.ts'
-export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './server.ts'
-export { sessionKey } from './session-id.ts'
+export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './rpc/server.ts'
+export { sessionKey } from './session/session-id.ts'
+export { createEventIdCodec, type EventIdCodec, type EventPlace } from './stream/event-id.ts'

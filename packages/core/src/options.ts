@@ -1,10 +1,10 @@
-import type { Backplane, EventLog, MaybePromise } from './backplane.ts'
-import { createEventIdCodec, type EventIdCodec } from './event-id.ts'
-import { type HostName, readHost, readOrigin } from './host.ts'
-import type { HttpRequest } from './http.ts'
-import { createMemoryBackplane, createMemoryEventLog } from './memory-backplane.ts'
-import type { AuthInfo, ServerFactory } from './server.ts'
-import { createSessionId } from './session-id.ts'
+import type { Backplane, EventLog, MaybePromise } from './backplane/backplane.ts'
+import { createMemoryBackplane, createMemoryEventLog } from './backplane/memory/memory-backplane.ts'
+import { type HostName, readHost, readOrigin } from './http/host-name.ts'
+import type { HttpRequest } from './http/http.ts'
+import type { AuthInfo, ServerFactory } from './rpc/server.ts'
+import { createSessionId } from './session/session-id.ts'
+import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
 
 /** Where an error came from that no reply could carry. */
 export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'request'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Link, LinkedList } from '../src/linked-list.ts'
+import { type Link, LinkedList } from '../src/queues/linked-list.ts'
 
 test('whatever comes and goes, items stay in the order in which they came', () => {
   fc.assert(

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createMemoryEventLog } from '../src/backplane/memory/memory-backplane.ts'
+import type { MemoryEventLog } from '../src/backplane/memory/memory-event-log.ts'
 import type { EventKind, LogEvent } from '../src/index.ts'
-import { createMemoryEventLog } from '../src/memory-backplane.ts'
-import type { MemoryEventLog } from '../src/memory-event-log.ts'
 
 function toEvent(streamTag: string, index: number, options: Partial<LogEvent> = {}): LogEvent {
   return {

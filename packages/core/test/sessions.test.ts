@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
-import { createSessionId } from '../src/session-id.ts'
+import { createSessionId } from '../src/session/session-id.ts'
 import {
   createTestEndpoint,
   openSession,

@@ -9,7 +9,7 @@ import type {
   SinkEvents,
 } from '../src/index.ts'
 import { createEndpoint, type Endpoint } from '../src/index.ts'
-import type { ServerTransport } from '../src/server.ts'
+import type { ServerTransport } from '../src/rpc/server.ts'
 
 /** What a test handler may do. */
 export interface HandlerContext {

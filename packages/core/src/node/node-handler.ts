@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { EventStreamBody, HttpReply, Mountable } from '../http.ts'
-import { PacedSink, queueBytes } from '../paced-sink.ts'
-import type { AuthInfo } from '../server.ts'
+import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
+import { PacedSink, queueBytes } from '../http/paced-sink.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 import { NodeRequest, type NodeRequestOptions } from './node-request.ts'
 import { onClose } from './on-close.ts'
 

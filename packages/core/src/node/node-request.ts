@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Rejection } from '../errors.ts'
-import type { HttpRequest } from '../http.ts'
-import type { AuthInfo } from '../server.ts'
+import { Rejection } from '../http/errors.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 import { onClose } from './on-close.ts'
 
 /** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */

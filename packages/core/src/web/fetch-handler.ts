@@ -1,5 +1,5 @@
-import type { EventStreamBody, Mountable } from '../http.ts'
-import { PacedSink, queueBytes } from '../paced-sink.ts'
+import type { EventStreamBody, Mountable } from '../http/http.ts'
+import { PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { type FetchContext, WebRequest } from './web-request.ts'
 
 export type { FetchContext }

@@ -1,6 +1,6 @@
-import { Rejection } from '../errors.ts'
-import type { HttpRequest } from '../http.ts'
-import type { AuthInfo } from '../server.ts'
+import { Rejection } from '../http/errors.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 
 /** What a runtime or framework knows of a request beyond the fetch `Request`. */
 export interface FetchContext {

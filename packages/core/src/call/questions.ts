@@ -6,7 +6,7 @@ import {
   type RequestId,
   rpcCode,
   toErrorMessage,
-} from './json-rpc.ts'
+} from '../rpc/json-rpc.ts'
 
 interface Question<Asker> {
   /** The id the server object gave it. */

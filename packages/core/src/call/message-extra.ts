@@ -1,6 +1,6 @@
+import type { HttpRequest } from '../http/http.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 import type { Exchange } from './exchange.ts'
-import type { HttpRequest } from './http.ts'
-import type { AuthInfo } from './server.ts'
 
 /**
  * What the server object is told beside a message, in the words of both SDK generations. Everything that costs is a

@@ -1,6 +1,6 @@
-import type { SessionRecord } from './backplane.ts'
-import type { JsonRpcNotification, JsonRpcRequest } from './json-rpc.ts'
-import type { AuthInfo, SessionContext } from './server.ts'
+import type { SessionRecord } from '../backplane/backplane.ts'
+import type { JsonRpcNotification, JsonRpcRequest } from '../rpc/json-rpc.ts'
+import type { AuthInfo, SessionContext } from '../rpc/server.ts'
 
 type Params = Readonly<Record<string, unknown>>
 

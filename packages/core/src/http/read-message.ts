@@ -1,6 +1,6 @@
+import type { ResolvedOptions } from '../options.ts'
+import { isRequestId, type JsonRpcMessage, type RequestId } from '../rpc/json-rpc.ts'
 import { Rejection } from './errors.ts'
-import { isRequestId, type JsonRpcMessage, type RequestId } from './json-rpc.ts'
-import type { ResolvedOptions } from './options.ts'
 
 /** The body of a POST: one message, or the messages of a batch. */
 export type Incoming = JsonRpcMessage | readonly JsonRpcMessage[]

@@ -1,5 +1,6 @@
-import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
-import { Fifo, SessionEvents, StreamLog, sizeOf, streamOverhead } from './memory-stream-log.ts'
+import { Fifo } from '../../queues/fifo.ts'
+import type { AppendOutcome, EventLog, LogEvent, LogPage } from '../backplane.ts'
+import { SessionEvents, StreamLog, sizeOf, streamOverhead } from './memory-stream-log.ts'
 
 /** Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes beside. */
 export interface MemoryEventLogOptions {

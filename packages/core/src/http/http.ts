@@ -1,4 +1,4 @@
-import type { AuthInfo } from './server.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 
 /**
  * One HTTP request as the core sees it. A bridge (`core/node`, `core/web`) builds it from what its platform has.

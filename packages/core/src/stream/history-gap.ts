@@ -1,4 +1,4 @@
-import type { SessionRecord } from './backplane.ts'
+import type { SessionRecord } from '../backplane/backplane.ts'
 
 const listCapabilities = ['tools', 'prompts', 'resources'] as const
 

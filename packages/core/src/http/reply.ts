@@ -1,7 +1,7 @@
+import { type RequestId, toErrorMessage } from '../rpc/json-rpc.ts'
 import { Rejection, refusals } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
 import type { EventStreamBody, HttpReply } from './http.ts'
-import { type RequestId, toErrorMessage } from './json-rpc.ts'
 
 /** Accepted notifications and responses: 202 and no body (Sending Messages 4). */
 export const accepted: HttpReply = { status: 202, headers: emptyHeaders, body: undefined }

@@ -1,4 +1,12 @@
-import type { AppendOutcome, EventKind, EventLog, LogEvent, LogPage, LogPosition, MaybePromise } from './backplane.ts'
+import type {
+  AppendOutcome,
+  EventKind,
+  EventLog,
+  LogEvent,
+  LogPage,
+  LogPosition,
+  MaybePromise,
+} from '../backplane/backplane.ts'
 import { toCallTag } from './event-id.ts'
 import type { Stream } from './stream.ts'
 

@@ -1,8 +1,8 @@
-import type { MaybePromise } from './backplane.ts'
+import type { MaybePromise } from '../backplane/backplane.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 import { Rejection } from './errors.ts'
 import { jsonHeaders } from './headers.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http.ts'
-import type { AuthInfo } from './server.ts'
 
 /** Options of {@link createBearerAuth}. */
 export interface BearerAuthOptions {

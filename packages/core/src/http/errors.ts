@@ -1,4 +1,4 @@
-import { type RequestId, rpcCode } from './json-rpc.ts'
+import { type RequestId, rpcCode } from '../rpc/json-rpc.ts'
 
 interface Refusal {
   readonly status: number

@@ -1,8 +1,8 @@
+import type { ResolvedOptions } from '../options.ts'
 import { Rejection } from './errors.ts'
-import { type HostName, isLoopbackAddress, isLoopbackHost, type Origin, readHost, readOrigin } from './host.ts'
+import { type HostName, isLoopbackAddress, isLoopbackHost, type Origin, readHost, readOrigin } from './host-name.ts'
 import type { HttpRequest } from './http.ts'
 import { type Acceptable, isJson, readAccept } from './media-types.ts'
-import type { ResolvedOptions } from './options.ts'
 
 /**
  * What can be refused by the head of a request alone, cheapest and least revealing first. A request refused here

@@ -1,4 +1,4 @@
-import type { RequestId } from './json-rpc.ts'
+import type { RequestId } from '../rpc/json-rpc.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 

@@ -1,4 +1,4 @@
-import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from './backplane.ts'
+import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
 /**

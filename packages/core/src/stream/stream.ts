@@ -1,6 +1,6 @@
-import type { EventKind, LogEvent, LogPage, LogPosition } from './backplane.ts'
+import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
+import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Connection } from './connection.ts'
-import type { RequestId } from './json-rpc.ts'
 
 /** Bytes appended but not yet written, above which senders wait for the reader; and below which they go on. */
 const highWater = 1_048_576

@@ -1,8 +1,8 @@
-import type { Connection } from './connection.ts'
-import type { Exchange } from './exchange.ts'
-import { LinkedList } from './linked-list.ts'
+import type { Exchange } from '../call/exchange.ts'
+import type { ResolvedOptions } from '../options.ts'
+import { LinkedList } from '../queues/linked-list.ts'
+import type { Connection } from '../stream/connection.ts'
 import type { LiveSession } from './live-session.ts'
-import type { ResolvedOptions } from './options.ts'
 
 /** What the watch has done about what it sees. */
 export interface WatchActions {

@@ -1,4 +1,4 @@
-import type { LogPosition } from './backplane.ts'
+import type { LogPosition } from '../backplane/backplane.ts'
 
 /** A place in a stream: after the event with this index. Index 0 is the stream's beginning. */
 export interface EventPlace {

@@ -1,7 +1,10 @@
-import type { SessionChanges, SessionRecord } from './backplane.ts'
-import type { Connection } from './connection.ts'
-import { type Call, Exchange } from './exchange.ts'
-import type { HttpRequest } from './http.ts'
+import type { SessionChanges, SessionRecord } from '../backplane/backplane.ts'
+import { type Call, Exchange } from '../call/exchange.ts'
+import { MessageExtra } from '../call/message-extra.ts'
+import { Questions } from '../call/questions.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { Acceptable } from '../http/media-types.ts'
+import type { ResolvedOptions } from '../options.ts'
 import {
   isRequest,
   isResponse,
@@ -12,16 +15,13 @@ import {
   type RequestId,
   rpcCode,
   toErrorMessage,
-} from './json-rpc.ts'
-import type { Acceptable } from './media-types.ts'
-import { MessageExtra } from './message-extra.ts'
-import type { ResolvedOptions } from './options.ts'
-import { Questions } from './questions.ts'
-import { type Revision, resolveRevision } from './revision.ts'
-import type { McpServerLike, SendOptions, ServerTransport } from './server.ts'
-import { SessionLog } from './session-log.ts'
-import { SessionStreams, type StreamsHost } from './session-streams.ts'
-import { kindOf } from './stream.ts'
+} from '../rpc/json-rpc.ts'
+import { type Revision, resolveRevision } from '../rpc/revision.ts'
+import type { McpServerLike, SendOptions, ServerTransport } from '../rpc/server.ts'
+import type { Connection } from '../stream/connection.ts'
+import { SessionLog } from '../stream/session-log.ts'
+import { SessionStreams, type StreamsHost } from '../stream/session-streams.ts'
+import { kindOf } from '../stream/stream.ts'
 
 /** What a live session tells the table it stands in. */
 export interface SessionHost {

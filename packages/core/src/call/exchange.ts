@@ -1,12 +1,12 @@
-import type { EventKind } from './backplane.ts'
-import type { Connection } from './connection.ts'
-import type { HttpReply, HttpRequest } from './http.ts'
-import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from './json-rpc.ts'
-import type { Link } from './linked-list.ts'
-import type { LiveSession } from './live-session.ts'
-import type { Acceptable } from './media-types.ts'
-import { clientLeft, toJsonReply, toStreamReply } from './reply.ts'
-import { kindOf, type Stream } from './stream.ts'
+import type { EventKind } from '../backplane/backplane.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Acceptable } from '../http/media-types.ts'
+import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
+import type { Link } from '../queues/linked-list.ts'
+import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import type { LiveSession } from '../session/live-session.ts'
+import type { Connection } from '../stream/connection.ts'
+import { kindOf, type Stream } from '../stream/stream.ts'
 
 /** One JSON-RPC request being answered. */
 export interface Call {
