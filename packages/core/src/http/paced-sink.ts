@@ -39,13 +39,15 @@ export class PacedSink implements EventSink {
   }
 
   write(text: string): boolean {
-    return text.length <= pieceBytes ? this.#outlet.push(text) : this.#pushPieces(encoder.encode(text))
+    if (text.length <= pieceBytes && !this.#rest) return this.#outlet.push(text)
+    return this.#pushPieces(this.#withRest(text))
   }
 
   end(text: string): void {
-    if (text.length > pieceBytes) this.#pushPieces(encoder.encode(text))
-    if (this.#rest) this.#ending = true
-    else this.#outlet.end(text.length > pieceBytes ? '' : text)
+    if (text.length <= pieceBytes && !this.#rest) return this.#outlet.end(text)
+    this.#ending = true
+    this.#pushPieces(this.#withRest(text))
+    if (!this.#rest) this.#outlet.end('')
   }
 
   destroy(): void {
@@ -66,6 +68,17 @@ export class PacedSink implements EventSink {
   gone(): void {
     this.#rest = undefined
     this.#events?.gone()
+  }
+
+  /** A text that comes while pieces of the one before wait goes behind them. */
+  #withRest(text: string): Uint8Array {
+    const bytes = encoder.encode(text)
+    const rest = this.#rest
+    if (!rest) return bytes
+    const all = new Uint8Array(rest.length + bytes.length)
+    all.set(rest)
+    all.set(bytes, rest.length)
+    return all
   }
 
   #pushPieces(bytes: Uint8Array): boolean {
