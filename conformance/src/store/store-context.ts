@@ -129,12 +129,12 @@ export class StoreContext extends StoreNode {
   }
 
   /** How a call ends that must end in time, whichever way. */
-  async inTime<T>(what: string, call: () => T | Promise<T>): Promise<Settled<T>> {
+  async inTime<T>(what: string, call: () => T | PromiseLike<T>): Promise<Settled<T>> {
     return await within(settle(call), this.settleWithinMs, what)
   }
 
   /** The result of a call that a database coming back may still refuse: made again until it is not. */
-  async eventually<T>(what: string, call: () => T | Promise<T>): Promise<T> {
+  async eventually<T>(what: string, call: () => T | PromiseLike<T>): Promise<T> {
     const deadline = performance.now() + this.settleWithinMs
     for (;;) {
       const outcome = await this.inTime(what, call)
@@ -154,7 +154,7 @@ export class StoreContext extends StoreNode {
   }
 }
 
-export async function settle<T>(call: () => T | Promise<T>): Promise<Settled<T>> {
+export async function settle<T>(call: () => T | PromiseLike<T>): Promise<Settled<T>> {
   try {
     return { value: await call() }
   } catch (error) {

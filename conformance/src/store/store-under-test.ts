@@ -1,6 +1,6 @@
 import type { Backplane } from '@throughline/mcp-http-core'
 
-type MaybePromise<T> = T | Promise<T>
+type MaybePromise<T> = T | PromiseLike<T>
 
 /** What `open` gives: a store that is empty, and shares its data with no other that `open` gave. */
 export interface StoreUnderTest {

@@ -8,7 +8,7 @@ export interface Span {
   readonly to: number
 }
 
-export async function timed<T>(call: () => T | Promise<T>): Promise<{ result: T; span: Span }> {
+export async function timed<T>(call: () => T | PromiseLike<T>): Promise<{ result: T; span: Span }> {
   const from = performance.now()
   const result = await call()
   return { result, span: { from, to: performance.now() } }

@@ -1,18 +1,13 @@
+import { Attendance } from './attendance/attendance.ts'
 import type { SessionRecord } from './backplane/backplane.ts'
-import { dispatch, dispatchInitialize, dispatchStateless, type PostContext } from './call/dispatch.ts'
-import { drainingRejection, Rejection } from './http/errors.ts'
+import { type NodeMessage, NodeMessages, toNotification } from './cluster/node-messages.ts'
+import { createEra } from './eras/create-era.ts'
+import { eraOf } from './eras/era.ts'
 import { guard } from './http/guard.ts'
-import { protocolVersionHeader, sessionIdHeader } from './http/headers.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http/http.ts'
-import type { Acceptable } from './http/media-types.ts'
-import { type Incoming, readMessage } from './http/read-message.ts'
-import { ended, toErrorReply } from './http/reply.ts'
+import { toErrorReply, toRejection } from './http/reply.ts'
 import { type EndpointOptions, resolveOptions } from './options.ts'
-import type { JsonRpcNotification } from './rpc/json-rpc.ts'
-import { findRevision, resolveRevision, supportedVersions } from './rpc/revision.ts'
-import type { LiveSession } from './session/live-session.ts'
-import { Sessions } from './session/sessions.ts'
-import { openStandalone, resume } from './stream/resume.ts'
+import { isThenable } from './promises/maybe-promise.ts'
 
 /** What is known of a session, without its id: the id is a secret of its client. */
 export type SessionInfo = Omit<SessionRecord, 'owner' | 'term'>
@@ -28,7 +23,7 @@ export interface EndpointStats {
   /** Running calls that no connection is attached to. */
   readonly detachedCalls: number
   /** Messages that handlers sent and nobody could get, since the endpoint was made. */
-  readonly droppedMessages: number
+  readonly undeliveredMessages: number
   /** What the event log holds. */
   readonly log: { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
 }
@@ -60,13 +55,6 @@ export interface EndpointSessions {
   end(key: string): Promise<boolean>
 }
 
-/** What nodes say to each other. */
-type BusMessage =
-  | { type: 'notify'; text: string; method: string; sessionKey?: string }
-  | { type: 'end'; sessionKey: string }
-
-const channel = 'mcp-http'
-
 /**
  * Builds an endpoint.
  * @throws TypeError for a bad option, naming it.
@@ -74,11 +62,11 @@ const channel = 'mcp-http'
 export function createEndpoint(given: EndpointOptions): Endpoint {
   const options = resolveOptions(given)
   const { backplane } = options
-  const sessions = new Sessions(options)
+  const attendance = new Attendance(options)
+  const era = createEra(options, attendance)
+  const guardOptions = { ...options, methods: era.methods }
+  const nodes = new NodeMessages(backplane.bus, receive, (error) => options.onError(error, 'message-bus'))
   let closing: Promise<void> | undefined
-
-  const listening = Promise.resolve(backplane.bus.subscribe(channel, hear))
-  listening.catch((error: unknown) => options.onError(error, 'message-bus'))
 
   return {
     handle,
@@ -93,75 +81,20 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   async function handle(request: HttpRequest): Promise<HttpReply> {
     try {
-      const acceptable = guard(request, options)
+      const acceptable = guard(request, guardOptions)
       const auth = options.auth(request)
-      request.auth = auth instanceof Promise ? await auth : auth
-      checkVersion(request)
-      if (request.method === 'POST') return await post(request, acceptable)
-      const session = await resolveSession(request)
-      if (request.method === 'GET') return await openStream(request, session)
-      await sessions.end(session, 'The client ended the session')
-      return ended
+      request.auth = isThenable(auth) ? await auth : auth
+      return await eraOf(request, era).answer(request, acceptable)
     } catch (error) {
-      return toErrorReply(error instanceof Rejection ? error : report(error, request))
+      return toErrorReply(toRejection(error, request, options))
     }
-  }
-
-  async function post(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
-    const context: PostContext = { request, acceptable, options, sessions, draining: closing !== undefined }
-    const named = options.sessions && request.header(sessionIdHeader)
-    // Whoever names no session of its own gets no body read for it.
-    const found = named ? resolveSession(request) : undefined
-    const session = found instanceof Promise ? await found : found
-    const { parsedBody } = request
-    const body = parsedBody === undefined ? await request.readBody(options.maxBodyBytes) : parsedBody
-    const incoming = readMessage(body, options)
-    try {
-      if (!options.sessions) return await dispatchStateless(incoming, revisionOf(request), context)
-      if (!session) return await dispatchInitialize(incoming, context)
-      // It may have ended while the body came in.
-      if (session.ended) throw new Rejection('session_not_found')
-      return await dispatch(incoming, session, context)
-    } catch (error) {
-      throw withRequestId(error instanceof Rejection ? error : report(error, request), incoming)
-    }
-  }
-
-  /** Our fault: told to whoever listens, and answered without its details. */
-  function report(error: unknown, request: HttpRequest): Rejection {
-    options.onError(error, 'request')
-    try {
-      request.onError?.(error)
-    } catch {
-      // It is reported already, and the request still wants its answer.
-    }
-    return new Rejection('internal_error')
-  }
-
-  function resolveSession(request: HttpRequest): LiveSession | Promise<LiveSession> {
-    const sessionId = request.header(sessionIdHeader)
-    if (!sessionId) throw new Rejection('session_required')
-    // What does not live here any more is not brought to life by an endpoint that closes.
-    if (closing !== undefined && !sessions.isLive(sessionId)) throw drainingRejection()
-    return sessions.resolve(request, sessionId)
-  }
-
-  function openStream(request: HttpRequest, session: LiveSession): HttpReply | Promise<HttpReply> {
-    const lastEventId = request.header('last-event-id')
-    const isDraining = closing !== undefined
-    if (lastEventId !== undefined)
-      return resume(session, lastEventId, { request, codec: options.eventIds, draining: isDraining })
-    if (isDraining) throw drainingRejection()
-    return openStandalone(session, request)
   }
 
   async function notify(
-    notification: { method: string; params?: Record<string, unknown> },
+    { method, params }: { method: string; params?: Record<string, unknown> },
     to?: { sessionKey: string },
   ): Promise<void> {
-    const { method, params } = notification
-    const message: JsonRpcNotification = params ? { jsonrpc: '2.0', method, params } : { jsonrpc: '2.0', method }
-    await publish({ type: 'notify', text: JSON.stringify(message), method, ...to })
+    await nodes.publish({ type: 'notify', notification: toNotification(method, params), ...to })
   }
 
   async function* list(): AsyncIterable<SessionInfo> {
@@ -175,44 +108,19 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   async function end(key: string): Promise<boolean> {
     const existed = await backplane.sessions.delete(key)
-    await publish({ type: 'end', sessionKey: key })
+    await nodes.publish({ type: 'end', sessionKey: key })
     await backplane.events.delete(key)
     return existed
   }
 
-  async function publish(message: BusMessage): Promise<void> {
-    await listening
-    await backplane.bus.publish(channel, JSON.stringify(message))
-  }
-
-  function hear(text: string): void {
-    try {
-      receive(JSON.parse(text) as BusMessage)
-    } catch (error) {
-      // Others may write to a shared bus too.
-      options.onError(error, 'message-bus')
-    }
-  }
-
-  function receive(message: BusMessage): void {
-    const one = message.sessionKey === undefined ? undefined : sessions.findByKey(message.sessionKey)
-    if (message.type === 'end') {
-      if (one) sessions.over(one)
-      return
-    }
-    const all = message.sessionKey === undefined ? sessions.all : one ? [one] : []
-    for (const session of all) if (session.record.initialized) session.notify(message.text, message.method)
+  function receive(message: NodeMessage): void {
+    if (message.type === 'end') era.sessionEnded(message.sessionKey)
+    else era.notify(message.notification, message.sessionKey)
   }
 
   function stats(): EndpointStats {
-    const totals = { calls: 0, streams: 0, questions: 0 }
-    for (const { calls, streams, questions } of sessions.all) {
-      totals.calls += calls
-      totals.streams += streams.size
-      totals.questions += questions
-    }
-    const log = backplane.events.stats()
-    return { sessions: sessions.size, ...totals, ...sessions.counts(), log }
+    const { connections, detachedExchanges: detachedCalls, undelivered: undeliveredMessages } = attendance
+    return { ...era.counts(), connections, detachedCalls, undeliveredMessages, log: backplane.events.stats() }
   }
 
   function close({ drainMs = 10_000 }: { drainMs?: number } = {}): Promise<void> {
@@ -221,32 +129,13 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   }
 
   async function drain(drainMs: number): Promise<void> {
-    for (const session of sessions.all) session.streams.standalone?.connection?.end()
-    await sessions.idle(drainMs)
-    await sessions.closeAll('The server is shutting down')
-    const unsubscribe = await listening.catch(() => undefined)
-    await unsubscribe?.()
+    attendance.draining = true
+    await era.drain(drainMs)
+    attendance.close()
+    await era.close('The server is shutting down')
+    attendance.destroyConnections()
+    await nodes.close()
   }
-}
-
-/** An unsupported version is refused whatever else the request says; an absent one is fine (Protocol Version Header). */
-function checkVersion(request: HttpRequest): void {
-  const version = request.header(protocolVersionHeader)
-  if (version === undefined || findRevision(version)) return
-  throw new Rejection('unsupported_version', {
-    message: `Unsupported MCP-Protocol-Version: supported are ${supportedVersions.join(', ')}`,
-  })
-}
-
-/** Without sessions only the header tells. */
-function revisionOf(request: HttpRequest): ReturnType<typeof resolveRevision> {
-  return resolveRevision(request.header(protocolVersionHeader))
-}
-
-/** The refusal of a single request names it (Error Responses). */
-function withRequestId(rejection: Rejection, incoming: Incoming): Rejection {
-  if ('method' in incoming && 'id' in incoming) rejection.requestId ??= incoming.id
-  return rejection
 }
 
 function toInfo({ owner: _owner, term: _term, ...info }: SessionRecord): SessionInfo {

@@ -6,7 +6,6 @@ export type {
   LogEvent,
   LogPage,
   LogPosition,
-  MaybePromise,
   MessageBus,
   SessionChanges,
   SessionRecord,
@@ -26,6 +25,7 @@ export { type RefusalCode, Rejection } from './http/errors.ts'
 export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http/http.ts'
 export { type Outlet, PacedSink, queueBytes } from './http/paced-sink.ts'
 export type { EndpointOptions, ErrorSource } from './options.ts'
+export type { MaybePromise } from './promises/maybe-promise.ts'
 export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './rpc/server.ts'
 export { sessionKey } from './session/session-id.ts'
 export { createEventIdCodec, type EventIdCodec, type EventPlace } from './stream/event-id.ts'

@@ -1,7 +1,8 @@
-import type { Backplane, EventLog, MaybePromise } from './backplane/backplane.ts'
-import { createMemoryBackplane, createMemoryEventLog } from './backplane/memory/memory-backplane.ts'
+import type { Backplane } from './backplane/backplane.ts'
+import { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 import { type HostName, readHost, readOrigin } from './http/host-name.ts'
 import type { HttpRequest } from './http/http.ts'
+import type { MaybePromise } from './promises/maybe-promise.ts'
 import type { AuthInfo, ServerFactory } from './rpc/server.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
@@ -163,8 +164,6 @@ export interface ResolvedOptions
   readonly allowedHosts: readonly HostName[]
   readonly allowedOrigins: ReadonlySet<string>
   readonly backplane: Backplane
-  /** Where streams wait that nobody can resume. */
-  readonly transientEvents: EventLog
   /** Never throws. */
   readonly onError: (error: unknown, where: ErrorSource) => void
 }
@@ -219,7 +218,6 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
     allowedHosts: readList('allowedHosts', options.allowedHosts).map(toHost),
     allowedOrigins: new Set(readList('allowedOrigins', options.allowedOrigins).map(toOrigin)),
     backplane: resolveBackplane(backplane),
-    transientEvents: createMemoryEventLog(),
     onError: (error, where) => {
       try {
         onError(error, where)

@@ -99,7 +99,8 @@ test(`${count} aborts at random bytes leave no rejection, socket, stream or call
   }
   await Promise.all(Array.from({ length: 32 }, worker))
 
-  await waitFor(() => endpoint.stats().sessions === 0, 30_000)
+  // The last session may be deleted before the server has heard that the last client left.
+  await waitFor(() => endpoint.stats().sessions + endpoint.stats().connections === 0, 30_000)
   expect(endpoint.stats()).toMatchObject({
     ...{ sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0 },
     log: { sessions: 0, streams: 0, events: 0, bytes: 0 },

@@ -145,7 +145,7 @@ test('what a handler sends after its answer reaches nobody, also when its id is 
   const next = await TestReader.open(await client.call('echo', { text: 'next', ms: 150 }))
   await next.until(() => next.ended)
   expect(next.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: { text: 'next' } }])
-  expect(endpoint.stats().droppedMessages).toBe(1)
+  expect(endpoint.stats().undeliveredMessages).toBe(1)
 })
 
 test('a result that cannot be JSON becomes an error for its id', async () => {

@@ -12,7 +12,8 @@ test('whatever comes and goes, items stay in the order in which they came', () =
         else list.remove(links.splice(place % links.length, 1)[0] as Link<number>)
         const items = links.map(({ item }) => item)
         expect(list.toArray()).toEqual(items)
-        expect(list.first).toBe(items[0])
+        expect([list.first?.item, list.last?.item]).toEqual([items[0], items.at(-1)])
+        expect(list.find((item) => item === items[1])).toBe(items[1])
         expect(list.size).toBe(items.length)
       }
     }),
@@ -23,6 +24,6 @@ test('what has left holds nothing of those that stay', () => {
   const list = new LinkedList<string>()
   const [, middle] = [list.add('a'), list.add('b'), list.add('c')]
   list.remove(middle as Link<string>)
-  expect(middle).toEqual({ item: 'b', before: undefined, after: undefined })
+  expect(middle).toEqual({ item: 'b', since: 0, before: undefined, after: undefined })
   expect(list.toArray()).toEqual(['a', 'c'])
 })

@@ -145,7 +145,7 @@ async function createExpired(context: StoreContext): Promise<SessionRecord> {
   return record
 }
 
-type Touch = (record: SessionRecord) => boolean | Promise<boolean>
+type Touch = (record: SessionRecord) => boolean | PromiseLike<boolean>
 
 async function expectProlonged(context: StoreContext, touch: Touch): Promise<void> {
   await withTtl(context, async (ttlMs) => {

@@ -1,6 +1,5 @@
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
-
-export type MaybePromise<T> = T | Promise<T>
 
 /**
  * What a deployment keeps outside the endpoint. One node needs only the embedded one; several share one.

@@ -1,75 +1,80 @@
+import type { RunningExchange } from '../attendance/attendance.ts'
 import type { EventKind } from '../backplane/backplane.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Acceptable } from '../http/media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
 import type { Link } from '../queues/linked-list.ts'
 import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { LiveSession } from '../session/live-session.ts'
+import type { AuthInfo } from '../rpc/server.ts'
 import type { Connection } from '../stream/connection.ts'
-import { kindOf, type Stream } from '../stream/stream.ts'
+import type { Cursor } from '../stream/stream-reader.ts'
+import type { StreamWriter } from '../stream/stream-writer.ts'
+import type { Calls } from './calls.ts'
 
-/** One JSON-RPC request being answered. */
-export interface Call {
-  /** The id inside: unique in the session, never falsy. Clients repeat theirs, some send `id: 1` every time. */
-  readonly innerId: number
-  /** The client's id. */
-  readonly requestId: RequestId
-  /** The POST that is answered; `undefined` for a request that this side made up. */
-  readonly exchange: Exchange | undefined
-  /** Looks at the answer before the client gets it. */
-  readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
+export type ResponseShape = 'auto' | 'sse' | 'json'
+
+/** Where what a server object sends can go. */
+export interface CallStreams {
+  /** For what belongs to no call; `undefined` where no client can listen. */
+  readonly standalone: StreamWriter | undefined
+  /** A call's connection may be cut before the answer: the client comes back for it. */
+  readonly canPoll: boolean
+  /** A stream for the answers to these requests. */
+  open(requestIds: readonly RequestId[], attended: (isAttended: boolean) => void): StreamWriter
+  connect(stream: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection
 }
 
-/** How the answer to a POST travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
-type Shape = 'undecided' | 'json' | 'stream' | 'lost'
-
-export interface ExchangeOptions {
+/** What a POST brings with its messages. */
+export interface Posted {
   readonly request: HttpRequest
   readonly acceptable: Acceptable
-  readonly response: 'auto' | 'sse' | 'json'
-  readonly batch: boolean
-  readonly requestIds: readonly RequestId[]
+  readonly isBatch: boolean
 }
 
+/** How the answer travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
+type Shape = 'undecided' | 'json' | 'stream' | 'lost'
+
 /**
- * One POST with requests in it, from its arrival to its last answer. Decides between a JSON body and an event stream,
- * as late as it can: what is ready at once needs no stream.
+ * One POST being answered, from its arrival to its last answer. Decides between a JSON body and an event stream, as late
+ * as it can: what is ready at once needs no stream.
  */
-export class Exchange {
-  readonly session: LiveSession
+export class Exchange implements RunningExchange {
   readonly reply: Promise<HttpReply>
-  stream: Stream | undefined
-  /** Its place among those that nobody is attached to, and since when, in milliseconds since the epoch. The watch's own. */
-  detached: Link<Exchange> | undefined
-  detachedSince = 0
-  readonly #request: HttpRequest
+  /** The client's ids of its requests. Their calls have consecutive ids inside, from {@link firstInnerId}. */
+  readonly requestIds: readonly RequestId[]
+  readonly firstInnerId: number
+  stream: StreamWriter | undefined
+  readonly #calls: Calls
+  readonly #posted: Posted
   readonly #canStream: boolean
   readonly #canJson: boolean
-  readonly #batch: boolean
-  /** Calls without an answer yet. */
-  readonly #calls: Call[] = []
-  readonly #requestIds: readonly RequestId[]
   readonly #answers: string[] = []
+  /** Calls without an answer yet. */
+  #unanswered: number
   #shape: Shape = 'undecided'
   #decide: (reply: HttpReply) => void = () => undefined
   #upgradeTimer: ReturnType<typeof setTimeout> | undefined
   #connection: Connection | undefined
+  /** While calls run and nobody is connected to read their answers. */
+  #detached: Link<RunningExchange> | undefined
 
-  constructor(session: LiveSession, options: ExchangeOptions) {
-    this.session = session
-    this.#request = options.request
-    this.#batch = options.batch
-    this.#requestIds = options.requestIds
-    this.#canStream = options.acceptable.eventStream && options.response !== 'json'
-    this.#canJson = options.acceptable.json && options.response !== 'sse'
+  constructor(calls: Calls, firstInnerId: number, requestIds: readonly RequestId[], posted: Posted) {
+    const { response } = calls.parts.options
+    this.#calls = calls
+    this.firstInnerId = firstInnerId
+    this.requestIds = requestIds
+    this.#posted = posted
+    this.#unanswered = requestIds.length
+    this.#canStream = posted.acceptable.eventStream && response !== 'json'
+    this.#canJson = posted.acceptable.json && response !== 'sse'
     this.reply = new Promise((resolve) => {
       this.#decide = resolve
     })
   }
 
-  /** A handler may end this connection and let the client poll. */
+  /** A handler may cut this connection and let the client poll. */
   get canPoll(): boolean {
-    return this.#canStream && this.session.canPoll
+    return this.#canStream && this.#calls.parts.streams.canPoll
   }
 
   /** The client can be sent something before the answer. */
@@ -77,90 +82,109 @@ export class Exchange {
     return this.#canStream && this.#shape !== 'lost'
   }
 
-  get calls(): readonly Call[] {
-    return this.#calls
-  }
-
-  add(call: Call): void {
-    this.#calls.push(call)
-  }
-
-  /** All calls are known: a stream is opened now if it is the only way, or later if the answer takes long. */
-  begin(upgradeAfterMs: number): void {
+  /** A stream is opened now if it is the only way, or later if the answer takes long. */
+  begin(): void {
     if (!this.#canJson) this.#upgrade()
-    else if (this.#canStream) this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
+    else if (this.#canStream) {
+      this.#upgradeTimer = setTimeout(() => this.#upgrade(), this.#calls.parts.options.upgradeAfterMs)
+    }
+    this.#posted.request.onGone(() => this.#leave())
   }
 
   /** Sends something that belongs to a call, before its answer. `false`: nothing can carry it. */
-  send(text: string, method: string, isRequest: boolean): boolean {
+  send(kind: EventKind, text: string): boolean {
     if (this.#shape === 'undecided' && this.#canStream) this.#upgrade()
     if (this.#shape !== 'stream') return false
-    this.#append(text, kindOf(method, isRequest), false)
+    this.stream?.append(kind, text)
     return true
   }
 
-  answer(call: Call, response: JsonRpcResponse): void {
-    if (!this.#take(call)) return
-    const text = this.session.stringify({ ...response, id: call.requestId }, call.requestId)
+  answer(requestId: RequestId, response: JsonRpcResponse): void {
+    const isLast = this.#countAnswer()
+    const text = this.#stringify(requestId, response)
     if (this.#shape === 'undecided' && !this.#canJson) this.#upgrade()
-    if (this.#shape === 'stream') return this.#append(text, 'message', this.#calls.length === 0)
+    if (this.#shape === 'stream') return this.stream?.append('message', text, isLast)
     this.#answers.push(text)
-    if (this.#calls.length === 0) this.#decideJson()
+    if (isLast) this.#decideJson()
   }
 
   /** The client cancelled: no answer, but the connection ends (Cancellation 4). */
-  cancel(call: Call): void {
-    if (!this.#take(call) || this.#calls.length > 0) return
+  cancel(requestId: RequestId): void {
+    if (!this.#countAnswer()) return
     if (this.#shape === 'undecided' && this.#canStream) this.#upgrade()
-    if (this.#shape === 'stream') return this.#append('', 'message', true)
+    if (this.#shape === 'stream') return this.stream?.append('message', '', true)
     // Plain HTTP needs some answer.
-    const error = toErrorMessage(rpcCode.refused, 'Request cancelled', call.requestId)
+    const error = toErrorMessage(rpcCode.refused, 'Request cancelled', requestId)
     if (this.#answers.length === 0) this.#answers.push(JSON.stringify(error))
     this.#decideJson()
   }
 
+  /** Cuts the connection that reads the stream now; the call goes on and the client comes back for the rest. */
+  cutConnection(): void {
+    if (this.#shape === 'undecided') this.#upgrade()
+    const reader = this.stream?.reader ?? this.#connection
+    reader?.cut()
+  }
+
+  abandon(reason: string): void {
+    this.#attended(true)
+    this.#calls.abandon(this, reason)
+  }
+
+  /** One call less to answer. `true`: it was the last. */
+  #countAnswer(): boolean {
+    this.#unanswered--
+    if (this.#unanswered === 0) this.#attended(true)
+    return this.#unanswered === 0
+  }
+
+  #attended(isAttended: boolean): void {
+    const { attendance } = this.#calls.parts
+    if (!isAttended && this.#unanswered > 0) this.#detached ??= attendance.detached(this)
+    else if (isAttended && this.#detached) {
+      attendance.attached(this.#detached)
+      this.#detached = undefined
+    }
+  }
+
   /** The client left before it was sent anything. It has no event id to resume from, so its answer can reach nobody. */
-  leave(): void {
+  #leave(): void {
     if (this.#shape !== 'undecided') return
     this.#shape = 'lost'
     clearTimeout(this.#upgradeTimer)
     this.#decide(clientLeft)
-    this.session.detached(this)
-  }
-
-  /** Ends the connection that reads the stream now; the call goes on and the client comes back for the rest. */
-  closeConnection(): void {
-    if (this.#shape === 'undecided') this.#upgrade()
-    const connection = this.stream?.connection ?? this.#connection
-    connection?.end()
-  }
-
-  #take(call: Call): boolean {
-    const index = this.#calls.indexOf(call)
-    if (index >= 0) this.#calls.splice(index, 1)
-    return index >= 0
+    this.#attended(false)
   }
 
   #upgrade(): void {
     clearTimeout(this.#upgradeTimer)
     if (this.#shape !== 'undecided') return
+    const { streams } = this.#calls.parts
     this.#shape = 'stream'
-    this.stream = this.session.streams.open(this, this.#requestIds)
-    for (const text of this.#answers.splice(0)) this.#append(text, 'message', false)
-    this.#connection = this.session.streams.connect(this.stream, this.#request.auth)
+    const stream = streams.open(this.requestIds, (isAttended) => this.#attended(isAttended))
+    this.stream = stream
+    // Until its connection opens nobody is attached: the client may have left already.
+    this.#attended(false)
+    for (const text of this.#answers.splice(0)) stream.append('message', text)
+    this.#connection = streams.connect(stream, this.#posted.request.auth, { index: 0, position: stream.origin })
     this.#decide(toStreamReply(this.#connection))
-  }
-
-  #append(text: string, kind: EventKind, last: boolean): void {
-    if (this.stream) this.session.streams.append(this.stream, { kind, data: text, last })
   }
 
   #decideJson(): void {
     clearTimeout(this.#upgradeTimer)
-    if (this.#shape === 'undecided') {
-      this.#shape = 'json'
-      const body = this.#batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] as string)
-      this.#decide(toJsonReply(body))
+    if (this.#shape !== 'undecided') return
+    this.#shape = 'json'
+    const [first = ''] = this.#answers
+    this.#decide(toJsonReply(this.#posted.isBatch ? `[${this.#answers.join(',')}]` : first))
+  }
+
+  /** JSON text of an answer; of an error, if a handler's result cannot be JSON. */
+  #stringify(requestId: RequestId, response: JsonRpcResponse): string {
+    try {
+      return JSON.stringify({ ...response, id: requestId })
+    } catch (error) {
+      this.#calls.parts.options.onError(error, 'server')
+      return JSON.stringify(toErrorMessage(rpcCode.internalError, 'Internal error: the result is not JSON', requestId))
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
+import type { StreamWriter } from '../stream/stream-writer.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
@@ -9,12 +10,12 @@ import type { Exchange } from './exchange.ts'
 export class MessageExtra {
   readonly #request: HttpRequest
   readonly #exchange: Exchange | undefined
-  readonly #closeStandaloneStream: (() => void) | undefined
+  readonly #standalone: StreamWriter | undefined
 
-  constructor(request: HttpRequest, exchange?: Exchange, closeStandaloneStream?: () => void) {
+  constructor(request: HttpRequest, exchange?: Exchange, standalone?: StreamWriter) {
     this.#request = request
     this.#exchange = exchange
-    this.#closeStandaloneStream = closeStandaloneStream
+    this.#standalone = standalone
   }
 
   get authInfo(): AuthInfo | undefined {
@@ -31,14 +32,15 @@ export class MessageExtra {
     return new RequestView(this.#request)
   }
 
-  /** Ends this call's connection, not the call: the client polls. Absent where the client would lose the answer. */
+  /** Cuts this call's connection, not the call: the client polls. Absent where the client would lose the answer. */
   get closeSSEStream(): (() => void) | undefined {
     const exchange = this.#exchange
-    return exchange?.canPoll ? () => exchange.closeConnection() : undefined
+    return exchange?.canPoll ? () => exchange.cutConnection() : undefined
   }
 
   get closeStandaloneSSEStream(): (() => void) | undefined {
-    return this.#closeStandaloneStream
+    const standalone = this.#standalone
+    return standalone && (() => standalone.reader?.cut())
   }
 }
 

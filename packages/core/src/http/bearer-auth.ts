@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../backplane/backplane.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { Rejection } from './errors.ts'
 import { jsonHeaders } from './headers.ts'

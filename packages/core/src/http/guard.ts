@@ -1,14 +1,22 @@
-import type { ResolvedOptions } from '../options.ts'
 import { Rejection } from './errors.ts'
 import { type HostName, isLoopbackAddress, isLoopbackHost, type Origin, readHost, readOrigin } from './host-name.ts'
 import type { HttpRequest } from './http.ts'
 import { type Acceptable, isJson, readAccept } from './media-types.ts'
 
+export interface GuardOptions {
+  /** What the endpoint answers. */
+  readonly methods: readonly string[]
+  readonly allowedHosts: readonly HostName[]
+  readonly allowedOrigins: ReadonlySet<string>
+  readonly maxBodyBytes: number
+  readonly response: 'auto' | 'sse' | 'json'
+}
+
 /**
  * What can be refused by the head of a request alone, cheapest and least revealing first. A request refused here
  * has created, read and changed nothing: no byte of its body was looked at.
  */
-export function guard(request: HttpRequest, options: ResolvedOptions): Acceptable {
+export function guard(request: HttpRequest, options: GuardOptions): Acceptable {
   checkMethod(request, options)
   checkOrigin(request, checkHost(request, options), options)
   const acceptable = readAccept(request.header('accept'))
@@ -17,16 +25,15 @@ export function guard(request: HttpRequest, options: ResolvedOptions): Acceptabl
   return acceptable
 }
 
-function checkMethod({ method }: HttpRequest, { sessions }: ResolvedOptions): void {
-  if (method === 'POST' || (sessions && (method === 'GET' || method === 'DELETE'))) return
-  throw new Rejection('method_not_allowed', { headers: { allow: sessions ? 'GET, POST, DELETE' : 'POST' } })
+function checkMethod({ method }: HttpRequest, { methods }: GuardOptions): void {
+  if (!methods.includes(method)) throw new Rejection('method_not_allowed', { headers: { allow: methods.join(', ') } })
 }
 
 /**
  * A web page whose name was rebound to 127.0.0.1 still sends its own name as Host. So a connection on a loopback
  * address must name a host that is known. Returns the Host when it is a known one.
  */
-function checkHost(request: HttpRequest, { allowedHosts }: ResolvedOptions): HostName | undefined {
+function checkHost(request: HttpRequest, { allowedHosts }: GuardOptions): HostName | undefined {
   if (request.headerCount('host') > 1) throw new Rejection('repeated_header')
   const host = readHost(request.header('host') ?? '')
   const known = host !== undefined && (isLoopbackHost(host) || allowedHosts.some((entry) => isSameHost(entry, host)))
@@ -45,7 +52,7 @@ function isSameHost(entry: HostName, host: HostName): boolean {
 /**
  * Browsers name the page that sends a request (Transports, Security Warning 1). No Origin and no Sec-Fetch-Site: no browser.
  */
-function checkOrigin(request: HttpRequest, knownHost: HostName | undefined, options: ResolvedOptions): void {
+function checkOrigin(request: HttpRequest, knownHost: HostName | undefined, options: GuardOptions): void {
   const header = request.header('origin')
   const site = request.header('sec-fetch-site')
   if (header === undefined) {
@@ -66,7 +73,7 @@ function isOwnOrigin({ scheme, name }: Origin, host: HostName): boolean {
   return name.port === port && (name.host === host.host || (isLoopbackHost(name) && isLoopbackHost(host)))
 }
 
-function checkPost(request: HttpRequest, acceptable: Acceptable, options: ResolvedOptions): void {
+function checkPost(request: HttpRequest, acceptable: Acceptable, options: GuardOptions): void {
   // text/plain and form types need no CORS preflight: a web page could send them anywhere.
   if (request.headerCount('content-type') > 1) throw new Rejection('repeated_header')
   const coding = request.header('content-encoding') ?? 'identity'

@@ -1,6 +1,6 @@
-import type { ResolvedOptions } from '../options.ts'
 import { isRequestId, type JsonRpcMessage, type RequestId } from '../rpc/json-rpc.ts'
 import { Rejection } from './errors.ts'
+import type { HttpRequest } from './http.ts'
 
 /** The body of a POST: one message, or the messages of a batch. */
 export type Incoming = JsonRpcMessage | readonly JsonRpcMessage[]
@@ -11,11 +11,20 @@ const maxBatch = 100
 // Invalid UTF-8 must not be replaced and executed (Transports: messages MUST be UTF-8). A byte order mark is skipped.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/**
- * Makes sure that a body, as text or as an earlier parser left it, is JSON-RPC. Whether a batch is allowed depends on the
- * session: see `dispatch.ts`.
- */
-export function readMessage(body: unknown, { maxBodyBytes, maxDepth }: ResolvedOptions): Incoming {
+/** Bounds of a body: see the options of the same names. */
+export interface ReadLimits {
+  readonly maxBodyBytes: number
+  readonly maxDepth: number
+}
+
+/** Reads a request's body, or takes it as an earlier parser left it. */
+export async function readMessage(request: HttpRequest, limits: ReadLimits): Promise<Incoming> {
+  const { parsedBody } = request
+  return toMessage(parsedBody === undefined ? await request.readBody(limits.maxBodyBytes) : parsedBody, limits)
+}
+
+/** Makes sure that a body is JSON-RPC. Whether a batch is allowed depends on the session: see `dispatch.ts`. */
+function toMessage(body: unknown, { maxBodyBytes, maxDepth }: ReadLimits): Incoming {
   const value = body instanceof Uint8Array || typeof body === 'string' ? parse(body, maxBodyBytes) : body
   if (!isWithinDepth(value, maxDepth)) throw new Rejection('too_deep')
   if (!Array.isArray(value)) return readRpc(value)

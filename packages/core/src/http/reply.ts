@@ -1,7 +1,8 @@
-import { type RequestId, toErrorMessage } from '../rpc/json-rpc.ts'
+import { toErrorMessage } from '../rpc/json-rpc.ts'
 import { Rejection, refusals } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
-import type { EventStreamBody, HttpReply } from './http.ts'
+import type { EventStreamBody, HttpReply, HttpRequest } from './http.ts'
+import type { Incoming } from './read-message.ts'
 
 /** Accepted notifications and responses: 202 and no body (Sending Messages 4). */
 export const accepted: HttpReply = { status: 202, headers: emptyHeaders, body: undefined }
@@ -26,10 +27,33 @@ export function toStreamReply(body: EventStreamBody, headers?: Record<string, st
   return { status: 200, headers: headers ? { ...eventStreamHeaders, ...headers } : eventStreamHeaders, body }
 }
 
-/** The one place where a refusal becomes a reply. What is not a refusal is our fault, and stays inside. */
-export function toErrorReply(error: unknown, requestId?: RequestId): HttpReply {
-  const rejection = error instanceof Rejection ? error : new Rejection('internal_error')
+/** The one place where a refusal becomes a reply. */
+export function toErrorReply(rejection: Rejection): HttpReply {
   const { status, code } = refusals[rejection.refusal]
-  const body = JSON.stringify(toErrorMessage(code, rejection.message, rejection.requestId ?? requestId))
+  const body = JSON.stringify(toErrorMessage(code, rejection.message, rejection.requestId))
   return { status, headers: { ...jsonHeaders, ...rejection.headers }, body }
+}
+
+/** Where a fault of ours, or of the user's code, is reported. */
+export interface Faults {
+  readonly onError: (error: unknown, where: 'request') => void
+}
+
+/** What is not a refusal is a fault: it is reported, and refused without its details. */
+export function toRejection(error: unknown, request: HttpRequest, { onError }: Faults): Rejection {
+  if (error instanceof Rejection) return error
+  onError(error, 'request')
+  try {
+    request.onError?.(error)
+  } catch {
+    // It is reported already, and the request still wants its answer.
+  }
+  return new Rejection('internal_error')
+}
+
+/** The refusal of what was read of a body. That of a single request names it (Error Responses). */
+export function refusing(incoming: Incoming, error: unknown, request: HttpRequest, faults: Faults): Rejection {
+  const rejection = toRejection(error, request, faults)
+  if ('method' in incoming && 'id' in incoming) rejection.requestId ??= incoming.id
+  return rejection
 }

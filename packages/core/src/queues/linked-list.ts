@@ -1,8 +1,15 @@
 /** An item's place in a {@link LinkedList}. */
 export interface Link<T> {
   readonly item: T
+  /** When it came, in the list's own measure; `0` where that does not matter. */
+  since: number
   before: Link<T> | undefined
   after: Link<T> | undefined
+}
+
+/** A place that is in no list yet. */
+export function createLink<T>(item: T): Link<T> {
+  return { item, since: 0, before: undefined, after: undefined }
 }
 
 /**
@@ -19,18 +26,30 @@ export class LinkedList<T> {
     return this.#size
   }
 
-  /** The item that has been here longest. */
-  get first(): T | undefined {
-    return this.#first?.item
+  /** The place of the item that has been here longest. */
+  get first(): Link<T> | undefined {
+    return this.#first
   }
 
-  add(item: T): Link<T> {
-    const link: Link<T> = { item, before: this.#last, after: undefined }
+  /** The place of the item that came last. */
+  get last(): Link<T> | undefined {
+    return this.#last
+  }
+
+  add(item: T, since = 0): Link<T> {
+    const link = createLink(item)
+    this.append(link, since)
+    return link
+  }
+
+  /** Adds an item by a place of its own, which is in no list now. */
+  append(link: Link<T>, since = 0): void {
+    link.since = since
+    link.before = this.#last
     if (this.#last) this.#last.after = link
     else this.#first = link
     this.#last = link
     this.#size++
-    return link
   }
 
   /** Each link once. It keeps nothing of the list: links that are gone must not hold those that came later. */
@@ -43,6 +62,12 @@ export class LinkedList<T> {
     link.before = undefined
     link.after = undefined
     this.#size--
+  }
+
+  /** The first item, in order, that matches. */
+  find(matches: (item: T) => boolean): T | undefined {
+    for (let link = this.#first; link; link = link.after) if (matches(link.item)) return link.item
+    return undefined
   }
 
   /** The items as they are now, in order. */

@@ -1,109 +1,68 @@
-import type { LogEvent, LogPage } from '../backplane/backplane.ts'
+import type { Attendance, Deadlines, OpenConnection } from '../attendance/attendance.ts'
+import type { Activity } from '../attendance/seat.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
 import type { Link } from '../queues/linked-list.ts'
-import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { EventIdCodec } from './event-id.ts'
-import type { SessionLog } from './session-log.ts'
-import { comment, formatEvent, formatEventWithoutId, formatPriming, formatRetry } from './sse-format.ts'
-import type { Stream } from './stream.ts'
-
-/** Events read from the log at once. */
-const pageSize = 64
-
-/** Characters that are gathered before they are written without waiting for the rest of what runs now. */
-const gatherUpTo = 16_384
+import { comment } from './sse-format.ts'
+import { type ReaderTarget, StreamReader, type StreamReaderOptions } from './stream-reader.ts'
+import { TurnBuffer, type TurnTarget } from './turn-buffer.ts'
 
 /**
- * Calls back when the running code is through, with every promise that it settles. Where a runtime does not know that
- * moment, each event is written by itself.
+ * ```
+ * unopened ──open──▶ flowing ◀──drain── blocked
+ *    │                 │ ▲ ╲              ▲
+ *    │            flush│ │  cut, stalled, │
+ *   cut                ▼ │  client left   │
+ *    │               writing ─────────────┘ no room
+ *    ▼                          ╲
+ * condemned ──open──▶ flowing ──cut──▶ closed
+ * ```
+ * `flowing`: the network takes what is written. `writing`: inside the sink, which may ask for more meanwhile. `blocked`:
+ * the sink wants no more until it drains. `condemned`: to be cut as soon as it is open, since its client needs the cursor.
  */
-const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
+type State = 'unopened' | 'condemned' | 'flowing' | 'writing' | 'blocked' | 'closed'
 
-export interface ConnectionOptions {
-  readonly stream: Stream
-  readonly log: SessionLog
-  readonly eventIds: EventIdCodec
-  /** Index of the last event the reader has. */
-  readonly cursor: number
-  /** Id of the event that starts the stream with an id and empty data; `undefined` for clients that do not know it. */
-  readonly primingId: string | undefined
-  readonly retryMs: number
-  /** The reader missed events of which the log knows nothing: it is told before it gets a new cursor. */
-  readonly historyLost: boolean
-  /** When the server ends the connection by itself, in milliseconds since the epoch; `Infinity`: never. */
+export interface ConnectionOptions extends StreamReaderOptions {
+  readonly attendance: Attendance
+  readonly activity: Activity
+  /** When the server cuts the connection by itself, in milliseconds since the epoch; `Infinity`: never. */
   readonly endsAt: number
-  /** Messages that make up for events of the standalone stream that were dropped: see `history-gap.ts`. */
-  readonly makeUpForGap: () => readonly string[]
-  readonly onError: (error: unknown) => void
 }
 
-/** What the watch holds a connection to. Milliseconds. */
-export interface ConnectionLimits {
-  readonly keepAliveMs: number
-  readonly stallMs: number
-}
-
-/**
- * One HTTP response that carries a stream. The log is the buffer: a connection keeps a cursor, writes while the reader
- * keeps up, and otherwise reads on from the log when it has drained.
- */
-export class Connection implements EventStreamBody, SinkEvents {
-  /** Its place among the open ones. The watch's own. */
-  watched: Link<Connection> | undefined
+/** One HTTP response that carries a stream. Counts as activity from the moment it is made. */
+export class Connection implements EventStreamBody, SinkEvents, OpenConnection, ReaderTarget, TurnTarget {
   readonly #options: ConnectionOptions
-  readonly #stream: Stream
+  readonly #reader: StreamReader
+  readonly #buffer = new TurnBuffer(this)
+  #state: State = 'unopened'
   #sink: EventSink | undefined
-  #cursor: number
-  /** Text that is written at the end of this turn: a burst of events is one write, and so is a stream that is answered at once. */
-  #gathered = ''
-  #willFlush = false
-  #blocked = false
-  #writing = false
-  #reading = false
-  #closed = false
-  #attached = false
-  #endWhenOpen = false
-  #sawLast: boolean
+  #place: Link<OpenConnection> | undefined
   #activeAt = Date.now()
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#stream = options.stream
-    this.#cursor = options.cursor
-    // A reader that comes back with the last id of a finished stream has everything.
-    this.#sawLast = options.stream.ended && options.cursor >= options.stream.head
+    this.#reader = new StreamReader(this, options)
+    options.activity.began()
   }
+
+  // ---- EventStreamBody and SinkEvents: what the bridge calls ----
 
   open(sink: EventSink): SinkEvents {
+    const isCondemned = this.#state === 'condemned'
+    this.#state = 'flowing'
     this.#sink = sink
-    this.#attached = true
-    this.#stream.attach(this)
-    this.#write(this.#opening())
-    if (this.#endWhenOpen) this.end()
-    else this.#pump()
+    this.#place = this.#options.attendance.opened(this)
+    this.#reader.open()
+    if (isCondemned) this.cut()
+    else this.#reader.pump()
     return this
-  }
-
-  /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */
-  #opening(): string {
-    const { primingId, retryMs, historyLost, makeUpForGap } = this.#options
-    if (!this.#stream.resumable) return comment
-    const madeUp = historyLost ? makeUpForGap().map(formatEventWithoutId).join('') : ''
-    return formatRetry(retryMs) + madeUp + (primingId === undefined ? comment : formatPriming(primingId))
-  }
-
-  /** A new event of the stream. A reader that is behind finds it in the log later. */
-  deliver(event: LogEvent, stored = true): void {
-    if (this.#closed || this.#blocked || this.#reading) return
-    if (this.#cursor === event.index - 1) this.#writeEvent(event, stored)
-    this.#pump()
   }
 
   drain(): void {
     this.#activeAt = Date.now()
-    this.#blocked = false
-    // Some sinks ask for more while they are being written to.
-    if (!this.#writing) this.#pump()
+    if (this.#state !== 'blocked' && this.#state !== 'flowing') return
+    this.#state = 'flowing'
+    this.#buffer.flush()
+    this.#reader.pump()
   }
 
   progress(): void {
@@ -111,139 +70,59 @@ export class Connection implements EventStreamBody, SinkEvents {
   }
 
   gone(): void {
-    this.#closed = true
-    this.#gathered = ''
-    if (!this.#attached) return
-    this.#attached = false
-    this.#stream.detach(this)
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#buffer.take()
+    this.#reader.close()
+    if (this.#place) this.#options.attendance.closed(this.#place)
+    this.#options.activity.finished()
   }
 
-  /** Ends the connection, not the stream. One that is not open yet opens first: its client needs the cursor. */
-  end(): void {
-    if (this.#closed) return
-    if (!this.#sink) {
-      this.#endWhenOpen = true
-      return
-    }
-    const rest = this.#gathered
+  // ---- ReaderTarget and TurnTarget ----
+
+  get hasRoom(): boolean {
+    return this.#state === 'flowing'
+  }
+
+  write(text: string): void {
+    this.#buffer.add(text)
+  }
+
+  writeNow(text: string): void {
+    this.#activeAt = Date.now()
+    this.#state = 'writing'
+    const hasRoom = this.#sink?.write(text)
+    // The sink may have called `gone`.
+    if ((this.#state as State) === 'writing') this.#state = hasRoom === false ? 'blocked' : 'flowing'
+  }
+
+  /** Ends the connection, not the stream. */
+  cut(): void {
+    if (this.#state === 'unopened') this.#state = 'condemned'
+    if (this.#state === 'condemned' || this.#state === 'closed') return
+    const rest = this.#buffer.take()
     this.gone()
-    this.#sink.end(rest)
+    this.#sink?.end(rest)
   }
 
-  /** Called by the watch: closes a stalled reader, ends an old connection, keeps a silent one open. */
-  tick(now: number, { keepAliveMs, stallMs }: ConnectionLimits): void {
-    if (this.#closed) return
+  // ---- OpenConnection: what the attendance calls ----
+
+  /** Drops a stalled reader, cuts an old connection, keeps a silent one open. */
+  tick(now: number, { keepAliveMs, stallMs }: Deadlines): void {
+    if (this.#state === 'closed') return
     const silentMs = now - this.#activeAt
-    if (this.#blocked) {
-      if (silentMs >= stallMs) this.drop()
+    if (this.#state === 'blocked') {
+      if (silentMs >= stallMs) this.destroy()
     } else if (now >= this.#options.endsAt) {
-      this.end()
+      this.cut()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
-      this.#write(comment)
+      this.#buffer.add(comment)
     }
   }
 
-  /** Cuts the connection off, with whatever its reader has not taken. */
-  drop(): void {
+  /** Drops the connection at once, with whatever its reader has not taken. */
+  destroy(): void {
     this.gone()
     this.#sink?.destroy()
   }
-
-  #write(text: string): void {
-    this.#gathered += text
-    if (this.#gathered.length >= gatherUpTo) return this.#flush()
-    if (this.#willFlush) return
-    this.#willFlush = true
-    afterThisTurn(() => {
-      this.#willFlush = false
-      this.#flush()
-    })
-  }
-
-  #flush(): void {
-    const text = this.#gathered
-    if (text === '') return
-    this.#gathered = ''
-    this.#activeAt = Date.now()
-    this.#writing = true
-    const goOn = this.#sink?.write(text)
-    this.#writing = false
-    if (goOn === false) this.#blocked = true
-  }
-
-  #writeEvent(event: LogEvent, stored = true): void {
-    this.#cursor = event.index
-    if (event.data !== '') this.#write(this.#format(event, stored))
-    this.#stream.wrote(event)
-    if (event.last) {
-      this.#sawLast = true
-      this.#options.log.release(this.#stream)
-    }
-  }
-
-  #format(event: LogEvent, stored: boolean): string {
-    return stored && this.#stream.resumable
-      ? formatEvent(this.#options.eventIds.encode(event), event.data)
-      : formatEventWithoutId(event.data)
-  }
-
-  /** Writes what the log has after the cursor, as long as the reader keeps up; ends when the stream has ended. */
-  #pump(): void {
-    while (!this.#closed && !this.#blocked && !this.#reading && this.#cursor < this.#stream.head) {
-      const page = this.#options.log.read(this.#stream.streamTag, this.#cursor, pageSize)
-      if (page instanceof Promise) return this.#pumpLater(page)
-      this.#writePage(page)
-    }
-    if (this.#closed || this.#blocked || this.#reading || !this.#stream.ended) return
-    if (!this.#sawLast) this.#writeLostAnswers()
-    this.end()
-  }
-
-  #pumpLater(reading: Promise<LogPage | undefined>): void {
-    this.#reading = true
-    reading
-      .then((page) => {
-        this.#reading = false
-        if (!this.#closed) this.#writePage(page)
-        this.#pump()
-      })
-      // The log cannot be read now: the client comes back with its cursor.
-      .catch((error: unknown) => {
-        this.#reading = false
-        this.#options.onError(error)
-        this.end()
-      })
-  }
-
-  #writePage(page: LogPage | undefined): void {
-    const events = page?.events ?? []
-    for (const event of events) {
-      if (this.#blocked || this.#closed) return
-      if (event.index > this.#cursor + 1) this.#writeGap()
-      this.#writeEvent(event)
-    }
-    if (events.length > 0) return
-    // What is missing up to the head was dropped, or never stored.
-    this.#writeGap()
-    this.#cursor = this.#stream.head
-  }
-
-  #writeGap(): void {
-    for (const message of this.#options.makeUpForGap()) this.#write(formatEventWithoutId(message))
-  }
-
-  /** The answer is not in the log: the client's call must not hang. The last one moves the cursor to the end. */
-  #writeLostAnswers(): void {
-    const { streamTag, requestIds, resumable, head, headAt } = this.#stream
-    const endId = this.#options.eventIds.encode({ streamTag, index: head, position: headAt })
-    for (const [i, requestId] of requestIds.entries()) {
-      const isLast = resumable && i === requestIds.length - 1
-      this.#write(isLast ? formatEvent(endId, toLostAnswer(requestId)) : formatEventWithoutId(toLostAnswer(requestId)))
-    }
-  }
-}
-
-/** For a request whose answer existed and is not kept any more. */
-function toLostAnswer(requestId: RequestId): string {
-  return JSON.stringify(toErrorMessage(rpcCode.refused, 'The answer to this request is no longer kept', requestId))
 }

@@ -1,92 +1,86 @@
-import type {
-  AppendOutcome,
-  EventKind,
-  EventLog,
-  LogEvent,
-  LogPage,
-  LogPosition,
-  MaybePromise,
-} from '../backplane/backplane.ts'
+import type { AppendOutcome, EventLog, LogEvent, LogPosition } from '../backplane/backplane.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { toCallTag } from './event-id.ts'
-import type { Stream } from './stream.ts'
 
-/** What to append. */
-export interface Entry {
-  readonly kind: EventKind
-  /** One message as JSON text; empty to only end the stream. */
-  readonly data: string
-  readonly last: boolean
+export interface LogWriterOptions {
+  readonly sessionKey: string
+  readonly term: number
+  readonly log: EventLog
+  /** Receives the error of an append that failed, or its outcome when another node has taken over. */
+  readonly failed: (failure: unknown) => void
 }
 
+/** Whose event was appended. */
+export interface Appender {
+  /** The event has its outcome, in the order of positions. What is not stored can be delivered, but not resumed from. */
+  settled(event: LogEvent, isStored: boolean): void
+}
+
+type Outcome = AppendOutcome | 'failed'
+
 /**
- * One session's part of the event log, as its owner writes it. Gives every event its place, and lets events become
- * visible in that order only, so that the order on the wire is the order of ids.
+ * The owner's pen: one session's part of the event log. Gives every event its place, and lets events become visible in
+ * that order only, so that the order on the wire is the order of ids.
  */
-export class SessionLog {
-  readonly sessionKey: string
-  readonly #term: number
-  readonly #log: EventLog
-  readonly #failed: (failure: unknown) => void
+export class LogWriter {
+  readonly #options: LogWriterOptions
   #n = 0
   #streams = 0
   #queue: Promise<void> | undefined
 
-  /** `failed` is told the error of an append that failed, or its outcome when another node has taken over. */
-  constructor(options: { sessionKey: string; term: number; log: EventLog; failed: (failure: unknown) => void }) {
-    this.sessionKey = options.sessionKey
-    this.#term = options.term
-    this.#log = options.log
-    this.#failed = options.failed
+  constructor(options: LogWriterOptions) {
+    this.#options = options
   }
 
   /** Place of the newest event. */
   get position(): LogPosition {
-    return { term: this.#term, n: this.#n }
+    return { term: this.#options.term, n: this.#n }
   }
 
-  /** Whether an event with this place can exist: what was never issued is forged. */
+  /** Whether this owner, or one before it, can have given out this place: what was never issued is forged. */
   hasIssued({ term, n }: LogPosition): boolean {
-    return term < this.#term || (term === this.#term && n <= this.#n)
+    return term < this.#options.term || (term === this.#options.term && n <= this.#n)
   }
 
   isOwnTerm({ term }: LogPosition): boolean {
-    return term === this.#term
+    return term === this.#options.term
   }
 
   nextTag(): string {
-    return toCallTag(this.#term, ++this.#streams)
+    return toCallTag(this.#options.term, ++this.#streams)
   }
 
-  append(stream: Stream, entry: Entry): void {
-    const event: LogEvent = {
-      streamTag: stream.streamTag,
-      index: ++stream.assigned,
-      position: { term: this.#term, n: ++this.#n },
-      kind: entry.kind,
-      data: entry.data,
-      last: entry.last,
-      requestIds: stream.requestIds,
-    }
+  nextPosition(): LogPosition {
+    return { term: this.#options.term, n: ++this.#n }
+  }
+
+  append(event: LogEvent, appender: Appender): void {
     const outcome = this.#tryAppend(event)
-    if (outcome instanceof Promise || this.#queue !== undefined) this.#settleInTurn(stream, event, outcome)
-    else this.#settle(stream, event, outcome)
+    if (isThenable(outcome) || this.#queue !== undefined) this.#settleInTurn(event, appender, outcome)
+    else this.#settle(event, appender, outcome)
   }
 
-  #tryAppend(event: LogEvent): MaybePromise<AppendOutcome | 'failed'> {
-    const failed = (error: unknown): 'failed' => {
-      this.#failed(error)
+  /** Removes everything the session has in the log. */
+  async delete(): Promise<void> {
+    await this.#options.log.delete(this.#options.sessionKey)
+  }
+
+  #tryAppend(event: LogEvent): MaybePromise<Outcome> {
+    const { log, sessionKey, failed } = this.#options
+    const fail = (error: unknown): 'failed' => {
+      failed(error)
       return 'failed'
     }
     try {
-      const outcome = this.#log.append(this.sessionKey, event)
-      return outcome instanceof Promise ? outcome.catch(failed) : outcome
+      const outcome = log.append(sessionKey, event)
+      return isThenable(outcome) ? Promise.resolve(outcome).catch(fail) : outcome
     } catch (error) {
-      return failed(error)
+      return fail(error)
     }
   }
 
-  #settleInTurn(stream: Stream, event: LogEvent, outcome: MaybePromise<AppendOutcome | 'failed'>): void {
-    const turn = this.#settleAfter(this.#queue, stream, event, outcome).then(() => {
+  #settleInTurn(event: LogEvent, appender: Appender, outcome: MaybePromise<Outcome>): void {
+    const turn = this.#settleAfter(this.#queue, event, appender, outcome).then(() => {
       if (this.#queue === turn) this.#queue = undefined
     })
     this.#queue = turn
@@ -94,31 +88,17 @@ export class SessionLog {
 
   async #settleAfter(
     before: Promise<void> | undefined,
-    stream: Stream,
     event: LogEvent,
-    outcome: MaybePromise<AppendOutcome | 'failed'>,
+    appender: Appender,
+    outcome: MaybePromise<Outcome>,
   ): Promise<void> {
     const settled = await outcome
     await before
-    this.#settle(stream, event, settled)
+    this.#settle(event, appender, settled)
   }
 
-  /** An event that could not be stored is still delivered to whoever is reading: without an id, since nobody can resume from it. */
-  #settle(stream: Stream, event: LogEvent, outcome: AppendOutcome | 'failed'): void {
-    if (outcome === 'ok') stream.stored(event)
-    else stream.unstored(event)
-    if (outcome === 'fenced' || outcome === 'gone') this.#failed(outcome)
-  }
-
-  read(streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined> {
-    return this.#log.read(this.sessionKey, streamTag, after, limit)
-  }
-
-  release(stream: Stream): void {
-    this.#log.release(this.sessionKey, stream.streamTag)
-  }
-
-  delete(): MaybePromise<void> {
-    return this.#log.delete(this.sessionKey)
+  #settle(event: LogEvent, appender: Appender, outcome: Outcome): void {
+    appender.settled(event, outcome === 'ok')
+    if (outcome === 'fenced' || outcome === 'gone') this.#options.failed(outcome)
   }
 }

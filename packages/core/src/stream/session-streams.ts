@@ -1,168 +1,120 @@
-import type { LogPage, LogPosition, SessionRecord } from '../backplane/backplane.ts'
-import type { Exchange } from '../call/exchange.ts'
-import type { ResolvedOptions } from '../options.ts'
+import type { Attendance } from '../attendance/attendance.ts'
+import type { Activity } from '../attendance/seat.ts'
+import type { EventLog, LogPage } from '../backplane/backplane.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { Connection } from './connection.ts'
-import { standaloneTag } from './event-id.ts'
-import { toGapMessages } from './history-gap.ts'
-import type { Entry, SessionLog } from './session-log.ts'
-import { Stream, type StreamOwner } from './stream.ts'
+import { type EventIdCodec, standaloneTag } from './event-id.ts'
+import type { LogWriter } from './log-writer.ts'
+import { ResumableFormat } from './stream-format.ts'
+import type { Cursor, Feed } from './stream-reader.ts'
+import { StreamWriter } from './stream-writer.ts'
 
-/** What the streams of a session need to know of it, and tell it. */
-export interface StreamsHost {
-  readonly record: SessionRecord
-  readonly revision: Revision
-  readonly canPoll: boolean
-  opened(connection: Connection): void
-  closed(connection: Connection): void
-  /** Nobody is attached to a running exchange, or somebody is again. */
-  detached(exchange: Exchange): void
-  attached(exchange: Exchange): void
+/** Options of the endpoint that streams go by. */
+export interface StreamsOptions {
+  readonly eventIds: EventIdCodec
+  readonly retryMs: number
+  readonly maxConnectionAgeMs: number
+  readonly onError: (error: unknown, where: 'event-log') => void
 }
 
-/** The last event that a reader has. */
-export interface ConnectFrom {
-  readonly index: number
-  readonly position: LogPosition
-  /** It had more of the stream, which went with an earlier owner's log. */
-  readonly historyLost?: boolean
+export interface SessionStreamsParts {
+  readonly sessionKey: string
+  readonly writer: LogWriter
+  readonly log: EventLog
+  readonly attendance: Attendance
+  readonly activity: Activity
+  readonly options: StreamsOptions
+  /** Messages that make up for dropped events of the standalone stream. */
+  readonly makeUpForGap: () => readonly string[]
 }
 
-/** The streams of one live session: the standalone one, and one per call that was upgraded. */
-export class SessionStreams implements StreamOwner {
-  /** Opened by GET; `undefined` when served without sessions. */
-  readonly standalone: Stream | undefined
-  readonly log: SessionLog
-  readonly #host: StreamsHost
-  readonly #options: ResolvedOptions
-  readonly #resumable: boolean
-  readonly #exchanges = new Map<string, Exchange>()
-  #connections = 0
+const nothing = (): readonly string[] => []
 
-  constructor(host: StreamsHost, log: SessionLog, options: ResolvedOptions, resumable: boolean) {
-    this.#host = host
-    this.log = log
-    this.#options = options
-    this.#resumable = resumable
-    this.standalone = resumable ? this.#create(standaloneTag, []) : undefined
+/** The streams of one live session: the standalone one, opened by GET, and one per call that was upgraded. */
+export class SessionStreams {
+  readonly standalone: StreamWriter
+  /** Of the session, once it is negotiated. */
+  revision: Revision
+  readonly #parts: SessionStreamsParts
+  /** Streams of calls that run or are being read. */
+  readonly #running = new Map<string, StreamWriter>()
+
+  constructor(revision: Revision, parts: SessionStreamsParts) {
+    this.revision = revision
+    this.#parts = parts
+    this.standalone = new StreamWriter({ streamTag: standaloneTag, requestIds: [], log: parts.writer })
   }
 
   get size(): number {
-    return this.#exchanges.size + (this.standalone ? 1 : 0)
+    return this.#running.size + 1
   }
 
-  /** Connections that are open, or about to be. */
-  get connections(): number {
-    return this.#connections
+  /** The server may cut a call's connection before the answer: the client comes back for it. */
+  get canPoll(): boolean {
+    return this.revision.polling
   }
 
-  /** A stream that is running or still connected. */
-  find(streamTag: string): Stream | undefined {
-    return streamTag === standaloneTag ? this.standalone : this.#exchanges.get(streamTag)?.stream
+  /** The owner's word on a place of which the log shows nothing. */
+  get writer(): LogWriter {
+    return this.#parts.writer
   }
 
-  /** The stream of an exchange. Until its connection opens nobody is attached: the client may have left already. */
-  open(exchange: Exchange, requestIds: readonly RequestId[]): Stream {
-    const stream = this.#create(this.log.nextTag(), requestIds)
-    this.#exchanges.set(stream.streamTag, exchange)
-    this.#host.detached(exchange)
+  /** A stream that is running or still being read. */
+  find(streamTag: string): StreamWriter | undefined {
+    return streamTag === standaloneTag ? this.standalone : this.#running.get(streamTag)
+  }
+
+  /** A stream for the answers to these requests. */
+  open(requestIds: readonly RequestId[], attended?: (isAttended: boolean) => void): StreamWriter {
+    const { writer } = this.#parts
+    const options = { streamTag: writer.nextTag(), requestIds, log: writer, running: this.#running }
+    const stream = new StreamWriter(attended ? { ...options, attended } : options)
+    this.#running.set(stream.streamTag, stream)
     return stream
   }
 
-  /** A call stream that is answered already. */
-  openAnswered(text: string, requestId: RequestId): Stream {
-    const stream = this.#create(this.log.nextTag(), [requestId])
-    this.append(stream, { kind: 'message', data: text, last: true })
-    return stream
-  }
-
-  /** A stream of which only the log knows. Nobody appends to it any more: what has no end there has lost its call. */
-  restore(streamTag: string, page: LogPage): Stream {
-    const stream = this.#create(streamTag, page.requestIds)
-    stream.restore(page, true)
-    return stream
+  read(streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined> {
+    return this.#parts.log.read(this.#parts.sessionKey, streamTag, after, limit)
   }
 
   /** Goes on where an earlier owner of the session stopped. */
   async restoreStandalone(): Promise<void> {
-    const page = await this.log.read(standaloneTag, 0, 0)
-    if (page) this.standalone?.restore(page, false)
+    const page = await this.read(standaloneTag, 0, 0)
+    if (page) this.standalone.goOnAfter(page)
   }
 
-  append(stream: Stream, entry: Entry): void {
-    this.log.append(stream, entry)
-  }
-
-  /**
-   * A connection for a stream: from its beginning, from what was last written to anybody, or from where the client was.
-   * Counts as open from now on. `auth` is what its request was let in with.
-   */
-  connect(
-    stream: Stream,
-    auth: AuthInfo | undefined,
-    from: ConnectFrom = { index: 0, position: stream.origin },
-  ): Connection {
-    const { eventIds, retryMs, onError } = this.#options
-    const { revision } = this.#host
-    const isStandalone = stream === this.standalone
-    this.#connections++
+  /** A connection for a stream, from its beginning or from where the client was. `auth` is what its request was let in with. */
+  connect(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
+    const { sessionKey, log, attendance, activity, options, makeUpForGap } = this.#parts
+    const { eventIds, retryMs, onError } = options
+    const isStandalone = feed === this.standalone
     return new Connection({
-      stream,
-      log: this.log,
-      eventIds,
-      cursor: from.index,
-      primingId:
-        revision.priming && stream.resumable
-          ? eventIds.encode({ streamTag: stream.streamTag, index: from.index, position: from.position })
-          : undefined,
-      historyLost: from.historyLost ?? false,
-      // Spread over time, so that clients cut off together do not come back together.
-      retryMs: Math.round(retryMs * (1 + Math.random() / 2)),
+      feed,
+      sessionKey,
+      log,
+      attendance,
+      activity,
+      from,
+      format: new ResumableFormat({ eventIds, retryMs, priming: this.revision.priming }),
       endsAt: Math.min(this.#oldAt(isStandalone), auth?.expiresAt === undefined ? Infinity : auth.expiresAt * 1_000),
-      makeUpForGap: () => (isStandalone ? toGapMessages(this.#host.record) : []),
+      makeUpForGap: isStandalone ? makeUpForGap : nothing,
       onError: (error) => onError(error, 'event-log'),
     })
   }
 
-  /** When a connection is old enough to be ended, in milliseconds since the epoch. */
+  /** When a connection is old enough to be cut, in milliseconds since the epoch. */
   #oldAt(isStandalone: boolean): number {
-    const { maxConnectionAgeMs } = this.#options
-    if (maxConnectionAgeMs === 0 || !(isStandalone || this.#host.canPoll)) return Infinity
+    const { maxConnectionAgeMs } = this.#parts.options
+    if (maxConnectionAgeMs === 0 || !(isStandalone || this.canPoll)) return Infinity
     return Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
   }
 
   /** The session is over. Call streams have ended with their last answer; a reader that is behind gets what its connection holds. */
   close(): void {
-    this.standalone?.close()
-    this.standalone?.connection?.end()
-    this.#exchanges.clear()
-  }
-
-  // ---- StreamOwner ----
-
-  attached(stream: Stream, connection: Connection): void {
-    this.#host.opened(connection)
-    const exchange = this.#exchanges.get(stream.streamTag)
-    if (exchange) this.#host.attached(exchange)
-  }
-
-  detached(stream: Stream, connection: Connection): void {
-    this.#connections--
-    const exchange = this.#exchanges.get(stream.streamTag)
-    if (exchange && !stream.connection) {
-      if (exchange.calls.length > 0) this.#host.detached(exchange)
-      else if (stream.ended) this.#exchanges.delete(stream.streamTag)
-    }
-    this.#host.closed(connection)
-  }
-
-  finished(stream: Stream): void {
-    if (!stream.connection) this.#exchanges.delete(stream.streamTag)
-  }
-
-  #create(streamTag: string, requestIds: readonly RequestId[]): Stream {
-    return new Stream({ streamTag, requestIds, resumable: this.#resumable, origin: this.log.position, owner: this })
+    this.standalone.close()
+    this.#running.clear()
   }
 }

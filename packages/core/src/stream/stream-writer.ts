@@ -1,116 +1,86 @@
 import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
-import type { Connection } from './connection.ts'
+import type { LogWriter } from './log-writer.ts'
+import type { Feed, StreamReader } from './stream-reader.ts'
 
 /** Bytes appended but not yet written, above which senders wait for the reader; and below which they go on. */
 const highWater = 1_048_576
 const lowWater = 524_288
 
-/** What a stream tells the session it belongs to. */
-export interface StreamOwner {
-  attached(stream: Stream, connection: Connection): void
-  detached(stream: Stream, connection: Connection): void
-  /** The last event is visible to readers. */
-  finished(stream: Stream): void
-}
-
-export interface StreamOptions {
+export interface StreamWriterOptions {
   readonly streamTag: string
+  /** Of the calls the stream answers; empty for the standalone stream. */
   readonly requestIds: readonly RequestId[]
-  readonly resumable: boolean
-  readonly origin: LogPosition
-  readonly owner: StreamOwner
+  readonly log: LogWriter
+  /** The session's streams that run or are being read. A call's stream leaves when it is neither. */
+  readonly running?: Map<string, StreamWriter>
+  /** Somebody reads the stream now, or nobody does any more. */
+  readonly attended?: (isAttended: boolean) => void
 }
 
 /**
- * A numbered run of events. It outlives connections: the log keeps its events, at most one connection at a time reads
- * them, and senders are held back by the reader's pace, not by memory.
+ * A numbered run of events, as its owner writes it. It outlives connections: the log keeps its events, at most one reader
+ * at a time follows it here, and senders are held back by the reader's pace, not by memory.
  */
-export class Stream {
+export class StreamWriter implements Feed {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
-  /** `false`: events carry no ids and nobody can resume. */
-  readonly resumable: boolean
   /** Place in the session's log before the first event. */
   readonly origin: LogPosition
-  /** Index given to the newest event, stored or not. */
-  assigned = 0
-  /** Index of the newest event that is stored: readers may see it. */
   head = 0
-  /** Place of that event. */
   headAt: LogPosition
+  ended = false
   /** Highest index ever written to a connection. */
   written = 0
   /** Place of the event with that index. */
   writtenAt: LogPosition
-  /** The last event is stored. */
-  ended = false
-  /** The connection that reads the stream now. */
-  connection: Connection | undefined
-  readonly #owner: StreamOwner
+  readonly #log: LogWriter
+  readonly #running: Map<string, StreamWriter> | undefined
+  readonly #attended: ((isAttended: boolean) => void) | undefined
+  /** Index given to the newest event, stored or not. */
+  #assigned = 0
+  #reader: StreamReader | undefined
   #backlog = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
 
-  constructor(options: StreamOptions) {
-    this.streamTag = options.streamTag
-    this.requestIds = options.requestIds
-    this.resumable = options.resumable
-    this.origin = options.origin
-    this.headAt = options.origin
-    this.writtenAt = options.origin
-    this.#owner = options.owner
+  constructor({ streamTag, requestIds, log, running, attended }: StreamWriterOptions) {
+    this.streamTag = streamTag
+    this.requestIds = requestIds
+    this.origin = log.position
+    this.headAt = this.origin
+    this.writtenAt = this.origin
+    this.#log = log
+    this.#running = running
+    this.#attended = attended
   }
 
-  /** What the log knows of the stream, as of its event with index `head`. */
-  restore({ head, headPosition }: Pick<LogPage, 'head' | 'headPosition'>, ended: boolean): void {
-    this.assigned = head
+  /** The one who reads the stream here now. */
+  get reader(): StreamReader | undefined {
+    return this.#reader
+  }
+
+  /** Goes on where an earlier owner of the session stopped. */
+  goOnAfter({ head, headPosition }: Pick<LogPage, 'head' | 'headPosition'>): void {
+    this.#assigned = head
     this.head = head
     this.headAt = headPosition
-    this.ended = ended
   }
 
-  /** An event is stored: whoever reads the stream gets it. */
-  stored(event: LogEvent): void {
+  /** `data` is one message as JSON text; empty to only end the stream. */
+  append(kind: EventKind, data: string, last = false): void {
+    const { streamTag, requestIds } = this
+    const position = this.#log.nextPosition()
+    this.#log.append({ streamTag, index: ++this.#assigned, position, kind, data, last, requestIds }, this)
+  }
+
+  /** An event is in the log, or could not be stored: then only a reader that is up to date gets it. */
+  settled(event: LogEvent, isStored: boolean): void {
     this.head = event.index
     this.headAt = event.position
-    this.#backlog += event.data.length
+    if (isStored) this.#backlog += event.data.length
     if (event.last) this.ended = true
-    this.connection?.deliver(event)
+    this.#reader?.deliver(event, isStored)
     if (this.ended) this.#finish()
-  }
-
-  /** An event could not be stored: only a reader that is up to date gets it. */
-  unstored(event: LogEvent): void {
-    this.head = event.index
-    this.headAt = event.position
-    if (event.last) this.ended = true
-    this.connection?.deliver(event, false)
-    if (this.ended) this.#finish()
-  }
-
-  /** A connection takes the stream over. The one before is ended, never the new one refused: dead peers look open for minutes. */
-  attach(connection: Connection): void {
-    const before = this.connection
-    this.connection = connection
-    before?.end()
-    this.#owner.attached(this, connection)
-  }
-
-  detach(connection: Connection): void {
-    if (this.connection === connection) {
-      this.connection = undefined
-      if (this.requestIds.length === 0) this.#openRoom()
-    }
-    this.#owner.detached(this, connection)
-  }
-
-  /** A connection has written an event. */
-  wrote(event: LogEvent): void {
-    if (event.index <= this.written) return
-    this.written = event.index
-    this.writtenAt = event.position
-    this.#backlog = event.index === this.head ? 0 : this.#backlog - event.data.length
-    if (this.#backlog <= lowWater) this.#openRoom()
   }
 
   /**
@@ -119,7 +89,7 @@ export class Stream {
    * knows whether a reader will ever come, so there the log drops the oldest instead.
    */
   room(): Promise<void> | undefined {
-    if (this.#backlog <= highWater || this.ended || (this.requestIds.length === 0 && !this.connection)) return undefined
+    if (this.#backlog <= highWater || this.ended || (this.requestIds.length === 0 && !this.#reader)) return undefined
     this.#room ??= createRoom()
     return this.#room.promise
   }
@@ -128,11 +98,37 @@ export class Stream {
   close(): void {
     this.ended = true
     this.#openRoom()
+    this.#reader?.cut()
+  }
+
+  // ---- Feed ----
+
+  attach(reader: StreamReader): void {
+    const before = this.#reader
+    this.#reader = reader
+    before?.cut()
+    this.#attended?.(true)
+  }
+
+  detach(reader: StreamReader): void {
+    if (this.#reader !== reader) return
+    this.#reader = undefined
+    if (this.requestIds.length === 0) this.#openRoom()
+    this.#attended?.(false)
+    if (this.ended) this.#running?.delete(this.streamTag)
+  }
+
+  wrote(event: LogEvent): void {
+    if (event.index <= this.written) return
+    this.written = event.index
+    this.writtenAt = event.position
+    this.#backlog = event.index === this.head ? 0 : this.#backlog - event.data.length
+    if (this.#backlog <= lowWater) this.#openRoom()
   }
 
   #finish(): void {
     this.#openRoom()
-    this.#owner.finished(this)
+    if (!this.#reader) this.#running?.delete(this.streamTag)
   }
 
   #openRoom(): void {
@@ -150,7 +146,6 @@ function createRoom(): { promise: Promise<void>; open: () => void } {
 }
 
 /** How dear a message is when the log's budget runs out. */
-export function kindOf(method: string, isRequest: boolean): EventKind {
-  if (isRequest) return 'message'
+export function kindOf(method: string): EventKind {
   return method === 'notifications/progress' ? 'progress' : 'notification'
 }

@@ -1,0 +1,173 @@
+import { type Link, LinkedList } from '../queues/linked-list.ts'
+import { type PresentSession, Seat } from './seat.ts'
+
+/** Deadlines, in milliseconds: see the options of the same names. */
+export interface Deadlines {
+  readonly sessionIdleMs: number
+  readonly initializeTimeoutMs: number
+  readonly abandonAfterMs: number
+  readonly keepAliveMs: number
+  readonly stallMs: number
+}
+
+/** An open response that carries a stream. */
+export interface OpenConnection {
+  /** Looks after its own deadlines. */
+  tick(now: number, deadlines: Deadlines): void
+  destroy(): void
+}
+
+/** A POST whose calls run. */
+export interface RunningExchange {
+  /** Nobody will read its answers. */
+  abandon(reason: string): void
+}
+
+/**
+ * Knows who is here, since when, and what is due: connections, exchanges that nobody is connected to, sessions. Each
+ * signs in and out by itself. One timer looks after all of them, and every list is in the order of its deadlines, so that
+ * a look costs what is due, not what is here.
+ */
+export class Attendance {
+  /** The endpoint closes: what runs may end, nothing begins. */
+  draining = false
+  /** The endpoint has closed: what was under way meanwhile must not begin either. */
+  isClosed = false
+  /** Messages that handlers sent and nobody could get. */
+  undelivered = 0
+  readonly #deadlines: Deadlines
+  readonly #connections = new LinkedList<OpenConnection>()
+  readonly #detached = new LinkedList<RunningExchange>()
+  readonly #rows = { busy: new LinkedList<Seat>(), free: new LinkedList<Seat>(), uninitialized: new LinkedList<Seat>() }
+  #prolongedAt = Date.now()
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  get detachedExchanges(): number {
+    return this.#detached.size
+  }
+
+  /** No session has a running call or a connection, and nothing is left to write. */
+  get isQuiet(): boolean {
+    return this.#connections.size === 0 && this.#rows.busy.size === 0
+  }
+
+  /** A place for a session, not taken yet. */
+  seat(session: PresentSession): Seat {
+    return new Seat(session, this.#rows)
+  }
+
+  /** The session is open. */
+  take(seat: Seat): void {
+    this.#start()
+    seat.take()
+  }
+
+  /** The longest-idle session that matches. */
+  findFree(matches: (session: PresentSession) => boolean): PresentSession | undefined {
+    return this.#rows.free.find(({ session }) => matches(session))?.session
+  }
+
+  opened(connection: OpenConnection): Link<OpenConnection> {
+    this.#start()
+    return this.#connections.add(connection)
+  }
+
+  closed(place: Link<OpenConnection>): void {
+    this.#connections.remove(place)
+  }
+
+  /** Nobody is connected to a running exchange any more. */
+  detached(exchange: RunningExchange): Link<RunningExchange> {
+    this.#start()
+    return this.#detached.add(exchange, Date.now())
+  }
+
+  /** Somebody is again, or it does not run any more. */
+  attached(place: Link<RunningExchange>): void {
+    this.#detached.remove(place)
+  }
+
+  /** Resolves when `isIdle` holds, or after `timeoutMs`. */
+  async untilIdle(timeoutMs: number, isIdle: () => boolean): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    while (!isIdle() && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(20, Math.max(1, deadline - Date.now()))))
+    }
+  }
+
+  /** The last deadline is over. */
+  close(): void {
+    this.isClosed = true
+    this.#stop()
+  }
+
+  /** What is still open after all has ended has a reader that does not read: it would keep the process alive. */
+  destroyConnections(): void {
+    for (const connection of this.#connections.toArray()) connection.destroy()
+  }
+
+  #start(): void {
+    if (this.#timer) return
+    const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs } = this.#deadlines
+    const shortest = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs || stallMs, stallMs)
+    this.#timer = setInterval(() => this.#look(Date.now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
+    // Sessions alone keep no process alive. Not every runtime has `unref`.
+    if (typeof this.#timer === 'object') this.#timer.unref?.()
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #look(now: number): void {
+    for (const connection of this.#connections.toArray()) connection.tick(now, this.#deadlines)
+    this.#lookAtExchanges(now)
+    this.#lookAtSessions(now)
+    this.#prolong(now)
+    const { busy, free } = this.#rows
+    if (busy.size + free.size + this.#connections.size + this.#detached.size === 0) this.#stop()
+  }
+
+  #lookAtExchanges(now: number): void {
+    for (const { item } of due(this.#detached, now - this.#deadlines.abandonAfterMs)) {
+      item.abandon('Nobody was connected to read the answer')
+    }
+  }
+
+  #lookAtSessions(now: number): void {
+    const { sessionIdleMs, initializeTimeoutMs } = this.#deadlines
+    for (const { item } of due(this.#rows.free, now - sessionIdleMs)) {
+      item.session.expire('The session was idle for too long')
+    }
+    for (const { item } of due(this.#rows.uninitialized, now - initializeTimeoutMs)) {
+      if (item.isFree) item.session.expire('notifications/initialized never came')
+    }
+  }
+
+  /** The store expires sessions by itself; each quarter of the idle time it learns which ones were used. */
+  #prolong(now: number): void {
+    if (now - this.#prolongedAt < this.#deadlines.sessionIdleMs / 4) return
+    const { busy, free } = this.#rows
+    for (const { session } of busy.toArray()) session.prolong()
+    for (let place = free.last; place && place.since >= this.#prolongedAt; place = place.before) {
+      place.item.session.prolong()
+    }
+    this.#prolongedAt = now
+  }
+}
+
+/** What has been in a list since `time` or longer, as it is now: looking after one may change the list. */
+function due<T>(list: LinkedList<T>, time: number): Link<T>[] {
+  const places: Link<T>[] = []
+  for (let place = list.first; place && place.since <= time; place = place.after) places.push(place)
+  return places
+}

@@ -1,0 +1,91 @@
+import { createLink, type Link, type LinkedList } from '../queues/linked-list.ts'
+
+/** Counts what a session is busy with: its running calls, and its connections from the moment they are made. */
+export interface Activity {
+  began(): void
+  finished(): void
+}
+
+/** A session as the attendance knows it. */
+export interface PresentSession {
+  /** Whose it is; `null` when it was opened without authentication. */
+  readonly principal: string | null
+  readonly initialized: boolean
+  end(reason: string): Promise<void>
+  /** Nobody uses the session any more. */
+  expire(reason: string): void
+  /** The session was used: its record lives on in the store. */
+  prolong(): void
+}
+
+/** Where seats are, each in the order of its deadline. */
+export interface Rows {
+  /** Sessions with a running call or a connection. */
+  readonly busy: LinkedList<Seat>
+  /** Sessions without either, longest first. */
+  readonly free: LinkedList<Seat>
+  /** Sessions whose `notifications/initialized` has not come, oldest first. */
+  readonly uninitialized: LinkedList<Seat>
+}
+
+/**
+ * One session's place in the attendance: its calls and connections are counted here, also before the session is open and
+ * the place taken.
+ */
+export class Seat implements Activity {
+  readonly session: PresentSession
+  readonly #rows: Rows
+  readonly #place = createLink<Seat>(this)
+  #uninitialized: Link<Seat> | undefined = createLink<Seat>(this)
+  #active = 0
+  #isTaken = false
+
+  constructor(session: PresentSession, rows: Rows) {
+    this.session = session
+    this.#rows = rows
+  }
+
+  get isFree(): boolean {
+    return this.#active === 0
+  }
+
+  take(): void {
+    const now = Date.now()
+    this.#isTaken = true
+    this.#row.append(this.#place, now)
+    if (this.session.initialized) this.#uninitialized = undefined
+    else if (this.#uninitialized) this.#rows.uninitialized.append(this.#uninitialized, now)
+  }
+
+  leave(): void {
+    if (!this.#isTaken) return
+    this.#row.remove(this.#place)
+    this.initialized()
+    this.#isTaken = false
+  }
+
+  initialized(): void {
+    if (this.#uninitialized && this.#isTaken) this.#rows.uninitialized.remove(this.#uninitialized)
+    this.#uninitialized = undefined
+  }
+
+  began(): void {
+    this.#active++
+    if (this.#active === 1) this.#move(this.#rows.free, this.#rows.busy)
+  }
+
+  finished(): void {
+    this.#active--
+    if (this.#active === 0) this.#move(this.#rows.busy, this.#rows.free)
+  }
+
+  get #row(): LinkedList<Seat> {
+    return this.isFree ? this.#rows.free : this.#rows.busy
+  }
+
+  #move(from: LinkedList<Seat>, to: LinkedList<Seat>): void {
+    if (!this.#isTaken) return
+    from.remove(this.#place)
+    to.append(this.#place, Date.now())
+  }
+}

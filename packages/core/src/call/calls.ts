@@ -1,0 +1,282 @@
+import type { Attendance } from '../attendance/attendance.ts'
+import type { Activity } from '../attendance/seat.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import {
+  isRequest,
+  isResponse,
+  type JsonRpcMessage,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+  rpcCode,
+  toErrorMessage,
+} from '../rpc/json-rpc.ts'
+import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
+import { kindOf } from '../stream/stream-writer.ts'
+import { type CallStreams, Exchange, type Posted, type ResponseShape } from './exchange.ts'
+import { MessageExtra } from './message-extra.ts'
+import { Questions } from './questions.ts'
+import { ConnectedTransport, type Outgoing } from './server-transport.ts'
+
+/** One JSON-RPC request being answered. */
+export interface Call {
+  /** The id inside: unique in the session, never falsy. Clients repeat theirs, some send `id: 1` every time. */
+  readonly innerId: number
+  /** The client's id. */
+  readonly requestId: RequestId
+  /** The POST that is answered; `undefined` for a request that this side made up. */
+  readonly exchange: Exchange | undefined
+  /** Looks at the answer before the client gets it. */
+  readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
+}
+
+/** Options of the endpoint that calls go by. */
+export interface CallsOptions {
+  readonly response: ResponseShape
+  readonly upgradeAfterMs: number
+  readonly maxCallsPerSession: number
+  readonly onError: (error: unknown, where: 'server') => void
+}
+
+export interface CallsParts {
+  /** `undefined` when served without sessions. */
+  readonly sessionId: string | undefined
+  readonly term: number
+  readonly streams: CallStreams
+  readonly attendance: Attendance
+  readonly activity: Activity
+  readonly options: CallsOptions
+  /** What to do once a message from the client has taken effect: a request when its result is there, a notification at once. */
+  readonly observe?: (message: JsonRpcRequest | JsonRpcNotification) => (() => void) | undefined
+  /** The server object closed its transport. */
+  readonly serverClosed: () => void
+}
+
+type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => void
+
+/** Everything between one server object and its client: the calls that run, and what the server object sends and asks. */
+export class Calls implements Outgoing {
+  readonly parts: CallsParts
+  readonly #transport: ServerTransport
+  readonly #questions: Questions<Call>
+  readonly #running = new Map<number, Call>()
+  #server: McpServerLike | undefined
+  #lastInnerId = 0
+  #ended = false
+
+  constructor(parts: CallsParts) {
+    this.parts = parts
+    this.#transport = new ConnectedTransport(parts.sessionId, this)
+    this.#questions = new Questions(parts.term)
+  }
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  /** Requests to the client that wait for an answer. */
+  get questions(): number {
+    return this.#questions.size
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  async connect(server: McpServerLike): Promise<void> {
+    this.#server = server
+    await server.connect(this.#transport as never)
+  }
+
+  // ---- From the client ----
+
+  /** Answers the requests of one POST. */
+  run(requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
+    const { request } = posted
+    const firstInnerId = this.#lastInnerId + 1
+    const exchange = new Exchange(this, firstInnerId, requests.map(toId), posted)
+    for (const message of requests) this.#register(message, exchange, this.#observerOf(message))
+    exchange.begin()
+    const extra = new MessageExtra(request, exchange, this.parts.streams.standalone)
+    for (let i = 0; i < requests.length; i++) {
+      this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra)
+    }
+    return exchange.reply
+  }
+
+  /** A request of our own making, or whose answer is looked at first: `initialize` and what is replayed after a takeover. */
+  request(message: JsonRpcRequest, request?: HttpRequest): Promise<JsonRpcResponse> {
+    return new Promise((resolve) => {
+      const { innerId } = this.#register(message, undefined, resolve)
+      this.#hand({ ...message, id: innerId }, request && new MessageExtra(request))
+    })
+  }
+
+  /** A notification from the client. */
+  receive(notification: JsonRpcNotification, request?: HttpRequest): void {
+    if (notification.method === 'notifications/cancelled') return this.#cancelled(notification)
+    this.parts.observe?.(notification)?.()
+    this.#deliver(notification, request && new MessageExtra(request))
+  }
+
+  /** The client's answer to a question. `false` when there never was such a question. */
+  receiveAnswer(response: JsonRpcResponse, request: HttpRequest): boolean {
+    const answer = this.#questions.answer(response)
+    if (answer) this.#deliver(answer, new MessageExtra(request))
+    return answer !== undefined || this.#questions.hasAsked(response.id)
+  }
+
+  // ---- Ends ----
+
+  /** Nobody will read the answers: handlers are told to stop, and a client that comes back gets an error. */
+  abandon(exchange: Exchange, reason: string): void {
+    const { firstInnerId, requestIds } = exchange
+    for (let i = 0; i < requestIds.length; i++) {
+      const call = this.#running.get(firstInnerId + i)
+      if (!call) continue
+      this.#stop(call, reason)
+      exchange.answer(call.requestId, toErrorMessage(rpcCode.refused, reason, call.requestId))
+      this.parts.activity.finished()
+    }
+  }
+
+  /** Every running call ends with an error, and the handlers are told to stop. Nothing can be sent any more. */
+  end(reason: string): void {
+    for (const { exchange } of [...this.#running.values()]) if (exchange) this.abandon(exchange, reason)
+    this.#ended = true
+    for (const { onAnswer, requestId } of [...this.#running.values()]) {
+      onAnswer?.(toErrorMessage(rpcCode.refused, reason, requestId))
+    }
+    this.#running.clear()
+  }
+
+  /** Closes the server object, after {@link end}. */
+  async closeServer(): Promise<void> {
+    this.#transport.onclose?.()
+    try {
+      await this.#server?.close()
+    } catch (error) {
+      this.parts.options.onError(error, 'server')
+    }
+  }
+
+  // ---- Outgoing: from the server object ----
+
+  send(message: JsonRpcMessage, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
+    if (isResponse(message)) this.#answer(message)
+    else if (isRequest(message)) this.#ask(message, relatedRequestId)
+    else return this.#push(message, relatedRequestId)
+    return undefined
+  }
+
+  serverClosed(): void {
+    if (!this.#ended) this.parts.serverClosed()
+  }
+
+  /** Puts a notification on the standalone stream. `text` is the message as JSON. */
+  notify(text: string, method: string): void {
+    this.parts.streams.standalone?.append(kindOf(method), text)
+  }
+
+  // ---- Inside ----
+
+  #register(message: JsonRpcRequest, exchange: Exchange | undefined, onAnswer: Call['onAnswer']): Call {
+    const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer }
+    this.#running.set(call.innerId, call)
+    this.parts.activity.began()
+    return call
+  }
+
+  #observerOf(message: JsonRpcRequest): Call['onAnswer'] {
+    const apply = this.parts.observe?.(message)
+    return apply && ((response) => 'result' in response && apply())
+  }
+
+  /** Hands a request to the server object. */
+  #hand(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
+    try {
+      this.#deliver(message, extra)
+    } catch (error) {
+      this.parts.options.onError(error, 'server')
+      this.#answer(toErrorMessage(rpcCode.internalError, 'Internal error', message.id))
+    }
+  }
+
+  #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
+    ;(this.#transport.onmessage as Receive | undefined)?.(message, extra)
+  }
+
+  #answer(response: JsonRpcResponse): void {
+    const call = this.#running.get(response.id as number)
+    if (!call) return this.#undelivered()
+    this.#running.delete(call.innerId)
+    call.onAnswer?.(response)
+    call.exchange?.answer(call.requestId, response)
+    this.parts.activity.finished()
+  }
+
+  #push(notification: JsonRpcNotification, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
+    const known =
+      notification.method === 'notifications/cancelled' ? this.#questions.cancel(notification) : notification
+    if (!known || this.#ended) return this.#undelivered()
+    const text = JSON.stringify(known)
+    if (relatedRequestId === undefined) {
+      this.notify(text, known.method)
+      return this.parts.streams.standalone?.room()
+    }
+    const exchange = this.#running.get(relatedRequestId as number)?.exchange
+    if (!exchange?.send(kindOf(known.method), text)) return this.#undelivered()
+    return exchange.stream?.room()
+  }
+
+  /** A handler sent something that nobody can get. */
+  #undelivered(): undefined {
+    this.parts.attendance.undelivered++
+  }
+
+  #ask(request: JsonRpcRequest, relatedRequestId: RequestId | undefined): void {
+    const call = this.#running.get(relatedRequestId as number)
+    if (this.#carry(request, relatedRequestId, call)) return
+    const error = toErrorMessage(rpcCode.refused, 'The client cannot be asked: no event stream reaches it', request.id)
+    // As an answer would: after `send` has returned.
+    queueMicrotask(() => this.#deliver(error))
+  }
+
+  #carry(request: JsonRpcRequest, relatedRequestId: RequestId | undefined, call: Call | undefined): boolean {
+    const { standalone } = this.parts.streams
+    if (this.#ended || !standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
+    const text = JSON.stringify(this.#questions.ask(request, call))
+    if (call?.exchange) return call.exchange.send('message', text)
+    standalone.append('message', text)
+    return true
+  }
+
+  /** A repeated id that is in flight several times names no call for sure, so it cancels none. */
+  #cancelled({ params }: JsonRpcNotification): void {
+    const calls = [...this.#running.values()].filter(({ requestId }) => requestId === params?.requestId)
+    const [call] = calls
+    if (!call?.exchange || calls.length > 1) return
+    this.#stop(call, params?.reason)
+    call.exchange.cancel(call.requestId)
+    this.parts.activity.finished()
+  }
+
+  /** Tells the handler to stop, and the client that what the handler asked needs no answer. */
+  #stop(call: Call, reason: unknown): void {
+    this.#running.delete(call.innerId)
+    this.#deliver({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: call.innerId, ...(typeof reason === 'string' && { reason }) },
+    })
+    for (const { toClient, toServer } of this.#questions.withdraw(call)) {
+      call.exchange?.send(kindOf(toClient.method), JSON.stringify(toClient))
+      this.#deliver(toServer)
+    }
+  }
+}
+
+function toId({ id }: JsonRpcRequest): RequestId {
+  return id
+}

@@ -1,0 +1,40 @@
+import type { JsonRpcMessage, RequestId } from '../rpc/json-rpc.ts'
+import type { SendOptions, ServerTransport } from '../rpc/server.ts'
+
+/** Who hears what a server object sends. */
+export interface Outgoing {
+  /** Resolves when the sender may go on; `undefined`: at once. */
+  send(message: JsonRpcMessage, relatedRequestId: RequestId | undefined): Promise<void> | undefined
+  /** The server object closed its transport: the session is over. */
+  serverClosed(): void
+}
+
+const done = Promise.resolve()
+
+/** The transport that a user's server object is connected to. Nothing else of ours can be reached from it. */
+export class ConnectedTransport implements ServerTransport {
+  readonly sessionId: string | undefined
+  onmessage: ServerTransport['onmessage']
+  onclose: (() => void) | undefined
+  onerror: ((error: Error) => void) | undefined
+  readonly #outgoing: Outgoing
+
+  constructor(sessionId: string | undefined, outgoing: Outgoing) {
+    this.sessionId = sessionId
+    this.#outgoing = outgoing
+  }
+
+  start(): Promise<void> {
+    return done
+  }
+
+  /** A handler that awaits it is held to its reader's pace. */
+  send(message: JsonRpcMessage, options?: SendOptions): Promise<void> {
+    return this.#outgoing.send(message, options?.relatedRequestId) ?? done
+  }
+
+  close(): Promise<void> {
+    this.#outgoing.serverClosed()
+    return done
+  }
+}

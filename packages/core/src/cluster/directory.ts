@@ -1,0 +1,55 @@
+import { drainingRejection, Rejection } from '../http/errors.ts'
+import { sessionIdHeader } from '../http/headers.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+import type { AuthInfo } from '../rpc/server.ts'
+import type { LiveSession } from '../session/live-session.ts'
+import type { SessionParts } from '../session/open-session.ts'
+import { rebuildSession } from '../session/rebuild-session.ts'
+import type { SessionHandle } from '../session/session-handle.ts'
+import { isSessionId, sessionKey } from '../session/session-id.ts'
+
+/** Knows where a session is. Here every session that this node is asked for comes to live on it. */
+export class Directory {
+  readonly #parts: SessionParts
+  readonly #rebuilding = new Map<string, Promise<LiveSession>>()
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * The session a request names, if it is its principal's. Unknown, ended, expired and another's look the same.
+   * @throws Rejection `session_required`, `session_not_found`, `draining`
+   */
+  find(request: HttpRequest): MaybePromise<SessionHandle> {
+    const { attendance, options, table } = this.#parts
+    const { auth } = request
+    const sessionId = request.header(sessionIdHeader)
+    if (!sessionId) throw new Rejection('session_required')
+    const session = table.find(sessionId)
+    // What does not live here any more is not brought to life by an endpoint that closes.
+    if (!session && attendance.draining) throw drainingRejection()
+    const principal = auth ? options.principal(auth) : null
+    if (session?.principal === principal) return session
+    return this.#findStored(sessionId, principal, auth)
+  }
+
+  async #findStored(sessionId: string, principal: string | null, auth: AuthInfo | undefined): Promise<SessionHandle> {
+    const { options, table } = this.#parts
+    if (!isSessionId(sessionId)) throw new Rejection('session_not_found')
+    const key = await sessionKey(sessionId)
+    const record = await options.backplane.sessions.get(key)
+    if (record?.principal !== principal) throw new Rejection('session_not_found')
+    // It may have come to life meanwhile; the first request that asks for it rebuilds it.
+    return table.find(sessionId) ?? this.#rebuild(sessionId, key, auth)
+  }
+
+  #rebuild(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession> {
+    const underWay = this.#rebuilding.get(key)
+    if (underWay) return underWay
+    const rebuilding = rebuildSession(this.#parts, sessionId, key, auth)
+    this.#rebuilding.set(key, rebuilding)
+    return rebuilding.finally(() => this.#rebuilding.delete(key))
+  }
+}

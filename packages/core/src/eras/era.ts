@@ -1,0 +1,43 @@
+import { Rejection } from '../http/errors.ts'
+import { protocolVersionHeader } from '../http/headers.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Acceptable } from '../http/media-types.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
+import { findRevision, supportedVersions } from '../rpc/revision.ts'
+
+/** What an era holds on this node. */
+export interface Counts {
+  readonly sessions: number
+  readonly streams: number
+  readonly calls: number
+  readonly questions: number
+}
+
+/** One way to serve clients: everything between a request that was let in and its reply. */
+export interface Era {
+  /** Methods it answers, as the `Allow` header lists them. */
+  readonly methods: readonly string[]
+  answer(request: HttpRequest, acceptable: Acceptable): MaybePromise<HttpReply>
+  /** Passes a notification on to every client that listens, or to one session. */
+  notify(notification: JsonRpcNotification, sessionKey?: string): void
+  /** A session was ended, on whichever node. */
+  sessionEnded(sessionKey: string): void
+  /** Lets what runs end. Resolves when nothing is left, or after `drainMs` milliseconds. */
+  drain(drainMs: number): Promise<void>
+  /** Ends what still runs. */
+  close(reason: string): Promise<void>
+  counts(): Counts
+}
+
+/**
+ * The one classifier: which era answers a request, by its head alone. An unsupported version is refused whatever else the
+ * request says; an absent one is fine (Protocol Version Header).
+ */
+export function eraOf(request: HttpRequest, era: Era): Era {
+  const version = request.header(protocolVersionHeader)
+  if (version === undefined || findRevision(version)) return era
+  throw new Rejection('unsupported_version', {
+    message: `Unsupported MCP-Protocol-Version: supported are ${supportedVersions.join(', ')}`,
+  })
+}

@@ -1,0 +1,141 @@
+import type { Attendance } from '../attendance/attendance.ts'
+import { Servers, type ServersOptions } from '../call/build-server.ts'
+import { checkBatch, isBatch } from '../call/dispatch.ts'
+import { Directory } from '../cluster/directory.ts'
+import { drainingRejection, Rejection } from '../http/errors.ts'
+import { sessionIdHeader } from '../http/headers.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Acceptable } from '../http/media-types.ts'
+import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
+import { ended, type Faults, refusing, toJsonReply } from '../http/reply.ts'
+import { isThenable } from '../promises/maybe-promise.ts'
+import { isRequest, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
+import { negotiate } from '../rpc/revision.ts'
+import { SessionCaps } from '../session/caps.ts'
+import type { LiveSession } from '../session/live-session.ts'
+import { openSession, type SessionParts, type SessionsOptions } from '../session/open-session.ts'
+import type { SessionHandle } from '../session/session-handle.ts'
+import { SessionTable } from '../session/session-table.ts'
+import type { Counts, Era } from './era.ts'
+
+export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadLimits & Faults
+
+/** 2024-11-05 to 2025-11-25: a session per client, opened with `initialize` and named by `Mcp-Session-Id`. */
+export class SessionsEra implements Era {
+  readonly methods = ['GET', 'POST', 'DELETE']
+  readonly #options: SessionsEraOptions
+  readonly #parts: SessionParts
+  readonly #table: SessionTable
+  readonly #directory: Directory
+  #nodeName: string | undefined
+  #opening = 0
+
+  constructor(options: SessionsEraOptions, attendance: Attendance) {
+    const caps = new SessionCaps(options, attendance)
+    const table = new SessionTable(attendance, caps)
+    this.#options = options
+    this.#table = table
+    this.#parts = {
+      ...{ options, attendance, table, caps },
+      servers: new Servers(options, attendance),
+      leave: (session) => table.remove(session),
+      // Made when it is needed: some runtimes have no random values while modules load.
+      nodeName: () => {
+        this.#nodeName ??= crypto.randomUUID()
+        return this.#nodeName
+      },
+    }
+    this.#directory = new Directory(this.#parts)
+  }
+
+  async answer(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+    const isPost = request.method === 'POST'
+    if (isPost && !request.header(sessionIdHeader)) return this.#open(request, acceptable)
+    // No body is read for a request that names no session of its principal.
+    const found = this.#directory.find(request)
+    const session = isThenable(found) ? await found : found
+    if (isPost) return this.#post(session, request, acceptable)
+    if (request.method === 'GET') return session.listen(request)
+    await session.end('The client ended the session')
+    return ended
+  }
+
+  async #post(session: SessionHandle, request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+    const incoming = await readMessage(request, this.#options)
+    try {
+      return await session.post(incoming, request, acceptable)
+    } catch (error) {
+      throw refusing(incoming, error, request, this.#options)
+    }
+  }
+
+  async #open(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+    const incoming = await readMessage(request, this.#options)
+    try {
+      return await this.#initialize(checkInitialize(incoming), request, acceptable)
+    } catch (error) {
+      throw refusing(incoming, error, request, this.#options)
+    }
+  }
+
+  async #initialize(message: JsonRpcRequest, request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+    if (this.#parts.attendance.draining) throw drainingRejection()
+    this.#opening++
+    try {
+      const asked = { ...message, params: negotiate(message.params ?? {}) }
+      const { session, response } = await openSession(this.#parts, asked, request)
+      const text = JSON.stringify({ ...response, id: message.id })
+      if (!session) return toJsonReply(text)
+      const headers = { [sessionIdHeader]: session.sessionId }
+      if (acceptable.json && this.#options.response !== 'sse') return toJsonReply(text, headers)
+      return session.answerOnStream(text, message.id, request, headers)
+    } finally {
+      this.#opening--
+    }
+  }
+
+  notify(notification: JsonRpcNotification, sessionKey?: string): void {
+    const text = JSON.stringify(notification)
+    for (const session of this.#reached(sessionKey)) {
+      if (session.initialized) session.calls.notify(text, notification.method)
+    }
+  }
+
+  sessionEnded(sessionKey: string): void {
+    this.#table.findByKey(sessionKey)?.expire('The session was ended')
+  }
+
+  async drain(drainMs: number): Promise<void> {
+    const { attendance } = this.#parts
+    for (const { streams } of this.#table.all) streams.standalone.reader?.cut()
+    await attendance.untilIdle(drainMs, () => attendance.isQuiet && this.#opening === 0)
+  }
+
+  /** The store keeps the records, for other nodes or for after a restart. */
+  async close(reason: string): Promise<void> {
+    await Promise.all([...this.#table.all].map((session) => session.stop(reason)))
+  }
+
+  counts(): Counts {
+    const counts = { sessions: this.#table.size, streams: 0, calls: 0, questions: 0 }
+    for (const { calls, streams } of this.#table.all) {
+      counts.streams += streams.size
+      counts.calls += calls.size
+      counts.questions += calls.questions
+    }
+    return counts
+  }
+
+  #reached(sessionKey: string | undefined): Iterable<LiveSession> {
+    if (sessionKey === undefined) return this.#table.all
+    const session = this.#table.findByKey(sessionKey)
+    return session ? [session] : []
+  }
+}
+
+/** Without a session id only `initialize` may come. */
+function checkInitialize(incoming: Incoming): JsonRpcRequest {
+  if (isBatch(incoming)) checkBatch(incoming, { batches: true })
+  else if (isRequest(incoming) && incoming.method === 'initialize') return incoming
+  throw new Rejection('session_required')
+}

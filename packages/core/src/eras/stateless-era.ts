@@ -1,0 +1,101 @@
+import type { Attendance } from '../attendance/attendance.ts'
+import { createMemoryEventLog } from '../backplane/memory/memory-backplane.ts'
+import { Servers, type ServersOptions, toContext } from '../call/build-server.ts'
+import type { CallsOptions } from '../call/calls.ts'
+import { checkBatch, isBatch, run } from '../call/dispatch.ts'
+import { drainingRejection, Rejection } from '../http/errors.ts'
+import { protocolVersionHeader } from '../http/headers.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Acceptable } from '../http/media-types.ts'
+import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
+import { accepted, type Faults, refusing } from '../http/reply.ts'
+import { LinkedList } from '../queues/linked-list.ts'
+import { isRequest, isResponse, type JsonRpcRequest } from '../rpc/json-rpc.ts'
+import { negotiate, resolveRevision } from '../rpc/revision.ts'
+import type { Counts, Era } from './era.ts'
+import { Visit } from './visit.ts'
+
+export interface StatelessEraOptions extends ServersOptions, ReadLimits, Omit<CallsOptions, 'onError'> {
+  readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request') => void
+}
+
+/** The revisions with sessions, served without them: a server object for each POST, and nothing to come back to. */
+export class StatelessEra implements Era {
+  readonly methods = ['POST']
+  readonly #options: StatelessEraOptions
+  readonly #attendance: Attendance
+  readonly #servers: Servers
+  /** Events wait here as long as their connection lasts. */
+  readonly #log = createMemoryEventLog()
+  readonly #visits = new LinkedList<Visit>()
+
+  constructor(options: StatelessEraOptions & Faults, attendance: Attendance) {
+    this.#options = options
+    this.#attendance = attendance
+    this.#servers = new Servers(options, attendance)
+  }
+
+  async answer(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+    const incoming = await readMessage(request, this.#options)
+    try {
+      const requests = this.#requestsOf(incoming, request)
+      if (requests.length === 0) return accepted
+      if (this.#attendance.draining) throw drainingRejection()
+      const visit = await this.#receive(request)
+      return await run(requests, visit.calls, { request, acceptable, isBatch: isBatch(incoming) })
+    } catch (error) {
+      throw refusing(incoming, error, request, this.#options)
+    }
+  }
+
+  /** What is no request has nobody to go to. */
+  #requestsOf(incoming: Incoming, request: HttpRequest): JsonRpcRequest[] {
+    // Only the header tells which revision the client speaks.
+    if (isBatch(incoming)) checkBatch(incoming, resolveRevision(request.header(protocolVersionHeader)))
+    const messages = isBatch(incoming) ? incoming : [incoming]
+    if (messages.some(isResponse)) throw new Rejection('unexpected_response')
+    return messages.filter(isRequest).map(negotiated)
+  }
+
+  async #receive({ auth }: HttpRequest): Promise<Visit> {
+    const visit = new Visit({
+      ...{ attendance: this.#attendance, log: this.#log, options: this.#options },
+      leave: () => this.#visits.remove(place),
+    })
+    const place = this.#visits.add(visit)
+    try {
+      await this.#servers.build(visit.calls, toContext(undefined, {}, auth, false))
+      return visit
+    } catch (error) {
+      await visit.end('The server object could not be built')
+      throw error
+    }
+  }
+
+  /** Nobody listens. */
+  notify(): void {
+    return
+  }
+
+  sessionEnded(): void {
+    return
+  }
+
+  async drain(drainMs: number): Promise<void> {
+    const attendance = this.#attendance
+    await attendance.untilIdle(drainMs, () => attendance.connections === 0 && this.#visits.size === 0)
+  }
+
+  async close(reason: string): Promise<void> {
+    await Promise.all(this.#visits.toArray().map((visit) => visit.end(reason)))
+  }
+
+  counts(): Counts {
+    const calls = this.#visits.toArray().reduce((sum, visit) => sum + visit.calls.size, 0)
+    return { sessions: 0, streams: 0, calls, questions: 0 }
+  }
+}
+
+function negotiated(request: JsonRpcRequest): JsonRpcRequest {
+  return request.method === 'initialize' ? { ...request, params: negotiate(request.params ?? {}) } : request
+}

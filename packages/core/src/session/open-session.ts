@@ -1,0 +1,104 @@
+import { type Servers, toContext } from '../call/build-server.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
+import type { AuthInfo } from '../rpc/server.ts'
+import type { CapsOptions, SessionCaps } from './caps.ts'
+import { askServer } from './handshake.ts'
+import { LiveSession, type LiveSessionOptions, type LiveSessionParts } from './live-session.ts'
+import { isSessionId, sessionKey } from './session-id.ts'
+import { toRecord } from './session-record.ts'
+import type { SessionTable } from './session-table.ts'
+
+/** Options of the endpoint that sessions are opened and rebuilt by. */
+export interface SessionsOptions extends LiveSessionOptions, CapsOptions {
+  readonly initializeTimeoutMs: number
+  readonly generateSessionId: () => string
+  readonly principal: (auth: AuthInfo) => string
+}
+
+/** What sessions are made of on this node. */
+export interface SessionParts extends LiveSessionParts {
+  readonly options: SessionsOptions
+  readonly table: SessionTable
+  readonly caps: SessionCaps
+  readonly servers: Servers
+  /** The name of this node. */
+  readonly nodeName: () => string
+}
+
+/** `session` is `undefined` when the server object refused to initialize. */
+export interface Opened {
+  readonly session: LiveSession | undefined
+  readonly response: JsonRpcResponse
+}
+
+/**
+ * Opens a session with the client's `initialize`, its version negotiated. No session is left when the server object refuses it.
+ * @throws Rejection `too_many_sessions`
+ */
+export async function openSession(parts: SessionParts, message: JsonRpcRequest, request: HttpRequest): Promise<Opened> {
+  const { caps, options } = parts
+  const principal = request.auth ? options.principal(request.auth) : null
+  caps.take(principal)
+  let opened: Opened | undefined
+  try {
+    await caps.makeRoom(principal)
+    opened = await handshake(parts, message, request, principal)
+    return opened
+  } finally {
+    if (!opened?.session) caps.release(principal)
+  }
+}
+
+async function handshake(
+  parts: SessionParts,
+  message: JsonRpcRequest,
+  request: HttpRequest,
+  principal: string | null,
+): Promise<Opened> {
+  const { options, servers, table } = parts
+  const sessionId = createId(options)
+  const initializeParams = message.params ?? {}
+  const key = await sessionKey(sessionId)
+  const record = toRecord({ key, principal, initializeParams, owner: parts.nodeName() })
+  const session = new LiveSession(sessionId, record, parts)
+  try {
+    await servers.build(session.calls, toContext(sessionId, initializeParams, request.auth, false))
+    const response = await askServer(session, message, options.initializeTimeoutMs, request)
+    if (!('result' in response)) {
+      await discard(session, 'initialize was refused')
+      return { session: undefined, response }
+    }
+    await store(session, response.result, options)
+    table.add(session)
+    return { session, response }
+  } catch (error) {
+    await discard(session, 'The session could not be opened')
+    throw error
+  }
+}
+
+async function store(
+  session: LiveSession,
+  result: Readonly<Record<string, unknown>>,
+  { backplane, sessionIdleMs }: SessionsOptions,
+): Promise<void> {
+  session.establish({
+    protocolVersion: String(result.protocolVersion),
+    serverCapabilities: (result.capabilities ?? {}) as Readonly<Record<string, unknown>>,
+  })
+  if (await backplane.sessions.create(session.record, sessionIdleMs)) return
+  throw new Error('generateSessionId returned an id that is in use')
+}
+
+/** What is left of a session that was never open. */
+async function discard(session: LiveSession, reason: string): Promise<void> {
+  await session.stop(reason)
+  await session.streams.writer.delete()
+}
+
+function createId({ generateSessionId }: SessionsOptions): string {
+  const sessionId = generateSessionId()
+  if (typeof sessionId === 'string' && isSessionId(sessionId)) return sessionId
+  throw new TypeError('Expected generateSessionId to return 22 to 128 visible ASCII characters')
+}

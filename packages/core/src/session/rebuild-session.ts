@@ -1,0 +1,43 @@
+import { toContext } from '../call/build-server.ts'
+import { Rejection } from '../http/errors.ts'
+import { isRequest } from '../rpc/json-rpc.ts'
+import type { AuthInfo } from '../rpc/server.ts'
+import { askServer, toHandshake } from './handshake.ts'
+import { LiveSession } from './live-session.ts'
+import type { SessionParts } from './open-session.ts'
+
+/**
+ * Brings a stored session to life on this node: takes it over, and builds its server object anew from what the record knows.
+ * @throws Rejection `session_not_found`
+ */
+export async function rebuildSession(
+  parts: SessionParts,
+  sessionId: string,
+  key: string,
+  auth: AuthInfo | undefined,
+): Promise<LiveSession> {
+  const { options, caps, servers, table } = parts
+  const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.sessionIdleMs)
+  if (!record) throw new Rejection('session_not_found')
+  const session = new LiveSession(sessionId, record, parts)
+  try {
+    await session.streams.restoreStandalone()
+    await servers.build(session.calls, toContext(sessionId, record.initializeParams, auth, true))
+    await replay(session, parts)
+  } catch (error) {
+    await session.stop('The session could not be rebuilt')
+    throw error
+  }
+  caps.take(record.principal)
+  table.add(session)
+  return session
+}
+
+async function replay(session: LiveSession, { options }: SessionParts): Promise<void> {
+  for (const message of toHandshake(session.record)) {
+    if (!isRequest(message)) session.calls.receive(message)
+    else if ('error' in (await askServer(session, message, options.initializeTimeoutMs))) {
+      options.onError(new Error(`A server object built anew refused ${message.method}`), 'server')
+    }
+  }
+}

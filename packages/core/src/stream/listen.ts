@@ -1,0 +1,10 @@
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import { toStreamReply } from '../http/reply.ts'
+import type { SessionStreams } from './session-streams.ts'
+
+/** GET without a cursor: the standalone stream, from the first event that no connection was ever sent. */
+export function listen(streams: SessionStreams, { auth }: HttpRequest): HttpReply {
+  const { standalone } = streams
+  const from = { index: standalone.written, position: standalone.writtenAt }
+  return toStreamReply(streams.connect(standalone, auth, from))
+}
