@@ -6,8 +6,8 @@ import { eraOf } from './eras/era.ts'
 import { guard } from './http/guard.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http/http.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
+import { readHead } from './http/request-head.ts'
 import { type EndpointOptions, resolveOptions } from './options.ts'
-import { isThenable } from './promises/maybe-promise.ts'
 
 /** What is known of a session, without its id: the id is a secret of its client. */
 export type SessionInfo = Omit<SessionRecord, 'owner' | 'term'>
@@ -81,10 +81,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   async function handle(request: HttpRequest): Promise<HttpReply> {
     try {
-      const acceptable = guard(request, guardOptions)
-      const auth = options.auth(request)
-      request.auth = isThenable(auth) ? await auth : auth
-      return await eraOf(request, era).answer(request, acceptable)
+      const head = readHead(request)
+      guard(request, head, guardOptions)
+      if (options.auth) request.auth = await options.auth(request)
+      return await eraOf(head, era).answer(request, head)
     } catch (error) {
       return toErrorReply(toRejection(error, request, options))
     }

@@ -160,7 +160,9 @@ export interface EndpointOptions {
 
 /** Options with every default filled in and every value checked. */
 export interface ResolvedOptions
-  extends Required<Omit<EndpointOptions, 'allowedHosts' | 'allowedOrigins' | 'backplane' | 'onError'>> {
+  extends Required<Omit<EndpointOptions, 'allowedHosts' | 'allowedOrigins' | 'auth' | 'backplane' | 'onError'>> {
+  /** `undefined`: what middleware of the framework left on the request. */
+  readonly auth: EndpointOptions['auth']
   readonly allowedHosts: readonly HostName[]
   readonly allowedOrigins: ReadonlySet<string>
   readonly backplane: Backplane
@@ -201,9 +203,9 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw expected('the options to be an object', options)
   for (const name of Object.keys(options)) if (!known.has(name)) throw new TypeError(`Unknown option: ${name}`)
   const { server, sessions = true, response = 'auto', backplane = {}, eventIds = createEventIdCodec() } = options
-  const { generateSessionId = createSessionId, auth = readAuth, principal = defaultPrincipal } = options
+  const { generateSessionId = createSessionId, auth, principal = defaultPrincipal } = options
   const { onError = () => undefined } = options
-  checkFunctions({ server, generateSessionId, auth, principal, onError })
+  checkFunctions({ server, generateSessionId, principal, onError, ...(auth !== undefined && { auth }) })
   if (typeof sessions !== 'boolean') throw expected('sessions to be true or false', sessions)
   if (!['auto', 'sse', 'json'].includes(response)) throw expected("response to be 'auto', 'sse' or 'json'", response)
   return {
@@ -270,10 +272,6 @@ function toOrigin(entry: unknown): string {
   const origin = typeof entry === 'string' ? readOrigin(entry) : undefined
   if (!origin) throw expected("each of allowedOrigins to be an origin such as 'https://app.example.com'", entry)
   return origin.text
-}
-
-function readAuth(request: HttpRequest): AuthInfo | undefined {
-  return request.auth
 }
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */

@@ -1,9 +1,9 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
+import type { EventKind } from '../backplane/backplane.ts'
+import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import {
-  isRequest,
-  isResponse,
   type JsonRpcMessage,
   type JsonRpcNotification,
   type JsonRpcRequest,
@@ -13,7 +13,6 @@ import {
   toErrorMessage,
 } from '../rpc/json-rpc.ts'
 import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
-import { kindOf } from '../stream/stream-writer.ts'
 import { type CallStreams, Exchange, type Posted, type ResponseShape } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
 import { Questions } from './questions.ts'
@@ -63,7 +62,8 @@ export class Calls implements Outgoing {
   readonly #running = new Map<number, Call>()
   #server: McpServerLike | undefined
   #lastInnerId = 0
-  #ended = false
+  /** Nothing can be sent any more. */
+  ended = false
 
   constructor(parts: CallsParts) {
     this.parts = parts
@@ -80,10 +80,6 @@ export class Calls implements Outgoing {
     return this.#questions.size
   }
 
-  get ended(): boolean {
-    return this.#ended
-  }
-
   async connect(server: McpServerLike): Promise<void> {
     this.#server = server
     await server.connect(this.#transport as never)
@@ -91,14 +87,20 @@ export class Calls implements Outgoing {
 
   // ---- From the client ----
 
-  /** Answers the requests of one POST. */
+  /**
+   * Answers the requests of one POST.
+   * @throws Rejection `draining`, `too_many_calls`
+   */
   run(requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
-    const { request } = posted
+    const { attendance, options, streams } = this.parts
+    if (attendance.draining) throw drainingRejection()
+    if (this.#running.size + requests.length > options.maxCallsPerSession) {
+      throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
+    }
     const firstInnerId = this.#lastInnerId + 1
     const exchange = new Exchange(this, firstInnerId, requests.map(toId), posted)
+    const extra = new MessageExtra(posted.request, exchange, streams.standalone)
     for (const message of requests) this.#register(message, exchange, this.#observerOf(message))
-    exchange.begin()
-    const extra = new MessageExtra(request, exchange, this.parts.streams.standalone)
     for (let i = 0; i < requests.length; i++) {
       this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra)
     }
@@ -144,7 +146,7 @@ export class Calls implements Outgoing {
   /** Every running call ends with an error, and the handlers are told to stop. Nothing can be sent any more. */
   end(reason: string): void {
     for (const { exchange } of [...this.#running.values()]) if (exchange) this.abandon(exchange, reason)
-    this.#ended = true
+    this.ended = true
     for (const { onAnswer, requestId } of [...this.#running.values()]) {
       onAnswer?.(toErrorMessage(rpcCode.refused, reason, requestId))
     }
@@ -164,14 +166,14 @@ export class Calls implements Outgoing {
   // ---- Outgoing: from the server object ----
 
   send(message: JsonRpcMessage, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
-    if (isResponse(message)) this.#answer(message)
-    else if (isRequest(message)) this.#ask(message, relatedRequestId)
+    if (!('method' in message)) this.#answer(message)
+    else if ('id' in message) this.#ask(message, relatedRequestId)
     else return this.#push(message, relatedRequestId)
     return undefined
   }
 
   serverClosed(): void {
-    if (!this.#ended) this.parts.serverClosed()
+    if (!this.ended) this.parts.serverClosed()
   }
 
   /** Puts a notification on the standalone stream. `text` is the message as JSON. */
@@ -219,7 +221,7 @@ export class Calls implements Outgoing {
   #push(notification: JsonRpcNotification, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
     const known =
       notification.method === 'notifications/cancelled' ? this.#questions.cancel(notification) : notification
-    if (!known || this.#ended) return this.#undelivered()
+    if (!known || this.ended) return this.#undelivered()
     const text = JSON.stringify(known)
     if (relatedRequestId === undefined) {
       this.notify(text, known.method)
@@ -245,7 +247,7 @@ export class Calls implements Outgoing {
 
   #carry(request: JsonRpcRequest, relatedRequestId: RequestId | undefined, call: Call | undefined): boolean {
     const { standalone } = this.parts.streams
-    if (this.#ended || !standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
+    if (this.ended || !standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
     const text = JSON.stringify(this.#questions.ask(request, call))
     if (call?.exchange) return call.exchange.send('message', text)
     standalone.append('message', text)
@@ -279,4 +281,9 @@ export class Calls implements Outgoing {
 
 function toId({ id }: JsonRpcRequest): RequestId {
   return id
+}
+
+/** How dear a message is when the log's budget runs out. */
+function kindOf(method: string): EventKind {
+  return method === 'notifications/progress' ? 'progress' : 'notification'
 }

@@ -1,4 +1,4 @@
-import { drainingRejection, Rejection } from '../http/errors.ts'
+import { Rejection } from '../http/errors.ts'
 import type { HttpReply } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { accepted } from '../http/reply.ts'
@@ -16,9 +16,9 @@ export function dispatch(
   posted: Omit<Posted, 'isBatch'>,
 ): MaybePromise<HttpReply> {
   if (isBatch(incoming)) return dispatchBatch(incoming, calls, revision, posted)
-  if (isRequest(incoming)) {
+  if ('method' in incoming && 'id' in incoming) {
     if (incoming.method === 'initialize') throw new Rejection('already_initialized')
-    return run([incoming], calls, { ...posted, isBatch: false })
+    return calls.run([incoming], { ...posted, isBatch: false })
   }
   receive(incoming, calls, posted)
   return accepted
@@ -33,7 +33,7 @@ function dispatchBatch(
   checkBatch(batch, revision)
   for (const message of batch) if (!isRequest(message)) receive(message, calls, posted)
   const requests = batch.filter(isRequest)
-  return requests.length === 0 ? accepted : run(requests, calls, { ...posted, isBatch: true })
+  return requests.length === 0 ? accepted : calls.run(requests, { ...posted, isBatch: true })
 }
 
 function receive(
@@ -43,16 +43,6 @@ function receive(
 ): void {
   if (!isResponse(message)) calls.receive(message, request)
   else if (!calls.receiveAnswer(message, request)) throw new Rejection('unexpected_response')
-}
-
-/** Answers requests that were found good, unless the endpoint closes or too many run already. */
-export function run(requests: readonly JsonRpcRequest[], calls: Calls, posted: Posted): Promise<HttpReply> {
-  const { attendance, options } = calls.parts
-  if (attendance.draining) throw drainingRejection()
-  if (calls.size + requests.length > options.maxCallsPerSession) {
-    throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
-  }
-  return calls.run(requests, posted)
 }
 
 export function isBatch(incoming: Incoming): incoming is readonly JsonRpcMessage[] {

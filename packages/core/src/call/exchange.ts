@@ -59,7 +59,7 @@ export class Exchange implements RunningExchange {
   #detached: Link<RunningExchange> | undefined
 
   constructor(calls: Calls, firstInnerId: number, requestIds: readonly RequestId[], posted: Posted) {
-    const { response } = calls.parts.options
+    const { response, upgradeAfterMs } = calls.parts.options
     this.#calls = calls
     this.firstInnerId = firstInnerId
     this.requestIds = requestIds
@@ -70,6 +70,10 @@ export class Exchange implements RunningExchange {
     this.reply = new Promise((resolve) => {
       this.#decide = resolve
     })
+    // A stream is opened now if it is the only way, or later if the answer takes long.
+    if (!this.#canJson) this.#upgrade()
+    else if (this.#canStream) this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
+    posted.request.onGone(() => this.#leave())
   }
 
   /** A handler may cut this connection and let the client poll. */
@@ -80,15 +84,6 @@ export class Exchange implements RunningExchange {
   /** The client can be sent something before the answer. */
   get canCarry(): boolean {
     return this.#canStream && this.#shape !== 'lost'
-  }
-
-  /** A stream is opened now if it is the only way, or later if the answer takes long. */
-  begin(): void {
-    if (!this.#canJson) this.#upgrade()
-    else if (this.#canStream) {
-      this.#upgradeTimer = setTimeout(() => this.#upgrade(), this.#calls.parts.options.upgradeAfterMs)
-    }
-    this.#posted.request.onGone(() => this.#leave())
   }
 
   /** Sends something that belongs to a call, before its answer. `false`: nothing can carry it. */

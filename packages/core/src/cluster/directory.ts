@@ -1,6 +1,6 @@
 import { drainingRejection, Rejection } from '../http/errors.ts'
-import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpRequest } from '../http/http.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { LiveSession } from '../session/live-session.ts'
@@ -22,16 +22,14 @@ export class Directory {
    * The session a request names, if it is its principal's. Unknown, ended, expired and another's look the same.
    * @throws Rejection `session_required`, `session_not_found`, `draining`
    */
-  find(request: HttpRequest): MaybePromise<SessionHandle> {
+  find({ auth }: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle> {
     const { attendance, options, table } = this.#parts
-    const { auth } = request
-    const sessionId = request.header(sessionIdHeader)
     if (!sessionId) throw new Rejection('session_required')
     const session = table.find(sessionId)
     // What does not live here any more is not brought to life by an endpoint that closes.
     if (!session && attendance.draining) throw drainingRejection()
     const principal = auth ? options.principal(auth) : null
-    if (session?.principal === principal) return session
+    if (session?.record.principal === principal) return session
     return this.#findStored(sessionId, principal, auth)
   }
 

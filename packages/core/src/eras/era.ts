@@ -1,7 +1,6 @@
 import { Rejection } from '../http/errors.ts'
-import { protocolVersionHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
-import type { Acceptable } from '../http/media-types.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 import { findRevision, supportedVersions } from '../rpc/revision.ts'
@@ -18,7 +17,7 @@ export interface Counts {
 export interface Era {
   /** Methods it answers, as the `Allow` header lists them. */
   readonly methods: readonly string[]
-  answer(request: HttpRequest, acceptable: Acceptable): MaybePromise<HttpReply>
+  answer(request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
   /** Passes a notification on to every client that listens, or to one session. */
   notify(notification: JsonRpcNotification, sessionKey?: string): void
   /** A session was ended, on whichever node. */
@@ -34,8 +33,7 @@ export interface Era {
  * The one classifier: which era answers a request, by its head alone. An unsupported version is refused whatever else the
  * request says; an absent one is fine (Protocol Version Header).
  */
-export function eraOf(request: HttpRequest, era: Era): Era {
-  const version = request.header(protocolVersionHeader)
+export function eraOf({ version }: RequestHead, era: Era): Era {
   if (version === undefined || findRevision(version)) return era
   throw new Rejection('unsupported_version', {
     message: `Unsupported MCP-Protocol-Version: supported are ${supportedVersions.join(', ')}`,

@@ -5,10 +5,9 @@ import { Directory } from '../cluster/directory.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
-import type { Acceptable } from '../http/media-types.ts'
 import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toJsonReply } from '../http/reply.ts'
-import { isThenable } from '../promises/maybe-promise.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { isRequest, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
@@ -48,37 +47,36 @@ export class SessionsEra implements Era {
     this.#directory = new Directory(this.#parts)
   }
 
-  async answer(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
-    const isPost = request.method === 'POST'
-    if (isPost && !request.header(sessionIdHeader)) return this.#open(request, acceptable)
+  async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+    const { method, sessionId } = head
+    if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
     // No body is read for a request that names no session of its principal.
-    const found = this.#directory.find(request)
-    const session = isThenable(found) ? await found : found
-    if (isPost) return this.#post(session, request, acceptable)
-    if (request.method === 'GET') return session.listen(request)
+    const session = await this.#directory.find(request, head)
+    if (method === 'POST') return this.#post(session, request, head)
+    if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')
     return ended
   }
 
-  async #post(session: SessionHandle, request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+  async #post(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const incoming = await readMessage(request, this.#options)
     try {
-      return await session.post(incoming, request, acceptable)
+      return await session.post(incoming, request, head)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
   }
 
-  async #open(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+  async #open(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const incoming = await readMessage(request, this.#options)
     try {
-      return await this.#initialize(checkInitialize(incoming), request, acceptable)
+      return await this.#initialize(checkInitialize(incoming), request, head)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
   }
 
-  async #initialize(message: JsonRpcRequest, request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+  async #initialize(message: JsonRpcRequest, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     if (this.#parts.attendance.draining) throw drainingRejection()
     this.#opening++
     try {
@@ -87,7 +85,7 @@ export class SessionsEra implements Era {
       const text = JSON.stringify({ ...response, id: message.id })
       if (!session) return toJsonReply(text)
       const headers = { [sessionIdHeader]: session.sessionId }
-      if (acceptable.json && this.#options.response !== 'sse') return toJsonReply(text, headers)
+      if (head.acceptable.json && this.#options.response !== 'sse') return toJsonReply(text, headers)
       return session.answerOnStream(text, message.id, request, headers)
     } finally {
       this.#opening--

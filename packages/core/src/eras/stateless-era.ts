@@ -2,13 +2,12 @@ import type { Attendance } from '../attendance/attendance.ts'
 import { createMemoryEventLog } from '../backplane/memory/memory-backplane.ts'
 import { Servers, type ServersOptions, toContext } from '../call/build-server.ts'
 import type { CallsOptions } from '../call/calls.ts'
-import { checkBatch, isBatch, run } from '../call/dispatch.ts'
+import { checkBatch, isBatch } from '../call/dispatch.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
-import { protocolVersionHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
-import type { Acceptable } from '../http/media-types.ts'
 import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
 import { accepted, type Faults, refusing } from '../http/reply.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import { isRequest, isResponse, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate, resolveRevision } from '../rpc/revision.ts'
@@ -35,23 +34,23 @@ export class StatelessEra implements Era {
     this.#servers = new Servers(options, attendance)
   }
 
-  async answer(request: HttpRequest, acceptable: Acceptable): Promise<HttpReply> {
+  async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const incoming = await readMessage(request, this.#options)
     try {
-      const requests = this.#requestsOf(incoming, request)
+      const requests = this.#requestsOf(incoming, head)
       if (requests.length === 0) return accepted
       if (this.#attendance.draining) throw drainingRejection()
       const visit = await this.#receive(request)
-      return await run(requests, visit.calls, { request, acceptable, isBatch: isBatch(incoming) })
+      return await visit.calls.run(requests, { request, acceptable: head.acceptable, isBatch: isBatch(incoming) })
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
   }
 
   /** What is no request has nobody to go to. */
-  #requestsOf(incoming: Incoming, request: HttpRequest): JsonRpcRequest[] {
+  #requestsOf(incoming: Incoming, { version }: RequestHead): JsonRpcRequest[] {
     // Only the header tells which revision the client speaks.
-    if (isBatch(incoming)) checkBatch(incoming, resolveRevision(request.header(protocolVersionHeader)))
+    if (isBatch(incoming)) checkBatch(incoming, resolveRevision(version))
     const messages = isBatch(incoming) ? incoming : [incoming]
     if (messages.some(isResponse)) throw new Rejection('unexpected_response')
     return messages.filter(isRequest).map(negotiated)

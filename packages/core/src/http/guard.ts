@@ -1,7 +1,8 @@
 import { Rejection } from './errors.ts'
 import { type HostName, isLoopbackAddress, isLoopbackHost, type Origin, readHost, readOrigin } from './host-name.ts'
 import type { HttpRequest } from './http.ts'
-import { type Acceptable, isJson, readAccept } from './media-types.ts'
+import { type Acceptable, isJson } from './media-types.ts'
+import type { ContentHead, RequestHead } from './request-head.ts'
 
 export interface GuardOptions {
   /** What the endpoint answers. */
@@ -16,26 +17,22 @@ export interface GuardOptions {
  * What can be refused by the head of a request alone, cheapest and least revealing first. A request refused here
  * has created, read and changed nothing: no byte of its body was looked at.
  */
-export function guard(request: HttpRequest, options: GuardOptions): Acceptable {
-  checkMethod(request, options)
-  checkOrigin(request, checkHost(request, options), options)
-  const acceptable = readAccept(request.header('accept'))
-  if (request.method === 'POST') checkPost(request, acceptable, options)
-  else if (request.method === 'GET' && !acceptable.eventStream) throw new Rejection('not_acceptable')
-  return acceptable
-}
-
-function checkMethod({ method }: HttpRequest, { methods }: GuardOptions): void {
+export function guard(request: HttpRequest, head: RequestHead, options: GuardOptions): void {
+  const { methods } = options
+  const { method, acceptable, content } = head
   if (!methods.includes(method)) throw new Rejection('method_not_allowed', { headers: { allow: methods.join(', ') } })
+  checkOrigin(head, checkHost(request, head, options), options)
+  if (content) checkContent(content, acceptable, request, options)
+  else if (method === 'GET' && !acceptable.eventStream) throw new Rejection('not_acceptable')
 }
 
 /**
  * A web page whose name was rebound to 127.0.0.1 still sends its own name as Host. So a connection on a loopback
  * address must name a host that is known. Returns the Host when it is a known one.
  */
-function checkHost(request: HttpRequest, { allowedHosts }: GuardOptions): HostName | undefined {
-  if (request.headerCount('host') > 1) throw new Rejection('repeated_header')
-  const host = readHost(request.header('host') ?? '')
+function checkHost(request: HttpRequest, head: RequestHead, { allowedHosts }: GuardOptions): HostName | undefined {
+  if (head.hostCount > 1) throw new Rejection('repeated_header')
+  const host = readHost(head.host ?? '')
   const known = host !== undefined && (isLoopbackHost(host) || allowedHosts.some((entry) => isSameHost(entry, host)))
   if (known) return host
   if (request.localAddress !== undefined && isLoopbackAddress(request.localAddress)) {
@@ -52,9 +49,11 @@ function isSameHost(entry: HostName, host: HostName): boolean {
 /**
  * Browsers name the page that sends a request (Transports, Security Warning 1). No Origin and no Sec-Fetch-Site: no browser.
  */
-function checkOrigin(request: HttpRequest, knownHost: HostName | undefined, options: GuardOptions): void {
-  const header = request.header('origin')
-  const site = request.header('sec-fetch-site')
+function checkOrigin(
+  { origin: header, site }: RequestHead,
+  knownHost: HostName | undefined,
+  options: GuardOptions,
+): void {
   if (header === undefined) {
     // A same-origin GET carries no Origin; on a rebound page it looks the same, so the host must be known.
     if (site === undefined || site === 'none' || (site === 'same-origin' && knownHost)) return
@@ -73,14 +72,18 @@ function isOwnOrigin({ scheme, name }: Origin, host: HostName): boolean {
   return name.port === port && (name.host === host.host || (isLoopbackHost(name) && isLoopbackHost(host)))
 }
 
-function checkPost(request: HttpRequest, acceptable: Acceptable, options: GuardOptions): void {
+function checkContent(
+  content: ContentHead,
+  acceptable: Acceptable,
+  { parsedBody }: HttpRequest,
+  { response, maxBodyBytes }: GuardOptions,
+): void {
   // text/plain and form types need no CORS preflight: a web page could send them anywhere.
-  if (request.headerCount('content-type') > 1) throw new Rejection('repeated_header')
-  const coding = request.header('content-encoding') ?? 'identity'
-  const encoded = coding.toLowerCase() !== 'identity' && request.parsedBody === undefined
-  if (!isJson(request.header('content-type')) || encoded) throw new Rejection('unsupported_media_type')
-  const json = acceptable.json && options.response !== 'sse'
-  const eventStream = acceptable.eventStream && options.response !== 'json'
+  if (content.typeCount > 1) throw new Rejection('repeated_header')
+  const isEncoded = (content.coding ?? 'identity').toLowerCase() !== 'identity' && parsedBody === undefined
+  if (!isJson(content.type) || isEncoded) throw new Rejection('unsupported_media_type')
+  const json = acceptable.json && response !== 'sse'
+  const eventStream = acceptable.eventStream && response !== 'json'
   if (!json && !eventStream) throw new Rejection('not_acceptable')
-  if (Number(request.header('content-length') ?? 0) > options.maxBodyBytes) throw new Rejection('body_too_large')
+  if (content.length > maxBodyBytes) throw new Rejection('body_too_large')
 }

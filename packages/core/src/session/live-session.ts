@@ -5,9 +5,9 @@ import { Calls, type CallsOptions } from '../call/calls.ts'
 import { dispatch } from '../call/dispatch.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
-import type { Acceptable } from '../http/media-types.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { toStreamReply } from '../http/reply.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
@@ -16,7 +16,7 @@ import { listen } from '../stream/listen.ts'
 import { LogWriter } from '../stream/log-writer.ts'
 import { resume } from '../stream/resume.ts'
 import { SessionStreams, type StreamsOptions } from '../stream/session-streams.ts'
-import { changeOf } from './record-changes.ts'
+import { createObserver } from './record-changes.ts'
 import type { SessionHandle } from './session-handle.ts'
 
 /** Options of the endpoint that a live session goes by. */
@@ -57,10 +57,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     })
     this.calls = new Calls({
       ...{ sessionId, term, attendance, options, activity: this.seat, streams: this.streams },
-      observe: (message) => {
-        const change = changeOf(message, this)
-        return change && (() => this.#change(change()))
-      },
+      observe: createObserver(this, (changes) => this.#change(changes)),
       serverClosed: () => this.#endLater('The server closed the session'),
     })
   }
@@ -81,16 +78,15 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   // ---- SessionHandle ----
 
-  post(incoming: Incoming, request: HttpRequest, acceptable: Acceptable): MaybePromise<HttpReply> {
+  post(incoming: Incoming, request: HttpRequest, { acceptable }: RequestHead): MaybePromise<HttpReply> {
     // It may have ended while the body came in.
     if (this.calls.ended) throw new Rejection('session_not_found')
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 
-  listen(request: HttpRequest): MaybePromise<HttpReply> {
+  listen(request: HttpRequest, { lastEventId }: RequestHead): MaybePromise<HttpReply> {
     const { attendance, options } = this.#parts
     const { draining } = attendance
-    const lastEventId = request.header('last-event-id')
     if (lastEventId !== undefined) {
       return resume(this.streams, lastEventId, { request, codec: options.eventIds, draining })
     }
@@ -98,14 +94,21 @@ export class LiveSession implements SessionHandle, PresentSession {
     return listen(this.streams, request)
   }
 
-  /** Ends the session on this node and in the store. */
+  /** Ends the session on this node and in the store. Does not wait for the server object to close. */
   async end(reason: string): Promise<void> {
-    await this.stop(reason)
+    const { onError } = this.#parts.options
+    // The record first: as long as it is there the next request would bring the session back to life.
+    const forgetting = this.#forget()
+    this.stop(reason).catch((error: unknown) => onError(error, 'server'))
     try {
-      await this.#parts.options.backplane.sessions.delete(this.record.key)
+      await forgetting
     } finally {
       await this.streams.writer.delete()
     }
+  }
+
+  async #forget(): Promise<void> {
+    await this.#parts.options.backplane.sessions.delete(this.record.key)
   }
 
   /** A reply to `initialize` as an event stream. */
@@ -165,6 +168,13 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   /** Another node owns the session, or its log is gone: what is stored is not ours any more. */
   #lost(): void {
-    void this.stop('The session lives on elsewhere')
+    this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
+  }
+
+  async #leaveBehind(): Promise<void> {
+    const stopped = this.stop('The session lives on elsewhere')
+    // Without a record nobody owns the log, nor would anybody ever delete it.
+    if (!(await this.#parts.options.backplane.sessions.get(this.record.key))) await this.streams.writer.delete()
+    await stopped
   }
 }

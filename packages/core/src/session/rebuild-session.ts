@@ -24,6 +24,8 @@ export async function rebuildSession(
     await session.streams.restoreStandalone()
     await servers.build(session.calls, toContext(sessionId, record.initializeParams, auth, true))
     await replay(session, parts)
+    // It may have been ended meanwhile.
+    if (!(await prolong(session, parts))) throw new Rejection('session_not_found')
   } catch (error) {
     await session.stop('The session could not be rebuilt')
     throw error
@@ -31,6 +33,10 @@ export async function rebuildSession(
   caps.take(record.principal)
   table.add(session)
   return session
+}
+
+async function prolong({ record }: LiveSession, { options }: SessionParts): Promise<boolean> {
+  return options.backplane.sessions.update(record.key, record.term, {}, options.sessionIdleMs)
 }
 
 async function replay(session: LiveSession, { options }: SessionParts): Promise<void> {

@@ -4,8 +4,18 @@ import type { JsonRpcNotification, JsonRpcRequest } from '../rpc/json-rpc.ts'
 /** Subscriptions that are remembered for a server object built anew; the oldest are forgotten first. */
 const maxSubscriptions = 1_000
 
-/** What another node must know, beside the handshake, to build the server object anew. */
-export function changeOf(
+/** Notices what another node must know, beside the handshake, to build the server object anew. */
+export function createObserver(
+  session: { readonly record: SessionRecord },
+  change: (changes: SessionChanges) => void,
+): (message: JsonRpcRequest | JsonRpcNotification) => (() => void) | undefined {
+  return (message) => {
+    const changes = changeOf(message, session)
+    return changes && (() => change(changes()))
+  }
+}
+
+function changeOf(
   { method, params }: JsonRpcRequest | JsonRpcNotification,
   session: { readonly record: SessionRecord },
 ): (() => SessionChanges) | undefined {

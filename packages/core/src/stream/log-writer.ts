@@ -1,5 +1,5 @@
 import type { AppendOutcome, EventLog, LogEvent, LogPosition } from '../backplane/backplane.ts'
-import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { toCallTag } from './event-id.ts'
 
 export interface LogWriterOptions {
@@ -56,7 +56,7 @@ export class LogWriter {
 
   append(event: LogEvent, appender: Appender): void {
     const outcome = this.#tryAppend(event)
-    if (isThenable(outcome) || this.#queue !== undefined) this.#settleInTurn(event, appender, outcome)
+    if (typeof outcome !== 'string' || this.#queue !== undefined) this.#settleInTurn(event, appender, outcome)
     else this.#settle(event, appender, outcome)
   }
 
@@ -73,7 +73,7 @@ export class LogWriter {
     }
     try {
       const outcome = log.append(sessionKey, event)
-      return isThenable(outcome) ? Promise.resolve(outcome).catch(fail) : outcome
+      return typeof outcome === 'string' ? outcome : Promise.resolve(outcome).catch(fail)
     } catch (error) {
       return fail(error)
     }
@@ -99,6 +99,8 @@ export class LogWriter {
 
   #settle(event: LogEvent, appender: Appender, outcome: Outcome): void {
     appender.settled(event, outcome === 'ok')
-    if (outcome === 'fenced' || outcome === 'gone') this.#options.failed(outcome)
+    if (outcome === 'ok' || outcome === 'failed') return
+    const isKnown = outcome === 'fenced' || outcome === 'gone'
+    this.#options.failed(isKnown ? outcome : new TypeError(`Expected an outcome of append, got ${String(outcome)}`))
   }
 }

@@ -8,7 +8,7 @@ import type { AuthInfo } from '../rpc/server.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
 import type { LogWriter } from './log-writer.ts'
-import { ResumableFormat } from './stream-format.ts'
+import { ResumableFormat } from './sse-format.ts'
 import type { Cursor, Feed } from './stream-reader.ts'
 import { StreamWriter } from './stream-writer.ts'
 

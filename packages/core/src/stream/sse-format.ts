@@ -1,3 +1,5 @@
+import type { EventIdCodec, EventPlace } from './event-id.ts'
+
 /**
  * The only place that makes event-stream text (WHATWG HTML §9.2.5). `data` is JSON text and `eventId` comes from the
  * codec, so neither holds a line break.
@@ -23,3 +25,40 @@ export function formatRetry(ms: number): string {
 
 /** Delivers nothing; makes proxies pass the headers on and keep the connection open. */
 export const comment = ':\n\n'
+
+/** How the events of a stream are written for one kind of client. */
+export interface StreamFormat {
+  /** What comes before the first event. `from` is the place the client has, `missed` makes up for what it cannot get. */
+  opening(from: EventPlace, missed: readonly string[]): string
+  /** A message; `place` is where a client resumes after it, `undefined` when it cannot. */
+  message(data: string, place?: EventPlace): string
+}
+
+export interface ResumableOptions {
+  readonly eventIds: EventIdCodec
+  readonly retryMs: number
+  /** The client understands an event with empty data, so the stream may start with one that only carries an id. */
+  readonly priming: boolean
+}
+
+/** Streams that clients come back to. */
+export class ResumableFormat implements StreamFormat {
+  readonly #options: ResumableOptions
+
+  constructor(options: ResumableOptions) {
+    this.#options = options
+  }
+
+  /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */
+  opening(from: EventPlace, missed: readonly string[]): string {
+    const { eventIds, retryMs, priming } = this.#options
+    // Spread over time, so that clients cut off together do not come back together.
+    const retry = formatRetry(Math.round(retryMs * (1 + Math.random() / 2)))
+    const madeUp = missed.map(formatEventWithoutId).join('')
+    return retry + madeUp + (priming ? formatPriming(eventIds.encode(from)) : comment)
+  }
+
+  message(data: string, place?: EventPlace): string {
+    return place ? formatEvent(this.#options.eventIds.encode(place), data) : formatEventWithoutId(data)
+  }
+}

@@ -1,7 +1,8 @@
 import type { EventLog, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
 import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { StreamFormat } from './stream-format.ts'
+import type { StreamFormat } from './sse-format.ts'
+import type { TurnBuffer } from './turn-buffer.ts'
 
 /** Events read from the log at once. */
 const pageSize = 64
@@ -38,11 +39,8 @@ export function toStoredFeed(streamTag: string, { head, headPosition, requestIds
   }
 }
 
-/** Where a reader writes what it reads: one open response. */
-export interface ReaderTarget {
-  /** `false` while what was written waits for the network, and once it is closed. */
-  readonly hasRoom: boolean
-  write(text: string): void
+/** The response that a reader fills. */
+export interface Response {
   /** Ends the response, not the stream. */
   cut(): void
 }
@@ -67,20 +65,21 @@ export interface StreamReaderOptions {
 }
 
 /**
- * Follows a stream from a cursor: writes events as they come while its target has room, and otherwise reads on from the
- * log. The log is the buffer, so a reader holds nothing but its cursor.
+ * Follows a stream from a cursor: writes events as they come while there is room, and otherwise reads on from the log. The log is the buffer, so a reader holds nothing but its cursor.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions
   readonly #feed: Feed
-  readonly #target: ReaderTarget
+  readonly #response: Response
+  readonly #buffer: TurnBuffer
   #cursor: number
   #isReading = false
   #isAttached = false
   #sawLast: boolean
 
-  constructor(target: ReaderTarget, options: StreamReaderOptions) {
-    this.#target = target
+  constructor(response: Response, buffer: TurnBuffer, options: StreamReaderOptions) {
+    this.#response = response
+    this.#buffer = buffer
     this.#options = options
     this.#feed = options.feed
     this.#cursor = options.from.index
@@ -93,7 +92,7 @@ export class StreamReader {
     this.#isAttached = true
     this.#feed.attach(this)
     const place = { streamTag: this.#feed.streamTag, index: from.index, position: from.position }
-    this.#target.write(format.opening(place, from.historyLost ? makeUpForGap() : []))
+    this.#buffer.add(format.opening(place, from.historyLost ? makeUpForGap() : []))
   }
 
   close(): void {
@@ -104,17 +103,17 @@ export class StreamReader {
 
   /** Another reader follows the stream now, or it has no more to give. */
   cut(): void {
-    this.#target.cut()
+    this.#response.cut()
   }
 
   /** A new event. A reader that is behind finds it in the log later. */
   deliver(event: LogEvent, isStored: boolean): void {
-    if (this.#isReading || !this.#target.hasRoom) return
+    if (this.#isReading || !this.#buffer.hasRoom) return
     if (this.#cursor === event.index - 1) this.#write(event, isStored)
     this.pump()
   }
 
-  /** Writes what the log has after the cursor, as long as the target has room; ends it when the stream has ended. */
+  /** Writes what the log has after the cursor, as long as there is room; ends the response when the stream has ended. */
   pump(): void {
     const { log, sessionKey } = this.#options
     const { streamTag } = this.#feed
@@ -125,11 +124,11 @@ export class StreamReader {
     }
     if (!this.#canWrite || !this.#feed.ended) return
     if (!this.#sawLast) this.#writeLostAnswers()
-    this.#target.cut()
+    this.#response.cut()
   }
 
   get #canWrite(): boolean {
-    return !this.#isReading && this.#target.hasRoom
+    return !this.#isReading && this.#buffer.hasRoom
   }
 
   #pumpLater(reading: PromiseLike<LogPage | undefined>): void {
@@ -144,14 +143,14 @@ export class StreamReader {
       .catch((error: unknown) => {
         this.#isReading = false
         this.#options.onError(error)
-        this.#target.cut()
+        this.#response.cut()
       })
   }
 
   #writePage(page: LogPage | undefined): void {
     const events = page?.events ?? []
     for (const event of events) {
-      if (!this.#target.hasRoom) return
+      if (!this.#buffer.hasRoom) return
       if (event.index > this.#cursor + 1) this.#writeGap()
       this.#write(event, true)
     }
@@ -164,7 +163,7 @@ export class StreamReader {
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
     this.#cursor = event.index
-    if (event.data !== '') this.#target.write(isStored ? format.message(event.data, event) : format.message(event.data))
+    if (event.data !== '') this.#buffer.add(isStored ? format.message(event.data, event) : format.message(event.data))
     this.#feed.wrote(event)
     if (event.last) {
       this.#sawLast = true
@@ -174,7 +173,7 @@ export class StreamReader {
 
   #writeGap(): void {
     const { format, makeUpForGap } = this.#options
-    for (const message of makeUpForGap()) this.#target.write(format.message(message))
+    for (const message of makeUpForGap()) this.#buffer.add(format.message(message))
   }
 
   /** The answer is not in the log: the client's call must not hang. The last one moves the cursor to the end. */
@@ -184,7 +183,7 @@ export class StreamReader {
     for (const [i, requestId] of requestIds.entries()) {
       const text = toLostAnswer(requestId)
       const isLast = i === requestIds.length - 1
-      this.#target.write(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
+      this.#buffer.add(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
     }
   }
 }

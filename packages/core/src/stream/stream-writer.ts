@@ -144,8 +144,3 @@ function createRoom(): { promise: Promise<void>; open: () => void } {
   })
   return { promise, open }
 }
-
-/** How dear a message is when the log's budget runs out. */
-export function kindOf(method: string): EventKind {
-  return method === 'notifications/progress' ? 'progress' : 'notification'
-}

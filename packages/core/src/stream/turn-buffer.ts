@@ -1,3 +1,5 @@
+import type { EventSink } from '../http/http.ts'
+
 /** Characters that are gathered before they are written without waiting for the rest of what runs now. */
 const gatherUpTo = 16_384
 
@@ -7,42 +9,65 @@ const gatherUpTo = 16_384
  */
 const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
 
-/** Where a turn's text goes. */
-export interface TurnTarget {
-  /** `false`: what is gathered waits for the next `flush`. */
-  readonly hasRoom: boolean
-  writeNow(text: string): void
-}
-
-/** Gathers the text of one turn of the event loop: a burst of events is one write, and so is a stream that is answered at once. */
+/**
+ * What waits to be written to one sink. Gathers the text of a turn of the event loop: a burst of events is one write, and so
+ * is a stream that is answered at once. What the sink has no room for waits here until it drains.
+ */
 export class TurnBuffer {
-  readonly #target: TurnTarget
+  /** `false` while the sink wants no more, and while it is being written to. */
+  hasRoom = false
+  /** When the reader was last known to read, in milliseconds since the epoch. */
+  activeAt = Date.now()
+  #sink: EventSink | undefined
   #text = ''
   #willFlush = false
+  #isWriting = false
 
-  constructor(target: TurnTarget) {
-    this.#target = target
+  open(sink: EventSink): void {
+    this.#sink = sink
+    this.hasRoom = true
   }
 
   add(text: string): void {
     this.#text += text
-    if (this.#text.length >= gatherUpTo) return this.flush()
+    if (this.#text.length >= gatherUpTo) return this.#flush()
     if (this.#willFlush) return
     this.#willFlush = true
     afterThisTurn(() => {
       this.#willFlush = false
-      this.flush()
+      this.#flush()
     })
   }
 
-  flush(): void {
-    if (this.#text !== '' && this.#target.hasRoom) this.#target.writeNow(this.take())
+  /** The sink asks for more. `false`: there is none to be written now. */
+  drained(): boolean {
+    // Some sinks ask while they are being written to.
+    if (this.#isWriting) return false
+    this.hasRoom = true
+    this.#flush()
+    return this.hasRoom
   }
 
-  /** What is not written yet; the buffer is empty then. */
-  take(): string {
-    const text = this.#text
+  /** Takes what is not written yet; nothing is written any more. */
+  close(): string {
+    const rest = this.#text
     this.#text = ''
-    return text
+    this.#sink = undefined
+    this.hasRoom = false
+    return rest
+  }
+
+  #flush(): void {
+    const text = this.#text
+    const sink = this.#sink
+    if (text === '' || !this.hasRoom || !sink) return
+    this.#text = ''
+    this.activeAt = Date.now()
+    this.hasRoom = false
+    this.#isWriting = true
+    const hasRoom = sink.write(text)
+    this.#isWriting = false
+    // The sink may have said that the client is gone.
+    this.hasRoom = hasRoom && this.#sink === sink
   }
 }

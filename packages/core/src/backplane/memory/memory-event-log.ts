@@ -50,11 +50,11 @@ export class MemoryEventLog implements EventLog {
     if (event.position.term < session.term) return 'fenced'
     session.term = event.position.term
     const stream = this.#push(session, event)
+    this.#count(session, 1, sizeOf(event))
     if (event.kind === 'progress') session.progress.push(event)
     else if (event.kind === 'notification') session.notifications.push(event)
     if (event.last) session.finished.push(stream)
-    this.#count(session, 1, sizeOf(event))
-    this.#expire(Date.now())
+    this.#expire(this.#released.peek(), Date.now())
     this.#trim(session, event)
     return 'ok'
   }
@@ -120,10 +120,9 @@ export class MemoryEventLog implements EventLog {
   }
 
   /** Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends nothing grows. */
-  #expire(now: number): void {
-    const { retainMs } = this.#bounds
-    for (let front = this.#released.peek(); front; front = this.#released.peek()) {
-      if (now - (front.releasedAt ?? now) < retainMs) return
+  #expire(oldest: StreamLog | undefined, now: number): void {
+    for (let front = oldest; front; front = this.#released.peek()) {
+      if (now - (front.releasedAt ?? now) < this.#bounds.retainMs) return
       this.#released.shift()
       this.#dropStream(front)
     }
