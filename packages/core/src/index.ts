@@ -23,7 +23,6 @@ export {
 export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './http/bearer-auth.ts'
 export { type RefusalCode, Rejection } from './http/errors.ts'
 export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http/http.ts'
-export { type Outlet, PacedSink, queueBytes } from './http/paced-sink.ts'
 export type { EndpointOptions, ErrorSource } from './options.ts'
 export type { MaybePromise } from './promises/maybe-promise.ts'
 export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './rpc/server.ts'

@@ -1,7 +1,21 @@
-import type { Backplane } from './backplane/backplane.ts'
+import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane/backplane.ts'
 import { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
-import { type HostName, readHost, readOrigin } from './http/host-name.ts'
+import { readHost, readOrigin } from './http/host-name.ts'
 import type { HttpRequest } from './http/http.ts'
+import {
+  aBoolean,
+  aFunction,
+  anOptionalFunction,
+  type Checked,
+  checkOptions,
+  expected,
+  listOf,
+  type OptionRow,
+  oneOf,
+  option,
+  wholeNumber,
+  withMethods,
+} from './option-checks.ts'
 import type { MaybePromise } from './promises/maybe-promise.ts'
 import type { AuthInfo, ServerFactory } from './rpc/server.ts'
 import { createSessionId } from './session/session-id.ts'
@@ -158,120 +172,81 @@ export interface EndpointOptions {
   onError?: (error: unknown, where: ErrorSource) => void
 }
 
+/** One row per option. `docs/options.md` describes the same options, with the same defaults. */
+const table = {
+  server: option(undefined, aFunction<ServerFactory>()),
+  sessions: option(true, aBoolean),
+  response: option('auto', oneOf('auto', 'sse', 'json')),
+  upgradeAfterMs: option(100, wholeNumber(0)),
+  allowedHosts: option([], listOf("a host such as 'mcp.example.com' or 'localhost:3000'", readHost)),
+  allowedOrigins: option([], toOrigins),
+  maxBodyBytes: option(4_194_304, wholeNumber(1)),
+  maxDepth: option(64, wholeNumber(1)),
+  sessionIdleMs: option(1_800_000, wholeNumber(1)),
+  initializeTimeoutMs: option(60_000, wholeNumber(1)),
+  maxSessions: option(10_000, wholeNumber(1)),
+  maxSessionsPerPrincipal: option(1_000, wholeNumber(1)),
+  maxCallsPerSession: option(10_000, wholeNumber(1)),
+  generateSessionId: option(createSessionId, aFunction<() => string>()),
+  auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>()),
+  principal: option(defaultPrincipal, aFunction<(auth: AuthInfo) => string>()),
+  abandonAfterMs: option(60_000, wholeNumber(1)),
+  keepAliveMs: option(15_000, wholeNumber(0)),
+  stallMs: option(30_000, wholeNumber(1)),
+  maxConnectionAgeMs: option(600_000, wholeNumber(0)),
+  retryMs: option(1_000, wholeNumber(0)),
+  backplane: option({}, toBackplane),
+  eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
+  onError: option(() => undefined, toReporter),
+} satisfies { [Name in keyof Required<EndpointOptions>]: OptionRow<unknown> }
+
 /** Options with every default filled in and every value checked. */
-export interface ResolvedOptions
-  extends Required<Omit<EndpointOptions, 'allowedHosts' | 'allowedOrigins' | 'auth' | 'backplane' | 'onError'>> {
-  /** `undefined`: what middleware of the framework left on the request. */
-  readonly auth: EndpointOptions['auth']
-  readonly allowedHosts: readonly HostName[]
-  readonly allowedOrigins: ReadonlySet<string>
-  readonly backplane: Backplane
-  /** Never throws. */
-  readonly onError: (error: unknown, where: ErrorSource) => void
-}
-
-const numbers = {
-  upgradeAfterMs: { default: 100, from: 0 },
-  maxBodyBytes: { default: 4_194_304, from: 1 },
-  maxDepth: { default: 64, from: 1 },
-  sessionIdleMs: { default: 1_800_000, from: 1 },
-  initializeTimeoutMs: { default: 60_000, from: 1 },
-  maxSessions: { default: 10_000, from: 1 },
-  maxSessionsPerPrincipal: { default: 1_000, from: 1 },
-  maxCallsPerSession: { default: 10_000, from: 1 },
-  abandonAfterMs: { default: 60_000, from: 1 },
-  keepAliveMs: { default: 15_000, from: 0 },
-  stallMs: { default: 30_000, from: 1 },
-  maxConnectionAgeMs: { default: 600_000, from: 0 },
-  retryMs: { default: 1_000, from: 0 },
-} as const
-
-/** The longest delay a Node timer takes. */
-const maxNumber = 2_147_483_647
-
-const known = new Set([
-  ...Object.keys(numbers),
-  ...['server', 'sessions', 'response', 'allowedHosts', 'allowedOrigins', 'generateSessionId', 'auth', 'principal'],
-  ...['backplane', 'eventIds', 'onError'],
-])
+export type ResolvedOptions = Checked<typeof table>
 
 /**
  * Every default and every check, once.
  * @throws TypeError that names the option, what was expected and what was given.
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw expected('the options to be an object', options)
-  for (const name of Object.keys(options)) if (!known.has(name)) throw new TypeError(`Unknown option: ${name}`)
-  const { server, sessions = true, response = 'auto', backplane = {}, eventIds = createEventIdCodec() } = options
-  const { generateSessionId = createSessionId, auth, principal = defaultPrincipal } = options
-  const { onError = () => undefined } = options
-  checkFunctions({ server, generateSessionId, principal, onError, ...(auth !== undefined && { auth }) })
-  if (typeof sessions !== 'boolean') throw expected('sessions to be true or false', sessions)
-  if (!['auto', 'sse', 'json'].includes(response)) throw expected("response to be 'auto', 'sse' or 'json'", response)
+  return checkOptions(table, options)
+}
+
+function toOrigins(value: unknown, name: string): ReadonlySet<string> {
+  const read = (text: string): string | undefined => readOrigin(text)?.text
+  return new Set(listOf("an origin such as 'https://app.example.com'", read)(value, name))
+}
+
+const parts = {
+  sessions: withMethods<SessionStore>('create', 'get', 'update', 'takeOver', 'delete', 'list'),
+  events: withMethods<EventLog>('append', 'read', 'release', 'delete', 'stats'),
+  bus: withMethods<MessageBus>('publish', 'subscribe'),
+}
+
+/** Parts that are left out are kept in memory. */
+function toBackplane(value: unknown, name: string): Backplane {
+  if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
+  const given = value as Partial<Record<string, unknown>>
+  for (const part of Object.keys(given)) {
+    if (!Object.hasOwn(parts, part)) throw new TypeError(`Unknown part of the backplane: ${part}`)
+  }
+  const memory = createMemoryBackplane()
   return {
-    ...resolveNumbers(options),
-    server,
-    sessions,
-    response,
-    generateSessionId,
-    auth,
-    principal,
-    eventIds,
-    allowedHosts: readList('allowedHosts', options.allowedHosts).map(toHost),
-    allowedOrigins: new Set(readList('allowedOrigins', options.allowedOrigins).map(toOrigin)),
-    backplane: resolveBackplane(backplane),
-    onError: (error, where) => {
-      try {
-        onError(error, where)
-      } catch {
-        // There is nobody left to tell.
-      }
-    },
+    sessions: parts.sessions(given.sessions ?? memory.sessions, 'backplane.sessions'),
+    events: parts.events(given.events ?? memory.events, 'backplane.events'),
+    bus: parts.bus(given.bus ?? memory.bus, 'backplane.bus'),
   }
 }
 
-function resolveNumbers(options: EndpointOptions): Record<keyof typeof numbers, number> {
-  const resolved = {} as Record<keyof typeof numbers, number>
-  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) {
-    const value = options[name] ?? numbers[name].default
-    const { from } = numbers[name]
-    if (!Number.isSafeInteger(value) || value < from || value > maxNumber) {
-      throw expected(`${name} to be a whole number from ${from} to ${maxNumber}`, value)
+/** One that never throws: there is nobody left who could be told. */
+function toReporter(value: unknown, name: string): (error: unknown, where: ErrorSource) => void {
+  const report = aFunction<EndpointOptions['onError'] & object>()(value, name)
+  return (error, where) => {
+    try {
+      report(error, where)
+    } catch {
+      // See above.
     }
-    resolved[name] = value
   }
-  return resolved
-}
-
-function resolveBackplane(backplane: Partial<Backplane>): Backplane {
-  if (typeof backplane !== 'object' || backplane === null) throw expected('backplane to be an object', backplane)
-  for (const name of Object.keys(backplane)) {
-    if (!['sessions', 'events', 'bus'].includes(name)) throw new TypeError(`Unknown part of the backplane: ${name}`)
-  }
-  return { ...createMemoryBackplane(), ...backplane }
-}
-
-function checkFunctions(functions: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(functions)) {
-    if (typeof value !== 'function') throw expected(`${name} to be a function`, value)
-  }
-}
-
-function readList(name: string, value: readonly string[] = []): readonly string[] {
-  if (!Array.isArray(value)) throw expected(`${name} to be an array of strings`, value)
-  return value
-}
-
-function toHost(entry: unknown): HostName {
-  const host = typeof entry === 'string' ? readHost(entry) : undefined
-  if (!host) throw expected("each of allowedHosts to be a host such as 'mcp.example.com' or 'localhost:3000'", entry)
-  return host
-}
-
-function toOrigin(entry: unknown): string {
-  const origin = typeof entry === 'string' ? readOrigin(entry) : undefined
-  if (!origin) throw expected("each of allowedOrigins to be an origin such as 'https://app.example.com'", entry)
-  return origin.text
 }
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
@@ -283,9 +258,4 @@ function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
     extra.sub ?? extra.subject ?? extra.userId ?? null,
     clientId,
   ])
-}
-
-function expected(what: string, got: unknown): TypeError {
-  const shown = typeof got === 'function' ? 'a function' : typeof got === 'number' ? String(got) : JSON.stringify(got)
-  return new TypeError(`Expected ${what}, got ${shown} (${got === null ? 'null' : typeof got})`)
 }

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest'
 const order = [
   'queues',
   'promises',
+  'option-checks.ts',
   'rpc',
   'http',
   'backplane',

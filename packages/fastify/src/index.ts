@@ -5,7 +5,7 @@ import {
   type EndpointOptions,
   type Mountable,
 } from '@throughline/mcp-http-core'
-import { type ConnectRequest, readReply } from '@throughline/mcp-http-core/node'
+import { type ConnectRequest, readReply, toReadable } from '@throughline/mcp-http-core/node'
 import type {
   FastifyInstance,
   FastifyPluginAsync,
@@ -14,7 +14,6 @@ import type {
   FastifyServerOptions,
   RegisterOptions,
 } from 'fastify'
-import { toReadable } from './to-readable.ts'
 
 export { createEndpoint, type Endpoint, type EndpointOptions }
 

@@ -2,7 +2,7 @@ import type { Attendance } from '../attendance/attendance.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { Era } from './era.ts'
 import { SessionsEra } from './sessions-era.ts'
-import { StatelessEra } from './stateless-era.ts'
+import { StatelessEra } from './stateless/stateless-era.ts'
 
 /** The era that an endpoint with these options serves. */
 export function createEra(options: ResolvedOptions, attendance: Attendance): Era {

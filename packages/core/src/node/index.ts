@@ -8,3 +8,4 @@ export {
   writeReply,
 } from './node-handler.ts'
 export { onClose } from './on-close.ts'
+export { toReadable } from './to-readable.ts'

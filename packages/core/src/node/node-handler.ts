@@ -5,6 +5,7 @@ import { PacedSink, queueBytes } from '../http/paced-sink.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { NodeRequest, type NodeRequestOptions } from './node-request.ts'
 import { onClose } from './on-close.ts'
+import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
 
 export type { NodeRequestOptions }
 
@@ -29,9 +30,6 @@ export type NodeHandler = (
   response: NodeResponse,
   options?: NodeRequestOptions,
 ) => Promise<void>
-
-/** Delay after which the kernel probes a silent connection, in milliseconds. */
-const tcpKeepAliveMs = 15_000
 
 /**
  * Mounts an endpoint on Node's own request and response. No fetch objects, abort controllers or web streams are built.

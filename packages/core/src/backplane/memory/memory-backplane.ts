@@ -1,3 +1,4 @@
+import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
 import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
@@ -8,23 +9,17 @@ export function createMemoryBackplane(options: MemoryEventLogOptions = {}): Back
   return { sessions: new MemorySessionStore(), events: createMemoryEventLog(options), bus: new MemoryBus() }
 }
 
+const bounds = {
+  maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  maxBytes: option(134_217_728, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  maxEvents: option(1_000_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  retainMs: option(60_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+}
+
+/** @throws TypeError for a bad option, naming it. */
 export function createMemoryEventLog(options: MemoryEventLogOptions = {}): MemoryEventLog {
-  const bounds = {
-    maxBytesPerSession: 8_388_608,
-    maxEventsPerSession: 10_000,
-    maxBytes: 134_217_728,
-    maxEvents: 1_000_000,
-    retainMs: 60_000,
-    ...options,
-  }
-  for (const [name, value] of Object.entries(bounds)) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new TypeError(
-        `Expected ${name} to be a whole number from 1, got ${JSON.stringify(value)} (${typeof value})`,
-      )
-    }
-  }
-  return new MemoryEventLog(bounds)
+  return new MemoryEventLog(checkOptions(bounds, options))
 }
 
 interface Kept {

@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { type EventStreamBody, PacedSink, queueBytes } from '@throughline/mcp-http-core'
-import { onClose } from '@throughline/mcp-http-core/node'
-
-/** Delay after which the kernel probes a silent connection, in milliseconds. */
-const tcpKeepAliveMs = 15_000
+import type { EventStreamBody } from '../http/http.ts'
+import { PacedSink, queueBytes } from '../http/paced-sink.ts'
+import { onClose } from './on-close.ts'
+import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
 
 /**
- * An event stream as Node's `Readable`, which Fastify sends with all its hooks and headers. It is destroyed with the
+ * An event stream as Node's `Readable`, for a framework that sends it with its own hooks and headers. It is destroyed with the
  * response, also when a hook has dropped it without a word.
  */
 export function toReadable(body: EventStreamBody, response: ServerResponse): Readable {

@@ -1,0 +1,112 @@
+/** What an option was expected to be, and what was found. */
+export function expected(what: string, got: unknown): TypeError {
+  return new TypeError(`Expected ${what}, got ${show(got)} (${got === null ? 'null' : typeof got})`)
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // It refers to itself, or holds what JSON has no word for.
+    return `an object of ${value.constructor?.name ?? 'no class'}`
+  }
+}
+
+/** Turns an option's value into the one that is used, or throws what was expected. */
+export type Check<Value> = (value: unknown, name: string) => Value
+
+/** One option: what it is when it is left out, and its check. */
+export interface OptionRow<Value> {
+  readonly fallback: unknown
+  readonly check: Check<Value>
+}
+
+export function option<Value>(fallback: unknown, check: Check<Value>): OptionRow<Value> {
+  return { fallback, check }
+}
+
+/** What a table of options gives. */
+export type Checked<Table extends Record<string, OptionRow<unknown>>> = {
+  readonly [Name in keyof Table]: ReturnType<Table[Name]['check']>
+}
+
+/**
+ * Every option of a table, checked.
+ * @throws TypeError that names the option, what was expected and what was given.
+ */
+export function checkOptions<Table extends Record<string, OptionRow<unknown>>>(
+  table: Table,
+  given: unknown,
+): Checked<Table> {
+  if (typeof given !== 'object' || given === null) throw expected('the options to be an object', given)
+  const options = given as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(table, name)) throw new TypeError(`Unknown option: ${name}`)
+  const entries = Object.entries(table).map(([name, { fallback, check }]) => {
+    return [name, check(options[name] === undefined ? fallback : options[name], name)]
+  })
+  return Object.fromEntries(entries)
+}
+
+// The types are those that the caller declares: a check cannot see what a function takes.
+
+export function aFunction<Value>(): Check<Value> {
+  return (value, name) => {
+    if (typeof value === 'function') return value as Value
+    throw expected(`${name} to be a function`, value)
+  }
+}
+
+export function anOptionalFunction<Value>(): Check<Value | undefined> {
+  return (value, name) => (value === undefined ? undefined : aFunction<Value>()(value, name))
+}
+
+/** An object with these methods. */
+export function withMethods<Value>(...methods: readonly (string & keyof Value)[]): Check<Value> {
+  return (value, name) => {
+    const members = (value ?? {}) as Partial<Record<string, unknown>>
+    for (const method of methods) {
+      if (typeof members[method] !== 'function') throw expected(`${name} to have a method ${method}`, value)
+    }
+    return value as Value
+  }
+}
+
+export function aBoolean(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw expected(`${name} to be true or false`, value)
+}
+
+export function oneOf<Text extends string>(...texts: readonly Text[]): Check<Text> {
+  return (value, name) => {
+    const found = texts.find((text) => text === value)
+    if (found !== undefined) return found
+    const quoted = texts.map((text) => `'${text}'`)
+    throw expected(`${name} to be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`, value)
+  }
+}
+
+/** The longest delay a Node timer takes. */
+const maxNumber = 2_147_483_647
+
+export function wholeNumber(from: number, to = maxNumber): Check<number> {
+  return (value, name) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= from && value <= to) return value
+    throw expected(`${name} to be a whole number from ${from} to ${to}`, value)
+  }
+}
+
+/** `read` gives `undefined` for a text that is not `what`. */
+export function listOf<Value>(what: string, read: (text: string) => Value | undefined): Check<readonly Value[]> {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw expected(`${name} to be an array of strings`, value)
+    return value.map((entry: unknown) => {
+      const item = typeof entry === 'string' ? read(entry) : undefined
+      if (item === undefined) throw expected(`each of ${name} to be ${what}`, entry)
+      return item
+    })
+  }
+}
