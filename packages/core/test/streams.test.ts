@@ -357,11 +357,11 @@ test('streams start with retry, then a cursor where the client knows empty event
   expect(polled.text).toMatch(/^retry: \d+\n\nid: p1-\w+\.0\.1-\w+\ndata: \n\n$/)
 })
 
-test('a silent stream gets comments, an old one is ended, and neither loses its cursor', async () => {
+test('a silent stream gets comments, an old one is broken so that its client returns, and neither loses its cursor', async () => {
   const { endpoint } = createTestEndpoint(handlers, { keepAliveMs: 40, maxConnectionAgeMs: 300 })
   const client = await openSession(endpoint)
   const reader = await client.read()
-  await reader.until(() => reader.ended, 3_000)
+  await reader.until(() => reader.destroyed, 3_000)
   expect(reader.text.split('\n\n').filter((block) => block === ':').length).toBeGreaterThan(1)
   await client.call('push', { count: 3 })
   expect((await client.read(reader.lastEventId)).messages.map(({ params }) => params?.data)).toEqual([1, 2, 3])

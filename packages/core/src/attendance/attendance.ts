@@ -1,7 +1,8 @@
+import { now } from '../promises/clock.ts'
 import { type Link, LinkedList } from '../queues/linked-list.ts'
 import { type PresentSession, Seat } from './seat.ts'
 
-/** Deadlines, in milliseconds: see the options of the same names. */
+/** Deadlines, in milliseconds of the clock that only goes forward: see the options of the same names. */
 export interface Deadlines {
   readonly sessionIdleMs: number
   readonly initializeTimeoutMs: number
@@ -13,7 +14,7 @@ export interface Deadlines {
 /** An open response that carries a stream. */
 export interface OpenConnection {
   /** Looks after its own deadlines. */
-  tick(now: number, deadlines: Deadlines): void
+  tick(time: number, deadlines: Deadlines): void
   destroy(): void
 }
 
@@ -39,7 +40,7 @@ export class Attendance {
   readonly #connections = new LinkedList<OpenConnection>()
   readonly #detached = new LinkedList<RunningExchange>()
   readonly #rows = { busy: new LinkedList<Seat>(), free: new LinkedList<Seat>(), uninitialized: new LinkedList<Seat>() }
-  #prolongedAt = Date.now()
+  #prolongedAt = now()
   #timer: ReturnType<typeof setInterval> | undefined
 
   constructor(deadlines: Deadlines) {
@@ -87,7 +88,7 @@ export class Attendance {
   /** Nobody is connected to a running exchange any more. */
   detached(exchange: RunningExchange): Link<RunningExchange> {
     this.#start()
-    return this.#detached.add(exchange, Date.now())
+    return this.#detached.add(exchange, now())
   }
 
   /** Somebody is again, or it does not run any more. */
@@ -97,9 +98,9 @@ export class Attendance {
 
   /** Resolves when `isIdle` holds, or after `timeoutMs`. */
   async untilIdle(timeoutMs: number, isIdle: () => boolean): Promise<void> {
-    const deadline = Date.now() + timeoutMs
-    while (!isIdle() && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, Math.min(20, Math.max(1, deadline - Date.now()))))
+    const deadline = now() + timeoutMs
+    while (!isIdle() && now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(20, Math.max(1, deadline - now()))))
     }
   }
 
@@ -118,7 +119,7 @@ export class Attendance {
     if (this.#timer) return
     const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs } = this.#deadlines
     const shortest = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs || stallMs, stallMs)
-    this.#timer = setInterval(() => this.#look(Date.now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
+    this.#timer = setInterval(() => this.#look(now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
     // Sessions alone keep no process alive. Not every runtime has `unref`.
     if (typeof this.#timer === 'object') this.#timer.unref?.()
   }
@@ -128,40 +129,40 @@ export class Attendance {
     this.#timer = undefined
   }
 
-  #look(now: number): void {
-    for (const connection of this.#connections.toArray()) connection.tick(now, this.#deadlines)
-    this.#lookAtExchanges(now)
-    this.#lookAtSessions(now)
-    this.#prolong(now)
+  #look(time: number): void {
+    for (const connection of this.#connections.toArray()) connection.tick(time, this.#deadlines)
+    this.#lookAtExchanges(time)
+    this.#lookAtSessions(time)
+    this.#prolong(time)
     const { busy, free } = this.#rows
     if (busy.size + free.size + this.#connections.size + this.#detached.size === 0) this.#stop()
   }
 
-  #lookAtExchanges(now: number): void {
-    for (const { item } of due(this.#detached, now - this.#deadlines.abandonAfterMs)) {
+  #lookAtExchanges(time: number): void {
+    for (const { item } of due(this.#detached, time - this.#deadlines.abandonAfterMs)) {
       item.abandon('Nobody was connected to read the answer')
     }
   }
 
-  #lookAtSessions(now: number): void {
+  #lookAtSessions(time: number): void {
     const { sessionIdleMs, initializeTimeoutMs } = this.#deadlines
-    for (const { item } of due(this.#rows.free, now - sessionIdleMs)) {
+    for (const { item } of due(this.#rows.free, time - sessionIdleMs)) {
       item.session.expire('The session was idle for too long')
     }
-    for (const { item } of due(this.#rows.uninitialized, now - initializeTimeoutMs)) {
+    for (const { item } of due(this.#rows.uninitialized, time - initializeTimeoutMs)) {
       if (item.isFree) item.session.expire('notifications/initialized never came')
     }
   }
 
   /** The store expires sessions by itself; each quarter of the idle time it learns which ones were used. */
-  #prolong(now: number): void {
-    if (now - this.#prolongedAt < this.#deadlines.sessionIdleMs / 4) return
+  #prolong(time: number): void {
+    if (time - this.#prolongedAt < this.#deadlines.sessionIdleMs / 4) return
     const { busy, free } = this.#rows
     for (const { session } of busy.toArray()) session.prolong()
     for (let place = free.last; place && place.since >= this.#prolongedAt; place = place.before) {
       place.item.session.prolong()
     }
-    this.#prolongedAt = now
+    this.#prolongedAt = time
   }
 }
 

@@ -1,3 +1,4 @@
+import { now } from '../promises/clock.ts'
 import { createLink, type Link, type LinkedList } from '../queues/linked-list.ts'
 
 /** Counts what a session is busy with: its running calls, and its connections from the moment they are made. */
@@ -50,11 +51,11 @@ export class Seat implements Activity {
   }
 
   take(): void {
-    const now = Date.now()
+    const time = now()
     this.#isTaken = true
-    this.#row.append(this.#place, now)
+    this.#row.append(this.#place, time)
     if (this.session.initialized) this.#uninitialized = undefined
-    else if (this.#uninitialized) this.#rows.uninitialized.append(this.#uninitialized, now)
+    else if (this.#uninitialized) this.#rows.uninitialized.append(this.#uninitialized, time)
   }
 
   leave(): void {
@@ -86,6 +87,6 @@ export class Seat implements Activity {
   #move(from: LinkedList<Seat>, to: LinkedList<Seat>): void {
     if (!this.#isTaken) return
     from.remove(this.#place)
-    to.append(this.#place, Date.now())
+    to.append(this.#place, now())
   }
 }

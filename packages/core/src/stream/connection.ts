@@ -1,6 +1,7 @@
 import type { Attendance, Deadlines, OpenConnection } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
+import { now } from '../promises/clock.ts'
 import type { Link } from '../queues/linked-list.ts'
 import { comment } from './sse-format.ts'
 import { StreamReader, type StreamReaderOptions } from './stream-reader.ts'
@@ -21,8 +22,13 @@ type State = 'unopened' | 'condemned' | 'open' | 'closed'
 export interface ConnectionOptions extends StreamReaderOptions {
   readonly attendance: Attendance
   readonly activity: Activity
-  /** When the server cuts the connection by itself, in milliseconds since the epoch; `Infinity`: never. */
-  readonly endsAt: number
+  /** When its token expires, by {@link now}; `Infinity`: never. The connection is cut then. */
+  readonly expiresAt: number
+  /**
+   * When it is old enough to be broken, by {@link now}; `Infinity`: never. Broken and not ended: clients that take a clean
+   * end for the stream's come back from a broken connection only.
+   */
+  readonly oldAt: number
 }
 
 /** One HTTP response that carries a stream. Counts as activity from the moment it is made. */
@@ -61,7 +67,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   }
 
   progress(): void {
-    this.#buffer.activeAt = Date.now()
+    this.#buffer.activeAt = now()
   }
 
   gone(): void {
@@ -70,14 +76,16 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
 
   // ---- OpenConnection: what the attendance calls ----
 
-  /** Drops a stalled reader, cuts an old connection, keeps a silent one open. */
-  tick(now: number, { keepAliveMs, stallMs }: Deadlines): void {
+  /** Drops a stalled reader, ends what has expired or is old, keeps a silent connection open. */
+  tick(time: number, { keepAliveMs, stallMs }: Deadlines): void {
     if (this.#state !== 'open') return
-    const silentMs = now - this.#buffer.activeAt
+    const silentMs = time - this.#buffer.activeAt
     if (!this.#buffer.hasRoom) {
       if (silentMs >= stallMs) this.destroy()
-    } else if (now >= this.#options.endsAt) {
+    } else if (time >= this.#options.expiresAt) {
       this.cut()
+    } else if (time >= this.#options.oldAt) {
+      this.destroy()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
       this.#buffer.add(comment)
     }

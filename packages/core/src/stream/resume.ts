@@ -33,9 +33,10 @@ export async function resume(
   const feed = live ?? (page && toStoredFeed(place.streamTag, page))
   if (!feed) throw new Rejection(streams.writer.hasIssued(place.position) ? 'history_gone' : 'invalid_event_id')
   const { gap, ...from } = page ? findKept(place, page, feed) : findUnkept(streams, place, live as StreamWriter)
-  if (feed.ended && from.index === feed.head) return nothingLeft
-  const headers = gap && feed === streams.standalone ? { [resumeHeader]: 'gap' } : undefined
-  return toStreamReply(streams.connect(feed, request.auth, from), headers)
+  streams.hasResumed = true
+  if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft
+  const headers = gap ? { [resumeHeader]: 'gap' } : undefined
+  return toStreamReply(streams.connect(feed, request.auth, { ...from, isGapTold: gap }), headers)
 }
 
 /** Where a reader goes on, and whether it has missed something. */
@@ -59,6 +60,15 @@ function findUnkept({ writer }: SessionStreams, { index, position }: EventPlace,
   const isOrigin = index === 0 && position.n === stream.origin.n
   if (!isOrigin && stream.head === 0) throw new Rejection('invalid_event_id')
   return { index, position, gap: !isOrigin }
+}
+
+/**
+ * Whether all that follows is an end without a message, as a cancelled call has. It is not written, so no client's cursor
+ * ever gets past it.
+ */
+function isBeforeEmptyEnd({ index }: Cursor, page: LogPage | undefined): boolean {
+  const next = page?.events.find((event) => event.index > index)
+  return next?.last === true && next.data === ''
 }
 
 /** Whether the id's index and position belong together, as far as the log still shows. */

@@ -1,6 +1,7 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
 import type { EventLog, LogPage } from '../backplane/backplane.ts'
+import { now } from '../promises/clock.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
@@ -36,6 +37,8 @@ const nothing = (): readonly string[] => []
 /** The streams of one live session: the standalone one, opened by GET, and one per call that was upgraded. */
 export class SessionStreams {
   readonly standalone: StreamWriter
+  /** The client has come back with a cursor before. */
+  hasResumed = false
   /** Of the session, once it is negotiated. */
   revision: Revision
   readonly #parts: SessionStreamsParts
@@ -99,17 +102,22 @@ export class SessionStreams {
       activity,
       from,
       format: new ResumableFormat({ eventIds, retryMs, priming: this.revision.priming }),
-      endsAt: Math.min(this.#oldAt(isStandalone), auth?.expiresAt === undefined ? Infinity : auth.expiresAt * 1_000),
+      oldAt: this.#oldAt(isStandalone),
+      // A call whose client cannot come back for the answer is spared: it would wait for ever.
+      expiresAt: isStandalone || this.canPoll ? expiryOf(auth) : Infinity,
       makeUpForGap: isStandalone ? makeUpForGap : nothing,
       onError: (error) => onError(error, 'event-log'),
     })
   }
 
-  /** When a connection is old enough to be cut, in milliseconds since the epoch. */
+  /**
+   * When a connection is old enough to be broken. Clients of revisions before polling are spared, most of which would not
+   * come back; so are calls until their client has shown that it resumes.
+   */
   #oldAt(isStandalone: boolean): number {
     const { maxConnectionAgeMs } = this.#parts.options
-    if (maxConnectionAgeMs === 0 || !(isStandalone || this.canPoll)) return Infinity
-    return Date.now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
+    if (maxConnectionAgeMs === 0 || !this.canPoll || !(isStandalone || this.hasResumed)) return Infinity
+    return now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
   }
 
   /** The session is over. Call streams have ended with their last answer; a reader that is behind gets what its connection holds. */
@@ -117,4 +125,9 @@ export class SessionStreams {
     this.standalone.close()
     this.#running.clear()
   }
+}
+
+/** When a token expires, by the clock that only goes forward. */
+function expiryOf(auth: AuthInfo | undefined): number {
+  return auth?.expiresAt === undefined ? Infinity : now() + auth.expiresAt * 1_000 - Date.now()
 }

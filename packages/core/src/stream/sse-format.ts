@@ -26,8 +26,15 @@ export function formatRetry(ms: number): string {
 /** Delivers nothing; makes proxies pass the headers on and keep the connection open. */
 export const comment = ':\n\n'
 
+/** Events were dropped between the one before and the next. */
+export const gapComment = ': events were dropped here\n\n'
+
 /** How the events of a stream are written for one kind of client. */
 export interface StreamFormat {
+  /** Clients come back with a cursor when the connection breaks, by this revision. */
+  readonly canResume: boolean
+  /** Says that events were dropped here, to who reads the bytes. */
+  readonly gap: string
   /** What comes before the first event. `from` is the place the client has, `missed` makes up for what it cannot get. */
   opening(from: EventPlace, missed: readonly string[]): string
   /** A message; `place` is where a client resumes after it, `undefined` when it cannot. */
@@ -43,10 +50,15 @@ export interface ResumableOptions {
 
 /** Streams that clients come back to. */
 export class ResumableFormat implements StreamFormat {
+  readonly gap = gapComment
   readonly #options: ResumableOptions
 
   constructor(options: ResumableOptions) {
     this.#options = options
+  }
+
+  get canResume(): boolean {
+    return this.#options.priming
   }
 
   /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */

@@ -7,6 +7,9 @@ import type { TurnBuffer } from './turn-buffer.ts'
 /** Events read from the log at once. */
 const pageSize = 64
 
+/** An event's number in its stream, and its place in the log. */
+export type Place = Pick<LogEvent, 'index' | 'position'>
+
 /** A stream as its readers know it. On its owner that is the writer; of a stream that ended long ago, what the log still has. */
 export interface Feed {
   readonly streamTag: string
@@ -20,8 +23,8 @@ export interface Feed {
   /** A reader follows the stream. The one before is cut, never the new one refused: dead peers look open for minutes. */
   attach(reader: StreamReader): void
   detach(reader: StreamReader): void
-  /** A reader has written an event. */
-  wrote(event: LogEvent): void
+  /** A reader has everything up to this event; what it has not of that will never come. */
+  advanced(to: Place): void
 }
 
 /** A stream of which only the log knows. Nothing is appended to it any more: what has no end there has lost its call. */
@@ -35,7 +38,7 @@ export function toStoredFeed(streamTag: string, { head, headPosition, requestIds
     ended: true,
     attach: ignore,
     detach: ignore,
-    wrote: ignore,
+    advanced: ignore,
   }
 }
 
@@ -51,6 +54,8 @@ export interface Cursor {
   readonly position: LogPosition
   /** It had more of the stream, which went with an earlier owner's log: it hears of that before it gets a new cursor. */
   readonly historyLost?: boolean
+  /** Events after it are gone, and the reply says so. */
+  readonly isGapTold?: boolean
 }
 
 export interface StreamReaderOptions {
@@ -75,6 +80,8 @@ export class StreamReader {
   #cursor: number
   #isReading = false
   #isAttached = false
+  /** The reply said that events after the cursor are gone. */
+  #isGapTold: boolean
   #sawLast: boolean
 
   constructor(response: Response, buffer: TurnBuffer, options: StreamReaderOptions) {
@@ -83,6 +90,7 @@ export class StreamReader {
     this.#options = options
     this.#feed = options.feed
     this.#cursor = options.from.index
+    this.#isGapTold = options.from.isGapTold ?? false
     // A reader that comes back with the last id of a finished stream has everything.
     this.#sawLast = options.feed.ended && options.from.index >= options.feed.head
   }
@@ -150,29 +158,48 @@ export class StreamReader {
   #writePage(page: LogPage | undefined): void {
     const events = page?.events ?? []
     for (const event of events) {
-      if (!this.#buffer.hasRoom) return
-      if (event.index > this.#cursor + 1) this.#writeGap()
+      if (!this.#buffer.hasRoom || (event.index > this.#cursor + 1 && !this.#tellGap())) return
       this.#write(event, true)
     }
     if (events.length > 0) return
-    // What is missing up to the head was dropped, or never stored.
+    // The newest event is never dropped, so what is missing up to the head was never stored: coming back would not help.
     this.#writeGap()
-    this.#cursor = this.#feed.head
+    this.#advance({ index: this.#feed.head, position: this.#feed.headAt })
+  }
+
+  #advance(to: Place): void {
+    this.#cursor = to.index
+    this.#isGapTold = false
+    this.#feed.advanced(to)
   }
 
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
-    this.#cursor = event.index
     if (event.data !== '') this.#buffer.add(isStored ? format.message(event.data, event) : format.message(event.data))
-    this.#feed.wrote(event)
+    this.#advance(event)
     if (event.last) {
       this.#sawLast = true
       log.release(sessionKey, this.#feed.streamTag)
     }
   }
 
+  /**
+   * Events between the cursor and the next one are gone. A client that can come back is cut off, once for each gap: the reply
+   * to its next request says so, in a header. Others hear it in the stream. `false`: nothing more is written.
+   */
+  #tellGap(): boolean {
+    const { format } = this.#options
+    if (!this.#isGapTold && format.canResume && !this.#feed.ended) {
+      this.#response.cut()
+      return false
+    }
+    this.#writeGap()
+    return true
+  }
+
   #writeGap(): void {
     const { format, makeUpForGap } = this.#options
+    this.#buffer.add(format.gap)
     for (const message of makeUpForGap()) this.#buffer.add(format.message(message))
   }
 

@@ -1,11 +1,15 @@
 import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
+import { Fifo } from '../queues/fifo.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { LogWriter } from './log-writer.ts'
-import type { Feed, StreamReader } from './stream-reader.ts'
+import type { Feed, Place, StreamReader } from './stream-reader.ts'
 
 /** Bytes appended but not yet written, above which senders wait for the reader; and below which they go on. */
 const highWater = 1_048_576
 const lowWater = 524_288
+
+/** Events that are counted for that at most: as many as the memory log keeps of a session. */
+const maxUnread = 10_000
 
 export interface StreamWriterOptions {
   readonly streamTag: string
@@ -40,6 +44,9 @@ export class StreamWriter implements Feed {
   /** Index given to the newest event, stored or not. */
   #assigned = 0
   #reader: StreamReader | undefined
+  /** Sizes of the events that no reader has, in characters, from this index on; and their sum. */
+  readonly #unread = new Fifo<number>()
+  #unreadFrom = 1
   #backlog = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
 
@@ -77,7 +84,7 @@ export class StreamWriter implements Feed {
   settled(event: LogEvent, isStored: boolean): void {
     this.head = event.index
     this.headAt = event.position
-    if (isStored) this.#backlog += event.data.length
+    this.#countUnread(event)
     if (event.last) this.ended = true
     this.#reader?.deliver(event, isStored)
     if (this.ended) this.#finish()
@@ -118,12 +125,25 @@ export class StreamWriter implements Feed {
     if (this.ended) this.#running?.delete(this.streamTag)
   }
 
-  wrote(event: LogEvent): void {
-    if (event.index <= this.written) return
-    this.written = event.index
-    this.writtenAt = event.position
-    this.#backlog = event.index === this.head ? 0 : this.#backlog - event.data.length
+  advanced({ index, position }: Place): void {
+    if (index <= this.written) return
+    this.written = index
+    this.writtenAt = position
+    while (this.#unreadFrom <= index && this.#unread.length > 0) this.#forgetOldest()
     if (this.#backlog <= lowWater) this.#openRoom()
+  }
+
+  /** What no reader has yet holds senders back. What the log has surely dropped by now does not. */
+  #countUnread({ index, data }: LogEvent): void {
+    if (this.#unread.length === 0) this.#unreadFrom = index
+    this.#unread.push(data.length)
+    this.#backlog += data.length
+    if (this.#unread.length > maxUnread) this.#forgetOldest()
+  }
+
+  #forgetOldest(): void {
+    this.#backlog -= this.#unread.shift() ?? 0
+    this.#unreadFrom++
   }
 
   #finish(): void {

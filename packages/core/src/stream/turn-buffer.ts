@@ -1,4 +1,5 @@
 import type { EventSink } from '../http/http.ts'
+import { now } from '../promises/clock.ts'
 
 /** Characters that are gathered before they are written without waiting for the rest of what runs now. */
 const gatherUpTo = 16_384
@@ -16,8 +17,8 @@ const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?
 export class TurnBuffer {
   /** `false` while the sink wants no more, and while it is being written to. */
   hasRoom = false
-  /** When the reader was last known to read, in milliseconds since the epoch. */
-  activeAt = Date.now()
+  /** When the reader was last known to read, by {@link now}. */
+  activeAt = now()
   #sink: EventSink | undefined
   #text = ''
   #willFlush = false
@@ -62,7 +63,7 @@ export class TurnBuffer {
     const sink = this.#sink
     if (text === '' || !this.hasRoom || !sink) return
     this.#text = ''
-    this.activeAt = Date.now()
+    this.activeAt = now()
     this.hasRoom = false
     this.#isWriting = true
     const hasRoom = sink.write(text)

@@ -1,7 +1,9 @@
-import { comment, formatEventWithoutId, type StreamFormat } from '../../stream/sse-format.ts'
+import { comment, formatEventWithoutId, gapComment, type StreamFormat } from '../../stream/sse-format.ts'
 
 /** Streams that nobody can come back to: no ids, no `retry`. */
 export const plainFormat: StreamFormat = {
+  canResume: false,
+  gap: gapComment,
   opening: () => comment,
   message: formatEventWithoutId,
 }

@@ -75,11 +75,13 @@ export class Visit implements CallStreams, Activity {
     return new StreamWriter({ streamTag: this.#writer.nextTag(), requestIds, log: this.#writer, attended })
   }
 
-  connect(feed: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection {
+  connect(feed: StreamWriter, _auth: AuthInfo | undefined, from: Cursor): Connection {
     const { attendance, log, options } = this.#parts
     return new Connection({
       ...{ feed, log, attendance, from, sessionKey: this.#key, activity: this, format: plainFormat },
-      endsAt: auth?.expiresAt === undefined ? Infinity : auth.expiresAt * 1_000,
+      // Nobody can come back for the answer, so neither age nor the token's expiry ends the connection.
+      expiresAt: Infinity,
+      oldAt: Infinity,
       makeUpForGap: nothing,
       onError: (error) => options.onError(error, 'event-log'),
     })
