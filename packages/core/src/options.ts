@@ -16,7 +16,7 @@ import {
   wholeNumber,
   withMethods,
 } from './option-checks.ts'
-import type { MaybePromise } from './promises/maybe-promise.ts'
+import { isThenable, type MaybePromise } from './promises/maybe-promise.ts'
 import type { AuthInfo, ServerFactory } from './rpc/server.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
@@ -242,7 +242,8 @@ function toReporter(value: unknown, name: string): (error: unknown, where: Error
   const report = aFunction<EndpointOptions['onError'] & object>()(value, name)
   return (error, where) => {
     try {
-      report(error, where)
+      const reported: unknown = report(error, where)
+      if (isThenable(reported)) Promise.resolve(reported).catch(() => undefined)
     } catch {
       // See above.
     }

@@ -29,7 +29,7 @@ export class Servers {
       throw new Error('Expected `server` to build a new MCP server object for each session, got one that is in use')
     }
     this.#used.add(server)
-    await calls.connect(server)
+    await within(initializeTimeoutMs, calls.connect(server), 'the server object to connect')
     // The endpoint closed meanwhile.
     if (this.#attendance.isClosed) throw drainingRejection()
   }

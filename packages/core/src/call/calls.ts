@@ -3,6 +3,9 @@ import type { Activity } from '../attendance/seat.ts'
 import type { EventKind } from '../backplane/backplane.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
+import { within } from '../promises/deadline.ts'
+import { isThenable } from '../promises/maybe-promise.ts'
+import { nextTurn } from '../promises/next-turn.ts'
 import {
   type JsonRpcMessage,
   type JsonRpcNotification,
@@ -13,9 +16,9 @@ import {
   toErrorMessage,
 } from '../rpc/json-rpc.ts'
 import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
+import { Asking } from './asking.ts'
 import { type CallStreams, Exchange, type Posted, type ResponseShape } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
-import { Questions } from './questions.ts'
 import { ConnectedTransport, type Outgoing } from './server-transport.ts'
 
 /** One JSON-RPC request being answered. */
@@ -52,13 +55,16 @@ export interface CallsParts {
   readonly serverClosed: () => void
 }
 
-type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => void
+type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => unknown
+
+/** Time, in milliseconds, that a server object may take to close. */
+const closeTimeoutMs = 10_000
 
 /** Everything between one server object and its client: the calls that run, and what the server object sends and asks. */
 export class Calls implements Outgoing {
   readonly parts: CallsParts
   readonly #transport: ServerTransport
-  readonly #questions: Questions<Call>
+  readonly #asking: Asking
   readonly #running = new Map<number, Call>()
   #server: McpServerLike | undefined
   #lastInnerId = 0
@@ -68,16 +74,19 @@ export class Calls implements Outgoing {
   constructor(parts: CallsParts) {
     this.parts = parts
     this.#transport = new ConnectedTransport(parts.sessionId, this)
-    this.#questions = new Questions(parts.term)
+    this.#asking = new Asking({
+      ...{ term: parts.term, streams: parts.streams, running: this.#running },
+      deliver: (message) => this.#deliver(message),
+    })
   }
 
   get size(): number {
     return this.#running.size
   }
 
-  /** Requests to the client that wait for an answer. */
+  /** Questions that wait for an answer. */
   get questions(): number {
-    return this.#questions.size
+    return this.#asking.questions.size
   }
 
   async connect(server: McpServerLike): Promise<void> {
@@ -89,7 +98,7 @@ export class Calls implements Outgoing {
 
   /**
    * Answers the requests of one POST.
-   * @throws Rejection `draining`, `too_many_calls`
+   * @throws Rejection `draining`, `too_many_calls`, and what `observe` throws
    */
   run(requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
     const { attendance, options, streams } = this.parts
@@ -97,10 +106,11 @@ export class Calls implements Outgoing {
     if (this.#running.size + requests.length > options.maxCallsPerSession) {
       throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
     }
+    const observers = requests.map((message) => this.#observerOf(message))
     const firstInnerId = this.#lastInnerId + 1
     const exchange = new Exchange(this, firstInnerId, requests.map(toId), posted)
     const extra = new MessageExtra(posted.request, exchange, streams.standalone)
-    for (const message of requests) this.#register(message, exchange, this.#observerOf(message))
+    for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
     for (let i = 0; i < requests.length; i++) {
       this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra)
     }
@@ -124,9 +134,9 @@ export class Calls implements Outgoing {
 
   /** The client's answer to a question. `false` when there never was such a question. */
   receiveAnswer(response: JsonRpcResponse, request: HttpRequest): boolean {
-    const answer = this.#questions.answer(response)
+    const answer = this.#asking.questions.answer(response)
     if (answer) this.#deliver(answer, new MessageExtra(request))
-    return answer !== undefined || this.#questions.hasAsked(response.id)
+    return answer !== undefined || this.#asking.questions.hasAsked(response.id)
   }
 
   // ---- Ends ----
@@ -153,13 +163,17 @@ export class Calls implements Outgoing {
     this.#running.clear()
   }
 
-  /** Closes the server object, after {@link end}. */
+  /** Closes the server object, after {@link end}. Never rejects, and does not wait for ever. */
   async closeServer(): Promise<void> {
-    this.#transport.onclose?.()
     try {
-      await this.#server?.close()
+      this.#transport.onclose?.()
     } catch (error) {
-      this.parts.options.onError(error, 'server')
+      this.#report(error)
+    }
+    try {
+      if (this.#server) await within(closeTimeoutMs, this.#server.close(), 'the server object to close')
+    } catch (error) {
+      this.#report(error)
     }
   }
 
@@ -167,7 +181,7 @@ export class Calls implements Outgoing {
 
   send(message: JsonRpcMessage, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
     if (!('method' in message)) this.#answer(message)
-    else if ('id' in message) this.#ask(message, relatedRequestId)
+    else if ('id' in message) this.#asking.ask(message, relatedRequestId, this.ended)
     else return this.#push(message, relatedRequestId)
     return undefined
   }
@@ -180,8 +194,6 @@ export class Calls implements Outgoing {
   notify(text: string, method: string): void {
     this.parts.streams.standalone?.append(kindOf(method), text)
   }
-
-  // ---- Inside ----
 
   #register(message: JsonRpcRequest, exchange: Exchange | undefined, onAnswer: Call['onAnswer']): Call {
     const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer }
@@ -198,20 +210,34 @@ export class Calls implements Outgoing {
   /** Hands a request to the server object. */
   #hand(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
     try {
-      this.#deliver(message, extra)
+      this.#pass(message, extra)
     } catch (error) {
-      this.parts.options.onError(error, 'server')
+      this.#report(error)
       this.#answer(toErrorMessage(rpcCode.internalError, 'Internal error', message.id))
     }
   }
 
+  /** The server object's code is not ours: what it throws must not reach whatever runs now. */
   #deliver(message: JsonRpcMessage, extra?: MessageExtra): void {
-    ;(this.#transport.onmessage as Receive | undefined)?.(message, extra)
+    try {
+      this.#pass(message, extra)
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #pass(message: JsonRpcMessage, extra: MessageExtra | undefined): void {
+    const result = (this.#transport.onmessage as Receive | undefined)?.(message, extra)
+    if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => this.#report(error))
+  }
+
+  #report(error: unknown): void {
+    this.parts.options.onError(error, 'server')
   }
 
   #answer(response: JsonRpcResponse): void {
     const call = this.#running.get(response.id as number)
-    if (!call) return this.#undelivered()
+    if (!call) return void this.#undelivered()
     this.#running.delete(call.innerId)
     call.onAnswer?.(response)
     call.exchange?.answer(call.requestId, response)
@@ -220,38 +246,23 @@ export class Calls implements Outgoing {
 
   #push(notification: JsonRpcNotification, relatedRequestId: RequestId | undefined): Promise<void> | undefined {
     const known =
-      notification.method === 'notifications/cancelled' ? this.#questions.cancel(notification) : notification
+      notification.method === 'notifications/cancelled' ? this.#asking.questions.cancel(notification) : notification
     if (!known || this.ended) return this.#undelivered()
     const text = JSON.stringify(known)
     if (relatedRequestId === undefined) {
       this.notify(text, known.method)
-      return this.parts.streams.standalone?.room()
+      const { standalone } = this.parts.streams
+      return standalone?.reader ? standalone.room() : nextTurn()
     }
     const exchange = this.#running.get(relatedRequestId as number)?.exchange
     if (!exchange?.send(kindOf(known.method), text)) return this.#undelivered()
     return exchange.stream?.room()
   }
 
-  /** A handler sent something that nobody can get. */
-  #undelivered(): undefined {
+  /** A handler sent something that nobody can get. One that goes on sending must not hold up everybody else. */
+  #undelivered(): Promise<void> {
     this.parts.attendance.undelivered++
-  }
-
-  #ask(request: JsonRpcRequest, relatedRequestId: RequestId | undefined): void {
-    const call = this.#running.get(relatedRequestId as number)
-    if (this.#carry(request, relatedRequestId, call)) return
-    const error = toErrorMessage(rpcCode.refused, 'The client cannot be asked: no event stream reaches it', request.id)
-    // As an answer would: after `send` has returned.
-    queueMicrotask(() => this.#deliver(error))
-  }
-
-  #carry(request: JsonRpcRequest, relatedRequestId: RequestId | undefined, call: Call | undefined): boolean {
-    const { standalone } = this.parts.streams
-    if (this.ended || !standalone || (relatedRequestId !== undefined && !call?.exchange?.canCarry)) return false
-    const text = JSON.stringify(this.#questions.ask(request, call))
-    if (call?.exchange) return call.exchange.send('message', text)
-    standalone.append('message', text)
-    return true
+    return nextTurn()
   }
 
   /** A repeated id that is in flight several times names no call for sure, so it cancels none. */
@@ -272,7 +283,7 @@ export class Calls implements Outgoing {
       method: 'notifications/cancelled',
       params: { requestId: call.innerId, ...(typeof reason === 'string' && { reason }) },
     })
-    for (const { toClient, toServer } of this.#questions.withdraw(call)) {
+    for (const { toClient, toServer } of this.#asking.questions.withdraw(call)) {
       call.exchange?.send(kindOf(toClient.method), JSON.stringify(toClient))
       this.#deliver(toServer)
     }

@@ -19,6 +19,8 @@ export interface CallStreams {
   readonly standalone: StreamWriter | undefined
   /** A call's connection may be cut before the answer: the client comes back for it. */
   readonly canPoll: boolean
+  /** `false`: a client that left can never get its answer. */
+  readonly canReturn: boolean
   /** A stream for the answers to these requests. */
   open(requestIds: readonly RequestId[], attended: (isAttended: boolean) => void): StreamWriter
   connect(stream: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection
@@ -148,7 +150,13 @@ export class Exchange implements RunningExchange {
     this.#shape = 'lost'
     clearTimeout(this.#upgradeTimer)
     this.#decide(clientLeft)
-    this.#attended(false)
+    this.#left()
+  }
+
+  /** Nobody is connected any more. */
+  #left(): void {
+    if (this.#calls.parts.streams.canReturn) this.#attended(false)
+    else this.abandon('The client left, and cannot come back for the answer')
   }
 
   #upgrade(): void {
@@ -156,7 +164,10 @@ export class Exchange implements RunningExchange {
     if (this.#shape !== 'undecided') return
     const { streams } = this.#calls.parts
     this.#shape = 'stream'
-    const stream = streams.open(this.requestIds, (isAttended) => this.#attended(isAttended))
+    const stream = streams.open(this.requestIds, (isAttended) => {
+      if (isAttended) this.#attended(true)
+      else this.#left()
+    })
     this.stream = stream
     // Until its connection opens nobody is attached: the client may have left already.
     this.#attended(false)

@@ -8,6 +8,9 @@ import {
   toErrorMessage,
 } from '../rpc/json-rpc.ts'
 
+/** Questions of one session that may wait for an answer at the same time. Each is kept until then. */
+const maxOpen = 1_000
+
 interface Question<Asker> {
   /** The id the server object gave it. */
   readonly innerId: RequestId
@@ -22,6 +25,9 @@ interface Question<Asker> {
 export class Questions<Asker> {
   readonly #term: number
   readonly #open = new Map<string, Question<Asker>>()
+  /** Ids as the client knows them, by the server object's own. */
+  readonly #byInnerId = new Map<RequestId, string>()
+  readonly #byAsker = new Map<Asker, Set<string>>()
   #count = 0
 
   constructor(term: number) {
@@ -32,19 +38,28 @@ export class Questions<Asker> {
     return this.#open.size
   }
 
+  get isFull(): boolean {
+    return this.#open.size >= maxOpen
+  }
+
+  /** Whether the question that the server object gave this id waits for its answer. */
+  isOpen(innerId: RequestId): boolean {
+    return this.#byInnerId.has(innerId)
+  }
+
   /** The request as the client gets it. */
   ask(request: JsonRpcRequest, asker: Asker | undefined): JsonRpcRequest {
     const id = `s${this.#term}-${++this.#count}`
     this.#open.set(id, { innerId: request.id, asker })
+    this.#byInnerId.set(request.id, id)
+    if (asker) this.#byAsker.set(asker, (this.#byAsker.get(asker) ?? new Set()).add(id))
     return { ...request, id }
   }
 
-  /** The response as the server object knows it; `undefined` when nobody waits for it any more. */
+  /** The response as the server object knows it; `undefined` when nothing waits for it any more. */
   answer(response: JsonRpcResponse): JsonRpcResponse | undefined {
-    const question = this.#open.get(String(response.id))
-    if (!question || typeof response.id !== 'string') return undefined
-    this.#open.delete(response.id)
-    return { ...response, id: question.innerId }
+    const question = typeof response.id === 'string' ? this.#settle(response.id) : undefined
+    return question && { ...response, id: question.innerId }
   }
 
   /** Whether a question with this id was ever put: an answer to it may come late, or twice. */
@@ -57,25 +72,33 @@ export class Questions<Asker> {
 
   /** The server object gives a question up: `notifications/cancelled` with the id the client knows. */
   cancel(notification: JsonRpcNotification): JsonRpcNotification | undefined {
-    for (const [id, { innerId }] of this.#open) {
-      if (innerId !== notification.params?.requestId) continue
-      this.#open.delete(id)
-      return { ...notification, params: { ...notification.params, requestId: id } }
-    }
-    return undefined
+    const id = this.#byInnerId.get(notification.params?.requestId as RequestId)
+    if (id === undefined) return undefined
+    this.#settle(id)
+    return { ...notification, params: { ...notification.params, requestId: id } }
   }
 
-  /** The asking call is over: what the client is told, and what the server object gets instead of an answer. */
+  /** The asking call is over: what the client hears, and what the server object gets instead of an answer. */
   withdraw(asker: Asker): { toClient: JsonRpcNotification; toServer: JsonRpcMessage }[] {
-    const withdrawn: { toClient: JsonRpcNotification; toServer: JsonRpcMessage }[] = []
-    for (const [id, question] of this.#open) {
-      if (question.asker !== asker) continue
-      this.#open.delete(id)
-      withdrawn.push({
+    const ids = [...(this.#byAsker.get(asker) ?? [])]
+    return ids.flatMap((id) => {
+      const question = this.#settle(id)
+      if (!question) return []
+      return {
         toClient: { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } },
         toServer: toErrorMessage(rpcCode.refused, 'The call that asked was cancelled', question.innerId),
-      })
-    }
-    return withdrawn
+      }
+    })
+  }
+
+  #settle(id: string): Question<Asker> | undefined {
+    const question = this.#open.get(id)
+    if (!question) return undefined
+    const { innerId, asker } = question
+    this.#open.delete(id)
+    if (this.#byInnerId.get(innerId) === id) this.#byInnerId.delete(innerId)
+    const ids = asker && this.#byAsker.get(asker)
+    if (ids?.delete(id) && ids.size === 0) this.#byAsker.delete(asker as Asker)
+    return question
   }
 }

@@ -1,6 +1,6 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { PresentSession } from '../attendance/seat.ts'
-import { Rejection } from '../http/errors.ts'
+import { Rejection, retryLater } from '../http/errors.ts'
 
 export interface CapsOptions {
   readonly maxSessions: number
@@ -43,9 +43,7 @@ export class SessionCaps {
   async #evict(matches: (session: PresentSession) => boolean): Promise<void> {
     const session = this.#attendance.findFree(matches)
     if (session) return session.end('The session made room for another')
-    // Jittered, so that those who are refused together do not come back together.
-    const seconds = 5 + Math.floor(Math.random() * 11)
-    throw new Rejection('too_many_sessions', { headers: { 'retry-after': String(seconds) } })
+    throw new Rejection('too_many_sessions', retryLater())
   }
 
   #count(principal: string | null, change: 1 | -1): void {

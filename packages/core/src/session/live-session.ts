@@ -80,7 +80,8 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   post(incoming: Incoming, request: HttpRequest, { acceptable }: RequestHead): MaybePromise<HttpReply> {
     // It may have ended while the body came in.
-    if (this.calls.ended) throw new Rejection('session_not_found')
+    if (this.calls.ended)
+      throw this.#parts.attendance.draining ? drainingRejection() : new Rejection('session_not_found')
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 

@@ -1,12 +1,13 @@
 import { type Servers, toContext } from '../call/build-server.ts'
+import { drainingRejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { CapsOptions, SessionCaps } from './caps.ts'
 import { askServer } from './handshake.ts'
 import { LiveSession, type LiveSessionOptions, type LiveSessionParts } from './live-session.ts'
-import { isSessionId, sessionKey } from './session-id.ts'
-import { toRecord } from './session-record.ts'
+import { createSessionId, isSessionId, sessionKey } from './session-id.ts'
+import { toKeptParams, toRecord } from './session-record.ts'
 import type { SessionTable } from './session-table.ts'
 
 /** Options of the endpoint that sessions are opened and rebuilt by. */
@@ -56,39 +57,54 @@ async function handshake(
   request: HttpRequest,
   principal: string | null,
 ): Promise<Opened> {
-  const { options, servers, table } = parts
+  const { options, attendance, table } = parts
   const sessionId = createId(options)
-  const initializeParams = message.params ?? {}
+  const initializeParams = toKeptParams(message.params ?? {})
   const key = await sessionKey(sessionId)
+  // Everything that is kept under the key belongs to another session then. Our own ids never repeat.
+  const isOurs = options.generateSessionId === createSessionId
+  if (!isOurs && (await options.backplane.sessions.get(key))) throw repeatedId()
   const record = toRecord({ key, principal, initializeParams, owner: parts.nodeName() })
   const session = new LiveSession(sessionId, record, parts)
   try {
-    await servers.build(session.calls, toContext(sessionId, initializeParams, request.auth, false))
-    const response = await askServer(session, message, options.initializeTimeoutMs, request)
-    if (!('result' in response)) {
-      await discard(session, 'initialize was refused')
-      return { session: undefined, response }
-    }
-    await store(session, response.result, options)
-    table.add(session)
-    return { session, response }
+    const response = await initialize(session, message, request, parts)
+    // The endpoint closed meanwhile.
+    if (attendance.isClosed) throw drainingRejection()
+    if (!('result' in response)) await discard(session, 'initialize was refused')
+    else if (!(await store(session, response.result, options))) throw repeatedId()
+    else table.add(session)
+    return { session: session.calls.ended ? undefined : session, response }
   } catch (error) {
     await discard(session, 'The session could not be opened')
     throw error
   }
 }
 
+async function initialize(
+  session: LiveSession,
+  message: JsonRpcRequest,
+  request: HttpRequest,
+  { servers, options }: SessionParts,
+): Promise<JsonRpcResponse> {
+  await servers.build(session.calls, toContext(session.sessionId, message.params ?? {}, request.auth, false))
+  return askServer(session, message, options.initializeTimeoutMs, request)
+}
+
+/** `false` when another session has its key. */
 async function store(
   session: LiveSession,
   result: Readonly<Record<string, unknown>>,
   { backplane, sessionIdleMs }: SessionsOptions,
-): Promise<void> {
+): Promise<boolean> {
   session.establish({
     protocolVersion: String(result.protocolVersion),
     serverCapabilities: (result.capabilities ?? {}) as Readonly<Record<string, unknown>>,
   })
-  if (await backplane.sessions.create(session.record, sessionIdleMs)) return
-  throw new Error('generateSessionId returned an id that is in use')
+  return backplane.sessions.create(session.record, sessionIdleMs)
+}
+
+function repeatedId(): Error {
+  return new Error('Expected generateSessionId to return an id that no session has, got one that is in use')
 }
 
 /** What is left of a session that was never open. */

@@ -1,4 +1,5 @@
 import type { SessionRecord } from '../backplane/backplane.ts'
+import { Rejection } from '../http/errors.ts'
 
 type Params = Readonly<Record<string, unknown>>
 
@@ -9,6 +10,18 @@ export interface NewSession {
   readonly initializeParams: Params
   /** The node that opens it. */
   readonly owner: string
+}
+
+/** Characters of what is kept of a client's `initialize`, as JSON. */
+const maxInitializeParams = 65_536
+
+/** What a server object built anew needs of the client's `initialize`. */
+export function toKeptParams({ protocolVersion, capabilities, clientInfo, _meta }: Params): Params {
+  const kept = { protocolVersion, capabilities, clientInfo, ...(_meta !== undefined && { _meta }) }
+  if (JSON.stringify(kept).length <= maxInitializeParams) return kept
+  throw new Rejection('invalid_params', {
+    message: `Invalid params: expected at most ${maxInitializeParams} characters in the params of initialize`,
+  })
 }
 
 /** The record of a session that is about to be opened. */

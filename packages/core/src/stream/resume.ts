@@ -23,7 +23,7 @@ export async function resume(
   eventId: string,
   { request, codec, draining }: ResumeOptions,
 ): Promise<HttpReply> {
-  const place = eventId.length > maxEventIdLength ? undefined : codec.decode(eventId)
+  const place = decode(eventId, codec)
   if (!place) throw new Rejection('invalid_event_id')
   // A call's answer may still be fetched; a standalone stream would never end.
   if (draining && place.streamTag === standaloneTag) throw drainingRejection()
@@ -37,6 +37,15 @@ export async function resume(
   if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft
   const headers = gap ? { [resumeHeader]: 'gap' } : undefined
   return toStreamReply(streams.connect(feed, request.auth, { ...from, isGapTold: gap }), headers)
+}
+
+/** A codec of the user's may throw for a text that it did not make, which is then none of its ids. */
+function decode(eventId: string, codec: EventIdCodec): EventPlace | undefined {
+  try {
+    return eventId.length > maxEventIdLength ? undefined : codec.decode(eventId)
+  } catch {
+    return undefined
+  }
 }
 
 /** Where a reader goes on, and whether it has missed something. */

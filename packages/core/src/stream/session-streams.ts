@@ -37,6 +37,7 @@ const nothing = (): readonly string[] => []
 /** The streams of one live session: the standalone one, opened by GET, and one per call that was upgraded. */
 export class SessionStreams {
   readonly standalone: StreamWriter
+  readonly canReturn = true
   /** The client has come back with a cursor before. */
   hasResumed = false
   /** Of the session, once it is negotiated. */

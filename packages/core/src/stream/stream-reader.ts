@@ -96,9 +96,17 @@ export class StreamReader {
   }
 
   open(): void {
-    const { format, from, makeUpForGap } = this.#options
     this.#isAttached = true
     this.#feed.attach(this)
+    try {
+      this.#begin()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #begin(): void {
+    const { format, from, makeUpForGap } = this.#options
     const place = { streamTag: this.#feed.streamTag, index: from.index, position: from.position }
     this.#buffer.add(format.opening(place, from.historyLost ? makeUpForGap() : []))
   }
@@ -117,12 +125,24 @@ export class StreamReader {
   /** A new event. A reader that is behind finds it in the log later. */
   deliver(event: LogEvent, isStored: boolean): void {
     if (this.#isReading || !this.#buffer.hasRoom) return
-    if (this.#cursor === event.index - 1) this.#write(event, isStored)
-    this.pump()
+    try {
+      if (this.#cursor === event.index - 1) this.#write(event, isStored)
+      this.#pump()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** Writes what the log has after the cursor, as long as there is room; ends the response when the stream has ended. */
   pump(): void {
+    try {
+      this.#pump()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #pump(): void {
     const { log, sessionKey } = this.#options
     const { streamTag } = this.#feed
     while (this.#canWrite && this.#cursor < this.#feed.head) {
@@ -145,14 +165,18 @@ export class StreamReader {
       .then((page) => {
         this.#isReading = false
         if (this.#isAttached) this.#writePage(page)
-        this.pump()
+        this.#pump()
       })
-      // The log cannot be read now: the client comes back with its cursor.
       .catch((error: unknown) => {
         this.#isReading = false
-        this.#options.onError(error)
-        this.#response.cut()
+        this.#fail(error)
       })
+  }
+
+  /** The log or the codec, which may be somebody else's code, has failed: the client comes back with its cursor. */
+  #fail(error: unknown): void {
+    this.#options.onError(error)
+    this.#response.cut()
   }
 
   #writePage(page: LogPage | undefined): void {

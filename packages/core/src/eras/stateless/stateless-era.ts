@@ -3,7 +3,8 @@ import { createMemoryEventLog } from '../../backplane/memory/memory-backplane.ts
 import { Servers, type ServersOptions, toContext } from '../../call/build-server.ts'
 import type { CallsOptions } from '../../call/calls.ts'
 import { checkBatch, isBatch } from '../../call/dispatch.ts'
-import { drainingRejection, Rejection } from '../../http/errors.ts'
+import type { Posted } from '../../call/exchange.ts'
+import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { type Incoming, type ReadLimits, readMessage } from '../../http/read-message.ts'
 import { accepted, type Faults, refusing } from '../../http/reply.ts'
@@ -15,6 +16,8 @@ import type { Counts, Era } from '../era.ts'
 import { Visit } from './visit.ts'
 
 export interface StatelessEraOptions extends ServersOptions, ReadLimits, Omit<CallsOptions, 'onError'> {
+  /** Requests that are answered at the same time, each with a server object of its own. */
+  readonly maxSessions: number
   readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request') => void
 }
 
@@ -40,8 +43,9 @@ export class StatelessEra implements Era {
       const requests = this.#requestsOf(incoming, head)
       if (requests.length === 0) return accepted
       if (this.#attendance.draining) throw drainingRejection()
+      if (this.#visits.size >= this.#options.maxSessions) throw new Rejection('too_many_sessions', retryLater())
       const visit = await this.#receive(request)
-      return await visit.calls.run(requests, { request, acceptable: head.acceptable, isBatch: isBatch(incoming) })
+      return await this.#run(visit, requests, { request, acceptable: head.acceptable, isBatch: isBatch(incoming) })
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
@@ -54,6 +58,16 @@ export class StatelessEra implements Era {
     const messages = isBatch(incoming) ? incoming : [incoming]
     if (messages.some(isResponse)) throw new Rejection('unexpected_response')
     return messages.filter(isRequest).map(negotiated)
+  }
+
+  async #run(visit: Visit, requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
+    try {
+      return await visit.calls.run(requests, posted)
+    } catch (error) {
+      // Nothing runs that would end it.
+      await visit.end('The calls were refused')
+      throw error
+    }
   }
 
   async #receive({ auth }: HttpRequest): Promise<Visit> {

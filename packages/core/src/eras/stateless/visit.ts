@@ -29,6 +29,7 @@ export class Visit implements CallStreams, Activity {
   readonly calls: Calls
   readonly standalone = undefined
   readonly canPoll = false
+  readonly canReturn = false
   readonly #parts: VisitParts
   readonly #key = crypto.randomUUID()
   readonly #writer: LogWriter
