@@ -91,9 +91,10 @@ export interface EndpointOptions {
   initializeTimeoutMs?: number
 
   /**
-   * Sessions this node holds at most. At the cap the longest-idle session with no connection and no running call makes
-   * room; when there is none, `initialize` is answered 503 with `Retry-After`. Without a cap anyone who can connect can
-   * fill the memory.
+   * Sessions this node holds at most. At the cap one that was never initialized makes room at once, one in use only for a
+   * newcomer that was initialized: of those without connection and running call the least used. When there is none,
+   * `initialize` is answered 503 with `Retry-After`. Without sessions, requests that are answered at the same time. Without a
+   * cap anyone who can connect can fill the memory.
    * @default 10_000
    */
   maxSessions?: number
@@ -150,15 +151,17 @@ export interface EndpointOptions {
   stallMs?: number
 
   /**
-   * Age, in milliseconds (± 20 %), at which the server ends a connection and lets the client resume, so that dead peers do
-   * not stay for ever. Calls of sessions before 2025-11-25 are spared. `0` turns it off.
+   * Age, in milliseconds (± 20 %), at which the server breaks the connection of a standalone stream, so that dead peers do not
+   * stay for ever and clients resume; also that of a call, once its client has resumed before. Sessions before 2025-11-25 are
+   * spared. `0` turns it off.
    * @default 600_000
    */
   maxConnectionAgeMs?: number
 
   /**
    * What clients are told to wait, in milliseconds, before they reconnect. Each connection gets up to half more, at random.
-   * @default 1_000
+   * Official clients try twice and then never listen again: a server that is away for longer than two waits loses them.
+   * @default 2_000
    */
   retryMs?: number
 
@@ -194,7 +197,7 @@ const table = {
   keepAliveMs: option(15_000, wholeNumber(0)),
   stallMs: option(30_000, wholeNumber(1)),
   maxConnectionAgeMs: option(600_000, wholeNumber(0)),
-  retryMs: option(1_000, wholeNumber(0)),
+  retryMs: option(2_000, wholeNumber(0)),
   backplane: option({}, toBackplane),
   eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
   onError: option(() => undefined, toReporter),

@@ -29,13 +29,16 @@ test('close with 50 calls in flight: none hangs, what can finish finishes, the r
 
   const started = Date.now()
   const closing = endpoint.close({ drainMs: 600 })
-  expect(standalone.ended).toBe(true)
+  // Official clients that lose this stream while the server refuses everything never listen again.
+  expect(standalone.ended).toBe(false)
   const refused = await new TestClient(endpoint).call('initialize', toInitializeParams())
   expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': expect.any(String) } })
   expect((await (clients[0] as TestClient).call('ping')).status).toBe(503)
   expect((await (clients[0] as TestClient).get()).status).toBe(503)
   await closing
   expect(Date.now() - started).toBeLessThan(1_500)
+  expect(standalone.ended).toBe(true)
+  expect(standalone.text).toMatch(/retry: (?:[5-9]\d{3}|10000)\n\n$/)
 
   const answers = await Promise.all(calls)
   expect(answers.slice(0, 25)).toEqual(
@@ -96,4 +99,39 @@ test('a session that is being opened when the endpoint closes is not left behind
   expect((await opening).status).toBe(503)
   expect(server.closed).toBe(true)
   expect(endpoint.stats().sessions).toBe(0)
+})
+
+test('a session whose handshake ends after the endpoint has closed is not left behind, nor told 404 for its body', async () => {
+  let answer: () => void = () => undefined
+  const { endpoint } = createTestEndpoint({
+    initialize: async () => {
+      await new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      return { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'late', version: '1' } }
+    },
+  })
+  const opening = new TestClient(endpoint).call('initialize', toInitializeParams())
+  await sleep(20)
+  await endpoint.close({ drainMs: 0 })
+  answer()
+  expect((await opening).status).toBe(503)
+  expect(endpoint.stats().sessions).toBe(0)
+
+  const other = createTestEndpoint()
+  const client = await openSession(other.endpoint)
+  const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method: 'ping' } })
+  let send: () => void = () => undefined
+  const { readBody } = request
+  request.readBody = async () => {
+    await new Promise<void>((resolve) => {
+      send = resolve
+    })
+    return readBody.call(request)
+  }
+  const posting = other.endpoint.handle(request)
+  await sleep(20)
+  await other.endpoint.close({ drainMs: 0 })
+  send()
+  expect((await posting).status).toBe(503)
 })

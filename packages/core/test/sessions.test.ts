@@ -220,6 +220,26 @@ describe('how many sessions there are', () => {
     expect(endpoint.stats().sessions).toBe(3)
   })
 
+  test('initialize without initialized pushes out no session in use, not even from a socket with an open stream', async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 10, initializeTimeoutMs: 300, keepAliveMs: 40 })
+    const used = await Promise.all(Array.from({ length: 10 }, () => openSession(endpoint)))
+    for (const client of used) for (let i = 0; i < 3; i++) await client.call('ping')
+    for (let i = 0; i < 30; i++) await openSession(endpoint, { initialized: false })
+    const idle = await openSession(endpoint, { initialized: false })
+    await idle.read()
+    for (const client of used) expect((await client.call('ping')).status).toBe(200)
+    await waitFor(() => endpoint.stats().sessions === 10)
+  })
+
+  test('a session that was used once makes room before one that is used', async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 3 })
+    const used = await openSession(endpoint)
+    for (let i = 0; i < 21; i++) await used.call('ping')
+    for (let i = 0; i < 20; i++) await (await openSession(endpoint)).call('ping')
+    expect((await used.call('ping')).status).toBe(200)
+    expect(endpoint.stats().sessions).toBe(3)
+  })
+
   test("a principal at its cap loses its own longest-idle session, nobody else's", async () => {
     const { endpoint } = createTestEndpoint({}, { maxSessionsPerPrincipal: 2 })
     const other = await openSession(endpoint, { auth: user('bob') })

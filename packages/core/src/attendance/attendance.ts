@@ -55,11 +55,6 @@ export class Attendance {
     return this.#detached.size
   }
 
-  /** No session has a running call or a connection, and nothing is left to write. */
-  get isQuiet(): boolean {
-    return this.#connections.size === 0 && this.#rows.busy.size === 0
-  }
-
   /** A place for a session, not taken yet. */
   seat(session: PresentSession): Seat {
     return new Seat(session, this.#rows)
@@ -71,9 +66,23 @@ export class Attendance {
     seat.take()
   }
 
-  /** The longest-idle session that matches. */
-  findFree(matches: (session: PresentSession) => boolean): PresentSession | undefined {
-    return this.#rows.free.find(({ session }) => matches(session))?.session
+  /** The free session of the lowest rank, from 0 up; of several, the one that has been idle longest. */
+  findFree(rank: (session: PresentSession) => number | undefined): PresentSession | undefined {
+    let found: PresentSession | undefined
+    let lowest = Infinity
+    for (let place = this.#rows.free.first; place && lowest > 0; place = place.after) {
+      const { session } = place.item
+      const ranked = rank(session)
+      if (ranked === undefined || ranked >= lowest) continue
+      found = session
+      lowest = ranked
+    }
+    return found
+  }
+
+  /** The oldest session that matches, has no running call, and whose `notifications/initialized` has not come. */
+  findUninitialized(matches: (session: PresentSession) => boolean): PresentSession | undefined {
+    return this.#rows.uninitialized.find(({ session }) => session.runningCalls === 0 && matches(session))?.session
   }
 
   opened(connection: OpenConnection): Link<OpenConnection> {
@@ -150,7 +159,8 @@ export class Attendance {
       item.session.expire('The session was idle for too long')
     }
     for (const { item } of due(this.#rows.uninitialized, time - initializeTimeoutMs)) {
-      if (item.isFree) item.session.expire('notifications/initialized never came')
+      // An open stream alone shows no client that means to use the session.
+      if (item.session.runningCalls === 0) item.session.expire('notifications/initialized never came')
     }
   }
 

@@ -12,6 +12,9 @@ export interface PresentSession {
   /** Whose it is; `null` when it was opened without authentication. */
   readonly principal: string | null
   readonly initialized: boolean
+  readonly runningCalls: number
+  /** POSTs with requests that it has answered or answers, `initialize` aside. */
+  readonly uses: number
   end(reason: string): Promise<void>
   /** Nobody uses the session any more. */
   expire(reason: string): void

@@ -70,6 +70,8 @@ export class Calls implements Outgoing {
   #lastInnerId = 0
   /** Nothing can be sent any more. */
   ended = false
+  /** How often {@link run} was asked. */
+  posts = 0
 
   constructor(parts: CallsParts) {
     this.parts = parts
@@ -106,9 +108,10 @@ export class Calls implements Outgoing {
     if (this.#running.size + requests.length > options.maxCallsPerSession) {
       throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
     }
+    this.posts++
     const observers = requests.map((message) => this.#observerOf(message))
     const firstInnerId = this.#lastInnerId + 1
-    const exchange = new Exchange(this, firstInnerId, requests.map(toId), posted)
+    const exchange = new Exchange(this, firstInnerId, requests.map(({ id }) => id), posted)
     const extra = new MessageExtra(posted.request, exchange, streams.standalone)
     for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
     for (let i = 0; i < requests.length; i++) {
@@ -288,10 +291,6 @@ export class Calls implements Outgoing {
       this.#deliver(toServer)
     }
   }
-}
-
-function toId({ id }: JsonRpcRequest): RequestId {
-  return id
 }
 
 /** How dear a message is when the log's budget runs out. */

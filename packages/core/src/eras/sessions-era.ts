@@ -38,6 +38,7 @@ export class SessionsEra implements Era {
       ...{ options, attendance, table, caps },
       servers: new Servers(options, attendance),
       leave: (session) => table.remove(session),
+      settle: (session) => caps.settle(session),
       // Made when it is needed: some runtimes have no random values while modules load.
       nodeName: () => {
         this.#nodeName ??= crypto.randomUUID()
@@ -105,8 +106,15 @@ export class SessionsEra implements Era {
 
   async drain(drainMs: number): Promise<void> {
     const { attendance } = this.#parts
-    for (const { streams } of this.#table.all) streams.standalone.reader?.cut()
-    await attendance.untilIdle(drainMs, () => attendance.isQuiet && this.#opening === 0)
+    await attendance.untilIdle(drainMs, () => this.#opening === 0 && this.#isAnswered())
+    // Last: official clients that lose this stream try twice to listen again, and then never more.
+    for (const { streams } of this.#table.all) streams.standalone.reader?.sayFarewell(comeBackMs())
+  }
+
+  /** No call runs, and every answer was read. */
+  #isAnswered(): boolean {
+    for (const { calls, streams } of this.#table.all) if (calls.size > 0 || streams.callsBeingRead > 0) return false
+    return true
   }
 
   /** The store keeps the records, for other nodes or for after a restart. */
@@ -136,4 +144,9 @@ function checkInitialize(incoming: Incoming): JsonRpcRequest {
   if (isBatch(incoming)) checkBatch(incoming, { batches: true })
   else if (isRequest(incoming) && incoming.method === 'initialize') return incoming
   throw new Rejection('session_required')
+}
+
+/** Time, in milliseconds, after which a client finds another node, or this one again after a deploy. Spread over clients. */
+function comeBackMs(): number {
+  return 5_000 + Math.round(Math.random() * 5_000)
 }

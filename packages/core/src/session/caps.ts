@@ -7,6 +7,14 @@ export interface CapsOptions {
   readonly maxSessionsPerPrincipal: number
 }
 
+interface Bound {
+  readonly held: number
+  readonly most: number
+  readonly includes: (session: PresentSession) => boolean
+}
+
+const madeRoom = 'The session made room for another'
+
 /** How many sessions there may be, in all and per principal. */
 export class SessionCaps {
   readonly #options: CapsOptions
@@ -29,21 +37,46 @@ export class SessionCaps {
   }
 
   /**
-   * For a place that is taken: at a cap the longest-idle session makes room; when none is idle, the newcomer waits.
+   * For a place that is taken by a session that is about to be opened. It may push out one that was never initialized, but no
+   * session in use: that one makes room when the newcomer has shown, with `notifications/initialized`, that it is a client.
    * @throws Rejection `too_many_sessions`
    */
   async makeRoom(principal: string | null): Promise<void> {
-    const { maxSessions, maxSessionsPerPrincipal } = this.#options
-    if (principal !== null && (this.#perPrincipal.get(principal) ?? 0) > maxSessionsPerPrincipal) {
-      await this.#evict((session) => session.principal === principal)
+    for (const { held, most, includes } of this.#boundsFor(principal)) {
+      if (held <= most) continue
+      const neverInitialized = this.#attendance.findUninitialized(includes)
+      if (neverInitialized) await neverInitialized.end(madeRoom)
+      else if (held > most + Math.ceil(most / 100) || !this.#findLeastUsed(includes)) {
+        throw new Rejection('too_many_sessions', retryLater())
+      }
     }
-    if (this.#taken > maxSessions) await this.#evict(() => true)
   }
 
-  async #evict(matches: (session: PresentSession) => boolean): Promise<void> {
-    const session = this.#attendance.findFree(matches)
-    if (session) return session.end('The session made room for another')
-    throw new Rejection('too_many_sessions', retryLater())
+  /** A session was initialized: the least used one makes room for it, if there are too many now. */
+  async settle(newcomer: PresentSession): Promise<void> {
+    for (const { held, most, includes } of this.#boundsFor(newcomer.principal)) {
+      if (held <= most) continue
+      await this.#findLeastUsed((session) => session !== newcomer && includes(session))?.end(madeRoom)
+    }
+  }
+
+  *#boundsFor(principal: string | null): Iterable<Bound> {
+    const { maxSessions, maxSessionsPerPrincipal } = this.#options
+    if (principal !== null) {
+      const held = this.#perPrincipal.get(principal) ?? 0
+      yield { held, most: maxSessionsPerPrincipal, includes: (session) => session.principal === principal }
+    }
+    yield { held: this.#taken, most: maxSessions, includes: () => true }
+  }
+
+  /** First what was used once at most, as by clients that open a session for each call; then anonymous ones; then the holder of most. */
+  #findLeastUsed(includes: (session: PresentSession) => boolean): PresentSession | undefined {
+    return this.#attendance.findFree((session) => {
+      if (!includes(session)) return undefined
+      if (session.uses <= 1) return 0
+      if (session.principal === null) return 1
+      return 3 - (this.#perPrincipal.get(session.principal) ?? 0) / (this.#taken + 1)
+    })
   }
 
   #count(principal: string | null, change: 1 | -1): void {

@@ -31,6 +31,8 @@ export interface LiveSessionParts {
   readonly attendance: Attendance
   /** The session is over on this node: nobody finds it any more. */
   readonly leave: (session: LiveSession) => void
+  /** The session is initialized: it counts fully now. */
+  readonly settle: (session: LiveSession) => Promise<void>
 }
 
 /** The live half of a session: its server object's calls, and its streams. Lives on one node, the owner. */
@@ -64,6 +66,14 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   get principal(): string | null {
     return this.record.principal
+  }
+
+  get runningCalls(): number {
+    return this.calls.size
+  }
+
+  get uses(): number {
+    return this.calls.posts
   }
 
   get initialized(): boolean {
@@ -147,7 +157,10 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   #change(changes: SessionChanges): void {
     this.record = { ...this.record, ...changes }
-    if (changes.initialized) this.seat.initialized()
+    if (changes.initialized) {
+      this.seat.initialized()
+      this.#parts.settle(this).catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
+    }
     void this.#update(changes)
   }
 

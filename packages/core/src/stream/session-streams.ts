@@ -56,6 +56,11 @@ export class SessionStreams {
     return this.#running.size + 1
   }
 
+  /** Streams of calls that run or are being read. */
+  get callsBeingRead(): number {
+    return this.#running.size
+  }
+
   /** The server may cut a call's connection before the answer: the client comes back for it. */
   get canPoll(): boolean {
     return this.revision.polling

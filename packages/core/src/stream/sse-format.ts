@@ -35,6 +35,8 @@ export interface StreamFormat {
   readonly canResume: boolean
   /** Says that events were dropped here, to who reads the bytes. */
   readonly gap: string
+  /** Before a planned end: how long the client is to wait, in milliseconds. */
+  comeBackIn(ms: number): string
   /** What comes before the first event. `from` is the place the client has, `missed` makes up for what it cannot get. */
   opening(from: EventPlace, missed: readonly string[]): string
   /** A message; `place` is where a client resumes after it, `undefined` when it cannot. */
@@ -59,6 +61,10 @@ export class ResumableFormat implements StreamFormat {
 
   get canResume(): boolean {
     return this.#options.priming
+  }
+
+  comeBackIn(ms: number): string {
+    return formatRetry(ms)
   }
 
   /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */

@@ -122,6 +122,12 @@ export class StreamReader {
     this.#response.cut()
   }
 
+  /** The server goes away: ends the response, and says when to come back. */
+  sayFarewell(retryMs: number): void {
+    if (this.#buffer.hasRoom) this.#buffer.add(this.#options.format.comeBackIn(retryMs))
+    this.#response.cut()
+  }
+
   /** A new event. A reader that is behind finds it in the log later. */
   deliver(event: LogEvent, isStored: boolean): void {
     if (this.#isReading || !this.#buffer.hasRoom) return

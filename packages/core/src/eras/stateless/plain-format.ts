@@ -4,6 +4,7 @@ import { comment, formatEventWithoutId, gapComment, type StreamFormat } from '..
 export const plainFormat: StreamFormat = {
   canResume: false,
   gap: gapComment,
+  comeBackIn: () => '',
   opening: () => comment,
   message: formatEventWithoutId,
 }
