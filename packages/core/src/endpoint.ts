@@ -9,10 +9,10 @@ import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
 import { type EndpointOptions, resolveOptions } from './options.ts'
 
-/** What is known of a session, without its id: the id is a secret of its client. */
+/** A session as an app sees it, without its id: the id is a secret of its client. */
 export type SessionInfo = Omit<SessionRecord, 'owner' | 'term'>
 
-/** What this node holds. Everything returns to 0 when its sessions are over. */
+/** Counts of what this node holds. All but `undeliveredMessages` return to 0 when its sessions have ended. */
 export interface EndpointStats {
   readonly sessions: number
   readonly connections: number
@@ -20,11 +20,11 @@ export interface EndpointStats {
   readonly calls: number
   /** Requests to clients that wait for an answer. */
   readonly questions: number
-  /** Running calls that no connection is attached to. */
+  /** Exchanges with running calls that no connection is attached to. */
   readonly detachedCalls: number
   /** Messages that handlers sent and nobody could get, since the endpoint was made. */
   readonly undeliveredMessages: number
-  /** What the event log holds. */
+  /** Counts of what the event log holds. */
   readonly log: { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
 }
 
@@ -32,7 +32,7 @@ export interface EndpointStats {
 export interface Endpoint extends Mountable {
   /**
    * Sends a notification to every initialized session on its standalone stream, on every node, or to one session.
-   * A client that is away gets it when it comes back.
+   * A client that is away gets it when it comes back. Rejects when the message bus does.
    */
   notify(notification: { method: string; params?: Record<string, unknown> }, to?: { sessionKey: string }): Promise<void>
   readonly sessions: EndpointSessions

@@ -21,7 +21,7 @@ import type { AuthInfo, ServerFactory } from './rpc/server.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
 
-/** Where an error came from that no reply could carry. */
+/** Where an error came from: see {@link EndpointOptions.onError}. */
 export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'request'
 
 /** Options of {@link createEndpoint}, the same in every adapter. Only `server` is needed. */
@@ -30,16 +30,16 @@ export interface EndpointOptions {
   server: ServerFactory
 
   /**
-   * `false` serves statelessly: a fresh server object per request, no session id, GET and DELETE answer 405,
-   * nothing can be resumed and the server cannot ask the client.
+   * `false` serves statelessly: a fresh server object per POST, no session id, GET and DELETE answer 405, nothing can
+   * be resumed and the server cannot ask the client.
    * @default true
    */
   sessions?: boolean
 
   /**
-   * Shape of the answer to a POST. `auto`: plain JSON when the answer is ready before anything else was sent and
-   * within `upgradeAfterMs`, otherwise an event stream. `sse` and `json` pin it; what the client's Accept header
-   * does not list is never sent. With `json`, progress is dropped and a tool that asks the client fails at once.
+   * Shape of the answer to a POST. `auto`: plain JSON when the answer is ready before anything else was sent and within
+   * `upgradeAfterMs`, otherwise an event stream. `sse` and `json` pin it; a shape that the client's Accept header does
+   * not list is never sent. With `json`, progress is undelivered and a tool that asks the client fails at once.
    * @default 'auto'
    */
   response?: 'auto' | 'sse' | 'json'
@@ -52,27 +52,30 @@ export interface EndpointOptions {
 
   /**
    * Host names this server is known by, with or without a port: `mcp.example.com`, `localhost:3000`. Loopback names
-   * are always known. A connection on a loopback address must name a known host; anything looser lets a web page
-   * reach a local server by DNS rebinding. Needed behind a proxy on the same machine.
+   * are always known. A request that arrives on a loopback address must name a known host; anything looser lets a web
+   * page reach a local server by DNS rebinding. Needed behind a proxy on the same machine.
    * @default []
    */
   allowedHosts?: readonly string[]
 
   /**
    * Origins of the web pages that may call this server, in full: `https://app.example.com`. The server's own origin
-   * is allowed where its host is known. Whoever is listed here can run every tool with the browser's credentials.
+   * is allowed where its host is known. A page of an origin listed here can run every tool with the browser's
+   * credentials.
    * @default []
    */
   allowedOrigins?: readonly string[]
 
   /**
-   * Largest request body, in bytes. A larger one is refused with 413 before it is read.
+   * Largest request body, in bytes. A larger one is refused with 413: unread when its length is declared, else as soon
+   * as the limit is passed.
    * @default 4_194_304
    */
   maxBodyBytes?: number
 
   /**
-   * Deepest nesting of a JSON body. Unbounded nesting overflows the stack of code that walks it.
+   * Deepest nesting of a JSON body, in levels. A deeper one overflows the stack of code that walks it: refused with
+   * 400.
    * @default 64
    */
   maxDepth?: number
@@ -84,8 +87,8 @@ export interface EndpointOptions {
   sessionIdleMs?: number
 
   /**
-   * Time, in milliseconds, in which `notifications/initialized` must follow `initialize`; also the time that the factory
-   * and the server object's answer to `initialize` may take.
+   * Time, in milliseconds, in which `notifications/initialized` must follow `initialize`; also the time that the
+   * factory, and the server object's answer to `initialize`, may each take.
    * @default 60_000
    */
   initializeTimeoutMs?: number
@@ -113,39 +116,42 @@ export interface EndpointOptions {
 
   /**
    * Makes session ids. The id is a bearer secret: at least 128 random bits, 22 to 128 visible ASCII characters, never
-   * one used before. Whoever can guess an id can use the session, unless it is bound to a principal.
+   * one used before. A client that guesses an id can use the session, unless it is bound to a principal.
    * @default 192 random bits, base64url
    */
   generateSessionId?: () => string
 
   /**
-   * Finds out who sends a request: {@link createBearerAuth}, or a function of your own for whatever middleware you have.
-   * `undefined` stands for nobody; to refuse a request, throw `new Rejection('unauthorized')`. Runs before the session is
-   * looked up and before the body is read. When the token expires (`expiresAt`) its streams end.
+   * Names the sender of a request: {@link createBearerAuth}, or a function of your own for whatever middleware you
+   * have. `undefined` stands for nobody; to refuse a request, throw `new Rejection('unauthorized')`. Runs before the
+   * session is looked up and before the body is read. When the token expires (`expiresAt`) its connections are cut.
    * @default what middleware of the framework left on the request
    */
   auth?: (request: HttpRequest) => MaybePromise<AuthInfo | undefined>
 
   /**
-   * Names who is behind a verified token, so that a session belongs to that principal: not the token's bytes, which
-   * change with each refresh. The default is issuer, subject and client id, as found in `auth.extra` and `auth.clientId`.
+   * Names the principal behind a verified token, to whom a session belongs: not the token's bytes, which change with
+   * each refresh.
+   * @default issuer, subject and client id, as found in `auth.extra` and `auth.clientId`
    */
   principal?: (auth: AuthInfo) => string
 
   /**
-   * Time, in milliseconds, after which a call that no connection is attached to is cancelled: nobody will read it.
+   * Time, in milliseconds, after which a call that no connection is attached to is abandoned: its handler is told to
+   * stop, and an error waits as its answer.
    * @default 60_000
    */
   abandonAfterMs?: number
 
   /**
-   * Interval, in milliseconds, between comment lines on a silent stream, so that proxies keep it open. `0` turns them off.
+   * Interval, in milliseconds, between comment lines on a silent connection, so that proxies keep it open. `0` turns
+   * them off.
    * @default 15_000
    */
   keepAliveMs?: number
 
   /**
-   * Time, in milliseconds, that a reader may make no progress before its connection is closed. It loses nothing: it resumes.
+   * Time, in milliseconds, for which a client may read nothing before its connection is cut. It can resume.
    * @default 30_000
    */
   stallMs?: number
@@ -171,7 +177,9 @@ export interface EndpointOptions {
   /** Turns a place in a stream into an SSE id and back. */
   eventIds?: EventIdCodec
 
-  /** Receives what would otherwise be lost. Nothing is printed by default. Must not throw. */
+  /**
+   * Receives errors that no reply can carry, and where they came from. By default nothing is printed. Must not throw.
+   */
   onError?: (error: unknown, where: ErrorSource) => void
 }
 
@@ -255,7 +263,7 @@ function toReporter(value: unknown, name: string): (error: unknown, where: Error
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
 function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
-  // Some other plugin's object: whoever it stands for, all users would be one.
+  // Some other plugin's object: all its users would be one principal.
   if (typeof clientId !== 'string') throw expected('auth.clientId to be a string, or the option `principal`', clientId)
   return JSON.stringify([
     extra.iss ?? extra.issuer ?? null,

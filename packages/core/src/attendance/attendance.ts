@@ -11,14 +11,14 @@ export interface Deadlines {
   readonly stallMs: number
 }
 
-/** An open response that carries a stream. */
+/** An open response that reads a stream. */
 export interface OpenConnection {
   /** Looks after its own deadlines. */
   tick(time: number, deadlines: Deadlines): void
   destroy(): void
 }
 
-/** A POST whose calls run. */
+/** An exchange whose calls run. */
 export interface RunningExchange {
   /** Nobody will read its answers. */
   abandon(reason: string): void
@@ -26,13 +26,13 @@ export interface RunningExchange {
 
 /**
  * Knows who is here, since when, and what is due: connections, exchanges that nobody is connected to, sessions. Each
- * signs in and out by itself. One timer looks after all of them, and every list is in the order of its deadlines, so that
- * a look costs what is due, not what is here.
+ * signs in and out by itself. One timer looks after all of them, and every list is in the order of its deadlines, so
+ * that a look costs by how many are due, not by how many are here.
  */
 export class Attendance {
   /** The endpoint closes: what runs may end, nothing begins. */
   draining = false
-  /** The endpoint has closed: what was under way meanwhile must not begin either. */
+  /** The endpoint has closed: a session that was being opened meanwhile must not begin either. */
   isClosed = false
   /** Messages that handlers sent and nobody could get. */
   undelivered = 0
@@ -119,7 +119,7 @@ export class Attendance {
     this.#stop()
   }
 
-  /** What is still open after all has ended has a reader that does not read: it would keep the process alive. */
+  /** A connection that is open after all has ended has a client that does not read: it would keep the process alive. */
   destroyConnections(): void {
     for (const connection of this.#connections.toArray()) connection.destroy()
   }
@@ -176,7 +176,7 @@ export class Attendance {
   }
 }
 
-/** What has been in a list since `time` or longer, as it is now: looking after one may change the list. */
+/** Places taken at `time` or before, as they are now: looking after one may change the list. */
 function due<T>(list: LinkedList<T>, time: number): Link<T>[] {
   const places: Link<T>[] = []
   for (let place = list.first; place && place.since <= time; place = place.after) places.push(place)

@@ -1,7 +1,7 @@
 import { now } from '../promises/clock.ts'
 import { createLink, type Link, type LinkedList } from '../queues/linked-list.ts'
 
-/** Counts what a session is busy with: its running calls, and its connections from the moment they are made. */
+/** Counts a session's running calls, and its connections from the moment they are made. */
 export interface Activity {
   began(): void
   finished(): void
@@ -33,8 +33,8 @@ export interface Rows {
 }
 
 /**
- * One session's place in the attendance: its calls and connections are counted here, also before the session is open and
- * the place taken.
+ * One session's place in the attendance: its calls and connections are counted here, also before the session is open
+ * and the place taken.
  */
 export class Seat implements Activity {
   readonly session: PresentSession

@@ -35,7 +35,7 @@ export class Servers {
   }
 }
 
-/** What the factory gets. `initializeParams` are the client's, and empty without sessions. */
+/** The factory's argument. `initializeParams` are the client's, and empty without sessions. */
 export function toContext(
   sessionId: string | undefined,
   { protocolVersion, clientInfo, capabilities }: Readonly<Record<string, unknown>>,

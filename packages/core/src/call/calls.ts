@@ -27,9 +27,9 @@ export interface Call {
   readonly innerId: number
   /** The client's id. */
   readonly requestId: RequestId
-  /** The POST that is answered; `undefined` for a request that this side made up. */
+  /** `undefined` for a request that is not answered by an exchange: see {@link Calls.request}. */
   readonly exchange: Exchange | undefined
-  /** Looks at the answer before the client gets it. */
+  /** Sees the answer before the client gets it. */
   readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
 }
 
@@ -49,7 +49,10 @@ export interface CallsParts {
   readonly attendance: Attendance
   readonly activity: Activity
   readonly options: CallsOptions
-  /** What to do once a message from the client has taken effect: a request when its result is there, a notification at once. */
+  /**
+   * Gives what to do once a message from the client has taken effect: a request when its result is there, a
+   * notification at once.
+   */
   readonly observe?: (message: JsonRpcRequest | JsonRpcNotification) => (() => void) | undefined
   /** The server object closed its transport. */
   readonly serverClosed: () => void
@@ -60,7 +63,7 @@ type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => unknown
 /** Time, in milliseconds, that a server object may take to close. */
 const closeTimeoutMs = 10_000
 
-/** Everything between one server object and its client: the calls that run, and what the server object sends and asks. */
+/** Everything between one server object and its client: the calls that run, its messages and its questions. */
 export class Calls implements Outgoing {
   readonly parts: CallsParts
   readonly #transport: ServerTransport
@@ -120,7 +123,7 @@ export class Calls implements Outgoing {
     return exchange.reply
   }
 
-  /** A request of our own making, or whose answer is looked at first: `initialize` and what is replayed after a takeover. */
+  /** A request whose answer the caller takes: `initialize`, and the handshake that is replayed after a takeover. */
   request(message: JsonRpcRequest, request?: HttpRequest): Promise<JsonRpcResponse> {
     return new Promise((resolve) => {
       const { innerId } = this.#register(message, undefined, resolve)
@@ -144,7 +147,7 @@ export class Calls implements Outgoing {
 
   // ---- Ends ----
 
-  /** Nobody will read the answers: handlers are told to stop, and a client that comes back gets an error. */
+  /** Nobody will read the answers: stops the handlers, and leaves an error for a client that comes back. */
   abandon(exchange: Exchange, reason: string): void {
     const { firstInnerId, requestIds } = exchange
     for (let i = 0; i < requestIds.length; i++) {
@@ -156,7 +159,7 @@ export class Calls implements Outgoing {
     }
   }
 
-  /** Every running call ends with an error, and the handlers are told to stop. Nothing can be sent any more. */
+  /** Ends every running call with an error, and stops its handler. Nothing can be sent any more. */
   end(reason: string): void {
     for (const { exchange } of [...this.#running.values()]) if (exchange) this.abandon(exchange, reason)
     this.ended = true
@@ -278,7 +281,7 @@ export class Calls implements Outgoing {
     this.parts.activity.finished()
   }
 
-  /** Tells the handler to stop, and the client that what the handler asked needs no answer. */
+  /** Tells the handler to stop, and the client that the handler's questions need no answer. */
   #stop(call: Call, reason: unknown): void {
     this.#running.delete(call.innerId)
     this.#deliver({

@@ -13,9 +13,9 @@ import type { Calls } from './calls.ts'
 
 export type ResponseShape = 'auto' | 'sse' | 'json'
 
-/** Where what a server object sends can go. */
+/** The streams that a server object's messages can go to. */
 export interface CallStreams {
-  /** For what belongs to no call; `undefined` where no client can listen. */
+  /** For messages that belong to no call; `undefined` where no client can listen. */
   readonly standalone: StreamWriter | undefined
   /** A call's connection may be cut before the answer: the client comes back for it. */
   readonly canPoll: boolean
@@ -26,7 +26,7 @@ export interface CallStreams {
   connect(stream: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection
 }
 
-/** What a POST brings with its messages. */
+/** A POST, beside its messages. */
 export interface Posted {
   readonly request: HttpRequest
   readonly acceptable: Acceptable
@@ -37,8 +37,8 @@ export interface Posted {
 type Shape = 'undecided' | 'json' | 'stream' | 'lost'
 
 /**
- * One POST being answered, from its arrival to its last answer. Decides between a JSON body and an event stream, as late
- * as it can: what is ready at once needs no stream.
+ * One POST being answered, from its arrival to its last answer. Decides between a JSON body and an event stream, as
+ * late as it can: an answer that is ready at once needs no stream.
  */
 export class Exchange implements RunningExchange {
   readonly reply: Promise<HttpReply>
@@ -88,7 +88,7 @@ export class Exchange implements RunningExchange {
     return this.#canStream && this.#shape !== 'lost'
   }
 
-  /** Sends something that belongs to a call, before its answer. `false`: nothing can carry it. */
+  /** Sends a message that belongs to a call, before its answer. `false`: nothing can carry it. */
   send(kind: EventKind, text: string): boolean {
     if (this.#shape === 'undecided' && this.#canStream) this.#upgrade()
     if (this.#shape !== 'stream') return false

@@ -4,8 +4,8 @@ import type { StreamWriter } from '../stream/stream-writer.ts'
 import type { Exchange } from './exchange.ts'
 
 /**
- * What the server object is told beside a message, in the words of both SDK generations. Everything that costs is a
- * getter: most handlers look at none of it.
+ * Goes to the server object with a message, in the words of both SDK generations. Everything that costs is a getter:
+ * most handlers look at none of it.
  */
 export class MessageExtra {
   readonly #request: HttpRequest

@@ -14,7 +14,7 @@ const maxOpen = 1_000
 interface Question<Asker> {
   /** The id the server object gave it. */
   readonly innerId: RequestId
-  /** The call that asks; `undefined` when nothing the client sent caused the question. */
+  /** The call that asks; `undefined` for a question that belongs to no call. */
   readonly asker: Asker | undefined
 }
 

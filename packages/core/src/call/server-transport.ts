@@ -1,11 +1,11 @@
 import type { JsonRpcMessage, RequestId } from '../rpc/json-rpc.ts'
 import type { SendOptions, ServerTransport } from '../rpc/server.ts'
 
-/** Who hears what a server object sends. */
+/** Hears what a server object sends. */
 export interface Outgoing {
   /** Resolves when the sender may go on; `undefined`: at once. */
   send(message: JsonRpcMessage, relatedRequestId: RequestId | undefined): Promise<void> | undefined
-  /** The server object closed its transport: the session is over. */
+  /** The server object closed its transport: its session ends. */
   serverClosed(): void
 }
 

@@ -9,7 +9,7 @@ import { rebuildSession } from '../session/rebuild-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { isSessionId, sessionKey } from '../session/session-id.ts'
 
-/** Knows where a session is. Here every session that this node is asked for comes to live on it. */
+/** Knows where a session lives. With one node, every session that is asked for comes to live on it. */
 export class Directory {
   readonly #parts: SessionParts
   readonly #rebuilding = new Map<string, Promise<LiveSession>>()
@@ -19,14 +19,15 @@ export class Directory {
   }
 
   /**
-   * The session a request names, if it is its principal's. Unknown, ended, expired and another's look the same.
+   * The session that a request names, if it is its principal's. One that is unknown, ended, expired or another
+   * principal's is refused the same way.
    * @throws Rejection `session_required`, `session_not_found`, `draining`
    */
   find({ auth }: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle> {
     const { attendance, options, table } = this.#parts
     if (!sessionId) throw new Rejection('session_required')
     const session = table.find(sessionId)
-    // What does not live here any more is not brought to life by an endpoint that closes.
+    // An endpoint that closes brings no session to life.
     if (!session && attendance.draining) throw drainingRejection()
     const principal = auth ? options.principal(auth) : null
     if (session?.record.principal === principal) return session

@@ -1,14 +1,14 @@
 import type { MessageBus } from '../backplane/backplane.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 
-/** What nodes say to each other. */
+/** A message between nodes. */
 export type NodeMessage =
   /** A notification for every session, or for one. */
   | { readonly type: 'notify'; readonly notification: JsonRpcNotification; readonly sessionKey?: string }
   /** A session has ended: it ends wherever it lives. */
   | { readonly type: 'end'; readonly sessionKey: string }
 
-/** What changes when a node of before would misread a message. Nodes of two versions share a bus during a deploy. */
+/** Raised when an older node would misread a message. Nodes of two versions share a bus during a deploy. */
 const version = 1
 
 const channel = 'mcp-http'
@@ -16,9 +16,9 @@ const channel = 'mcp-http'
 type Members = Readonly<Record<string, unknown>>
 
 /**
- * Reads what came over the bus, which others may write to as well. `undefined`: of a version or type that this node does
- * not know, and so not for it.
- * @throws TypeError for what claims to be for it and is not well-formed
+ * Reads a message from the bus, which others may write to as well. `undefined`: of a version or type that this node
+ * does not know, and so not for it.
+ * @throws TypeError for a message of a known version and type that is malformed
  */
 export function readNodeMessage(text: string): NodeMessage | undefined {
   const message: unknown = JSON.parse(text)
@@ -30,7 +30,7 @@ export function readNodeMessage(text: string): NodeMessage | undefined {
   return undefined
 }
 
-/** The notification is made anew of its own members: nothing else that a message holds reaches a client. */
+/** Makes the notification anew of its own members: nothing else in the message reaches a client. */
 function readNotify({ notification, sessionKey }: Members): NodeMessage {
   const { method, params } = isObject(notification) ? notification : {}
   if (params !== undefined && !isObject(params))

@@ -5,7 +5,7 @@ import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 import { findRevision, supportedVersions } from '../rpc/revision.ts'
 
-/** What an era holds on this node. */
+/** Counts of what an era holds on this node. */
 export interface Counts {
   readonly sessions: number
   readonly streams: number
@@ -22,16 +22,16 @@ export interface Era {
   notify(notification: JsonRpcNotification, sessionKey?: string): void
   /** A session was ended, on whichever node. */
   sessionEnded(sessionKey: string): void
-  /** Lets what runs end. Resolves when nothing is left, or after `drainMs` milliseconds. */
+  /** Lets running calls end. Resolves when none is left, or after `drainMs` milliseconds. */
   drain(drainMs: number): Promise<void>
-  /** Ends what still runs. */
+  /** Ends the calls that still run. */
   close(reason: string): Promise<void>
   counts(): Counts
 }
 
 /**
- * The one classifier: which era answers a request, by its head alone. An unsupported version is refused whatever else the
- * request says; an absent one is fine (Protocol Version Header).
+ * The one classifier: which era answers a request, by its head alone. An unsupported version is refused whatever else
+ * the request says; an absent one is fine (Protocol Version Header).
  */
 export function eraOf({ version }: RequestHead, era: Era): Era {
   if (version === undefined || findRevision(version)) return era

@@ -9,10 +9,12 @@ export interface BearerAuthOptions {
   /**
    * Verifies an access token: signature, issuer, audience. Gives `undefined` for one that is not valid, or throws an
    * error with `errorCode: 'invalid_token'`, as verifiers written for the SDK do. Any other error is answered 500.
-   * Put issuer and subject into `extra.iss` and `extra.sub`: they say whose a session is.
+   * Put issuer and subject into `extra.iss` and `extra.sub`: a session belongs to them.
    */
   verify(token: string): MaybePromise<AuthInfo | undefined>
-  /** The endpoint's public URL, `https://mcp.example.com/mcp`. A token that names another resource is refused (RFC 8707). */
+  /**
+   * The endpoint's public URL, `https://mcp.example.com/mcp`. Refuses tokens that name another resource (RFC 8707).
+   */
   resource: string
   /** Issuers that clients can get a token from. At least one. */
   authorizationServers: readonly string[]
@@ -33,8 +35,8 @@ export interface BearerAuth {
 }
 
 /**
- * Bearer tokens for every mount (Authorization, Access Token Usage). A request without a valid token is answered 401, one
- * whose token lacks a scope 403, both with the `WWW-Authenticate` challenge from which clients find the metadata.
+ * Bearer tokens for every mount (Authorization, Access Token Usage). A request without a valid token is answered 401,
+ * one whose token lacks a scope 403, both with the `WWW-Authenticate` challenge from which clients find the metadata.
  *
  * @throws TypeError for a bad option, naming it.
  */
@@ -91,7 +93,7 @@ function isExpired({ expiresAt }: AuthInfo): boolean {
   return expiresAt !== undefined && expiresAt * 1_000 <= Date.now()
 }
 
-/** A token that does not say what it is for was checked by `verify`. */
+/** Of a token that names no resource `verify` has checked the audience. */
 function isFor({ resource }: AuthInfo, own: URL): boolean {
   return resource === undefined || withoutHash(resource) === withoutHash(own)
 }

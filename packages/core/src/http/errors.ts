@@ -6,7 +6,7 @@ interface Refusal {
   readonly message: string
 }
 
-/** Every way a request is refused: HTTP status, JSON-RPC code, and what the client is told to do. */
+/** Every way a request is refused: HTTP status, JSON-RPC code, and a message that says what the client can do. */
 export const refusals = {
   method_not_allowed: refusal(405, rpcCode.refused, 'Method not allowed: see the Allow header'),
   host_not_allowed: refusal(
@@ -71,7 +71,7 @@ export const refusals = {
 
 export type RefusalCode = keyof typeof refusals
 
-/** Thrown where a request is found wanting; `reply.ts` makes the reply of it. */
+/** Thrown where a request is refused; `reply.ts` makes the reply of it. */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
   readonly refusal: RefusalCode

@@ -5,7 +5,7 @@ import { type Acceptable, isJson } from './media-types.ts'
 import type { ContentHead, RequestHead } from './request-head.ts'
 
 export interface GuardOptions {
-  /** What the endpoint answers. */
+  /** Methods that the era answers. */
   readonly methods: readonly string[]
   readonly allowedHosts: readonly HostName[]
   readonly allowedOrigins: ReadonlySet<string>
@@ -14,8 +14,8 @@ export interface GuardOptions {
 }
 
 /**
- * What can be refused by the head of a request alone, cheapest and least revealing first. A request refused here
- * has created, read and changed nothing: no byte of its body was looked at.
+ * Refuses by the head of a request alone, cheapest and least revealing first. A request refused here has created, read
+ * and changed nothing: no byte of its body was looked at.
  */
 export function guard(request: HttpRequest, head: RequestHead, options: GuardOptions): void {
   const { methods } = options
@@ -27,8 +27,8 @@ export function guard(request: HttpRequest, head: RequestHead, options: GuardOpt
 }
 
 /**
- * A web page whose name was rebound to 127.0.0.1 still sends its own name as Host. So a connection on a loopback
- * address must name a host that is known. Returns the Host when it is a known one.
+ * A web page whose name was rebound to 127.0.0.1 still sends its own name as Host. So a request that arrives on a
+ * loopback address must name a host that is known. Returns the Host when it is a known one.
  */
 function checkHost(request: HttpRequest, head: RequestHead, { allowedHosts }: GuardOptions): HostName | undefined {
   if (head.hostCount > 1) throw new Rejection('repeated_header')
@@ -47,7 +47,8 @@ function isSameHost(entry: HostName, host: HostName): boolean {
 }
 
 /**
- * Browsers name the page that sends a request (Transports, Security Warning 1). No Origin and no Sec-Fetch-Site: no browser.
+ * Browsers name the page that sends a request (Transports, Security Warning 1). Without Origin and Sec-Fetch-Site
+ * it is none.
  */
 function checkOrigin(
   { origin: header, site }: RequestHead,

@@ -1,4 +1,4 @@
-/** Nothing here may be kept by a cache: answers belong to one session. */
+/** No cache may keep these: answers belong to one session. */
 export const jsonHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' } as const
 
 export const emptyHeaders = { 'cache-control': 'no-store' } as const
@@ -15,5 +15,5 @@ export const eventStreamHeaders = {
 export const sessionIdHeader = 'mcp-session-id'
 export const protocolVersionHeader = 'mcp-protocol-version'
 
-/** On a resumed stream whose missed events are no longer all kept: `gap`. */
+/** `gap`: on the standalone stream, when events that the client missed are no longer all kept. */
 export const resumeHeader = 'mcp-resume'

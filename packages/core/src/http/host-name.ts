@@ -7,7 +7,7 @@ export interface HostName {
 // Host or [IPv6], optional port. No user info, no path, no spaces: whatever is odd is no name we know.
 const hostGrammar = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?$/
 
-/** What {@link readHost} was last asked: nearly every request names the same host. */
+/** The last text that {@link readHost} parsed: nearly every request names the same host. */
 let lastText = ''
 let lastHost: HostName | undefined
 
@@ -44,7 +44,7 @@ export interface Origin {
   readonly text: string
 }
 
-/** A serialized origin (RFC 6454 §6.2): scheme, host, port and nothing else. `null` and everything odd give `undefined`. */
+/** A serialized origin (RFC 6454 §6.2): scheme, host, port and nothing else. For `null` and all else `undefined`. */
 export function readOrigin(text: string): Origin | undefined {
   const separator = text.indexOf('://')
   const scheme = text.slice(0, Math.max(separator, 0)).toLowerCase()

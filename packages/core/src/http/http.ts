@@ -17,24 +17,25 @@ export interface HttpRequest {
   header(name: string): string | undefined
   /** How often a header occurs, for those whose repetition the platform hides (`host`, `content-type`). */
   headerCount(name: string): number
-  /** The address on which the connection arrived; `undefined` where the platform does not tell. */
+  /** The address on which the request arrived; `undefined` where the platform does not tell. */
   readonly localAddress: string | undefined
-  /** What the team's authentication middleware verified; the endpoint puts here what its `auth` option says. */
+  /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */
   auth: AuthInfo | undefined
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */
   readonly parsedBody: unknown
   /**
    * Reads the body once.
-   * @throws Rejection `body_too_large` as soon as more than `maxBytes` bytes have come; `client_left` when it ends early.
+   * @throws Rejection `body_too_large` as soon as more than `maxBytes` bytes have come; `client_left` when it ends
+   * early; `body_consumed` when something else has read it.
    */
   readBody(maxBytes: number): Promise<Uint8Array>
-  /** Calls `listener` once when the client is gone before the reply was complete. */
+  /** Calls `listener` once when the client left before the reply was complete. */
   onGone(listener: () => void): void
-  /** Is told of an error of ours that was answered 500, for the framework's own log. */
+  /** Receives an error of ours that was answered 500, for the framework's own log. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
-/** What the bridges and adapters can mount: an endpoint, or a document beside it. */
+/** Bridges and adapters mount it: an endpoint, or a document beside it. */
 export interface Mountable {
   /** Answers one HTTP request. Never rejects. */
   handle(request: HttpRequest): Promise<HttpReply>
@@ -42,7 +43,7 @@ export interface Mountable {
   readonly closing: boolean
 }
 
-/** Plain data: what a bridge writes. */
+/** Plain data that a bridge writes. */
 export interface HttpReply {
   readonly status: number
   /** Names in lower case. */
@@ -58,20 +59,20 @@ export interface EventStreamBody {
 
 /** Where an event stream writes to: one connection. */
 export interface EventSink {
-  /** Writes text. `false`: the reader is behind, write no more until {@link SinkEvents.drain}. */
+  /** Writes text. `false`: the client is behind, write no more until {@link SinkEvents.drain}. */
   write(text: string): boolean
   /** Ends the response cleanly, after what was written and after `text`, which may be empty. */
   end(text: string): void
-  /** Drops the connection at once. */
+  /** Breaks the connection off at once. */
   destroy(): void
 }
 
-/** What the bridge tells the event stream. */
+/** The bridge calls these. */
 export interface SinkEvents {
-  /** The reader caught up: write on. */
+  /** The client caught up: write on. */
   drain(): void
-  /** Part of a large write has left for the network: the reader is slow, but reads. */
+  /** Part of a large write has gone to the network: the client is slow, but reads. */
   progress(): void
-  /** The connection is closed, by whomever. */
+  /** The connection is closed, by either side. */
   gone(): void
 }

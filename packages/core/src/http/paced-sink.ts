@@ -1,9 +1,9 @@
 import type { EventSink, EventStreamBody, SinkEvents } from './http.ts'
 
-/** Larger texts are written in pieces of this size: only between pieces can a slow reader be told from a dead one. */
+/** Larger texts are written in pieces of this size: only between pieces does a slow client differ from a dead one. */
 const pieceBytes = 65_536
 
-/** Bytes that may wait in a platform's queue before its reader counts as behind. */
+/** Bytes that may wait in a platform's queue before its client counts as behind. */
 export const queueBytes = 262_144
 
 const encoder = new TextEncoder()
@@ -18,7 +18,7 @@ export interface Outlet {
 }
 
 /**
- * Writes an event stream into whatever a platform has, in pieces and at its reader's pace. The platform calls
+ * Writes an event stream into whatever a platform has, in pieces and at its client's pace. The platform calls
  * {@link PacedSink.drained} when its queue has room and {@link PacedSink.gone} when the connection is closed.
  */
 export class PacedSink implements EventSink {

@@ -40,7 +40,7 @@ function toMessage(body: unknown, { maxBodyBytes, maxDepth }: ReadLimits): Incom
 }
 
 function parse(body: Uint8Array | string, maxBodyBytes: number): unknown {
-  // Whoever read it may know no limit. A text has at least as many bytes as characters.
+  // The parser that read it may have had no limit. A text has at least as many bytes as characters.
   if (body.length > maxBodyBytes) throw new Rejection('body_too_large')
   try {
     return JSON.parse(typeof body === 'string' ? body : utf8.decode(body))
@@ -50,7 +50,7 @@ function parse(body: Uint8Array | string, maxBodyBytes: number): unknown {
   }
 }
 
-/** Code behind us walks values recursively, so depth is the stack it needs. */
+/** Server objects walk values recursively, so depth is the stack they need. */
 function isWithinDepth(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (depth === 0) return false
@@ -62,8 +62,8 @@ function isWithinDepth(value: unknown, depth: number): boolean {
 }
 
 /**
- * Request, notification or response, by its own members only (JSON-RPC 2.0 §4 and §5). Server objects drop without an
- * answer what does not fit their schemas: whatever would not is refused here, or left out.
+ * Request, notification or response, by its own members only (JSON-RPC 2.0 §4 and §5). Server objects ignore a message
+ * that does not fit their schemas, without an answer: it is refused here. Members that they do not know are left out.
  */
 function readRpc(value: unknown): JsonRpcMessage {
   if (!isObject(value)) throw invalid('expected an object')

@@ -7,15 +7,15 @@ import type { Incoming } from './read-message.ts'
 /** Accepted notifications and responses: 202 and no body (Sending Messages 4). */
 export const accepted: HttpReply = { status: 202, headers: emptyHeaders, body: undefined }
 
-/** Nobody reads it: the client left before it was sent anything. Whoever waits for a reply goes on. */
+/** Nobody reads it: the client left before it was sent anything. It lets the bridge go on. */
 export const clientLeft: HttpReply = { status: 400, headers: emptyHeaders, body: undefined }
 
-/** The session is over. */
+/** The session has ended. */
 export const ended: HttpReply = { status: 204, headers: emptyHeaders, body: undefined }
 
 /**
- * The client has the whole stream. 204 is what event streams know for "do not come back" (WHATWG HTML §9.2.3); an empty
- * stream would have clients ask again for ever.
+ * The client has the whole stream. To event streams 204 says "do not come back" (WHATWG HTML §9.2.3); after an empty
+ * stream clients would ask again for ever.
  */
 export const nothingLeft: HttpReply = { status: 204, headers: emptyHeaders, body: undefined }
 
@@ -34,12 +34,12 @@ export function toErrorReply(rejection: Rejection): HttpReply {
   return { status, headers: { ...jsonHeaders, ...rejection.headers }, body }
 }
 
-/** Where a fault of ours, or of the user's code, is reported. */
+/** Reports a fault of ours, or of the user's code. */
 export interface Faults {
   readonly onError: (error: unknown, where: 'request') => void
 }
 
-/** What is not a refusal is a fault: it is reported, and refused without its details. */
+/** Any other error is a fault: it is reported, and the request refused without its details. */
 export function toRejection(error: unknown, request: HttpRequest, { onError }: Faults): Rejection {
   if (error instanceof Rejection) return error
   onError(error, 'request')
@@ -51,7 +51,7 @@ export function toRejection(error: unknown, request: HttpRequest, { onError }: F
   return new Rejection('internal_error')
 }
 
-/** The refusal of what was read of a body. That of a single request names it (Error Responses). */
+/** The refusal of a POST whose body was read. That of a single request carries its id (Error Responses). */
 export function refusing(incoming: Incoming, error: unknown, request: HttpRequest, faults: Faults): Rejection {
   const rejection = toRejection(error, request, faults)
   if ('method' in incoming && 'id' in incoming) rejection.requestId ??= incoming.id

@@ -1,7 +1,7 @@
 import type { HttpRequest } from './http.ts'
 import { type Acceptable, readAccept } from './media-types.ts'
 
-/** What the core looks at in the head of a request, read once. `undefined`: absent. */
+/** All that the core looks at in the head of a request, read once. `undefined`: absent. */
 export interface RequestHead {
   readonly method: string
   readonly host: string | undefined

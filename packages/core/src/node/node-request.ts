@@ -4,16 +4,19 @@ import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { onClose } from './on-close.ts'
 
-/** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
+/**
+ * Bytes of a refused body that are read and discarded, so that its client can read the refusal. After more the socket
+ * is closed.
+ */
 const maxDiscarded = 67_108_864
 
-/** What a framework knows of a request beyond Node's own objects. */
+/** A framework's part of a request, beyond Node's own objects. */
 export interface NodeRequestOptions {
-  /** What an earlier body parser left. Looked at only when the body was already read. */
+  /** The body as an earlier parser left it. Looked at only when the body was already read. */
   readonly parsedBody?: unknown
-  /** What an authentication middleware verified. */
+  /** The token that an authentication middleware verified. */
   readonly auth?: AuthInfo | undefined
-  /** Is told of an error of ours that was answered 500. */
+  /** Receives an error of ours that was answered 500. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -30,7 +33,7 @@ export class NodeRequest implements HttpRequest {
     this.#response = response
     this.auth = auth
     this.onError = onError
-    // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
+    // Parsers leave `{}` behind when they found nothing to parse: a body that was not read is still ours to read.
     this.parsedBody = wasRead(incoming) ? parsedBody : undefined
   }
 

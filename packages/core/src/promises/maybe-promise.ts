@@ -1,8 +1,8 @@
-/** What code that is not ours may return: a value, or anything that can be awaited. */
+/** Code that is not ours may return it: a value, or anything that can be awaited. */
 export type MaybePromise<T> = T | PromiseLike<T>
 
 /**
- * Whether a value must be awaited. Everything that other people's code returns is asked this: a thenable that is no native
+ * Whether a value must be awaited. Asked of everything that other people's code returns: a thenable that is no native
  * `Promise` (a query builder, another realm's promise) is not the value.
  */
 export function isThenable<T>(value: MaybePromise<T>): value is PromiseLike<T> {

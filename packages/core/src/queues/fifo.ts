@@ -27,7 +27,7 @@ export class Fifo<T> {
     this.#start = 0
   }
 
-  /** Forgets what need not be kept. */
+  /** Keeps the items that match. */
   keep(predicate: (item: T) => boolean): void {
     this.#items = this.#items.slice(this.#start).filter(predicate)
     this.#start = 0

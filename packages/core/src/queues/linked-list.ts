@@ -13,9 +13,9 @@ export function createLink<T>(item: T): Link<T> {
 }
 
 /**
- * Items in the order in which they came; each can leave in constant time. A Set would do, but when V8 moves a Set to a
- * new table, the old table points to the new one and still holds what was in it: short-lived items survive with it until
- * the next full collection. For what comes and goes with every request that made up most of the collector's work.
+ * Items in the order in which they came; each can be removed in constant time. A Set would do, but when V8 moves a Set
+ * to a new table, the old table points to the new one and still holds its own items: short-lived ones survive with it
+ * until the next full collection. For items that come and go with every request that was most of the collector's work.
  */
 export class LinkedList<T> {
   #first: Link<T> | undefined

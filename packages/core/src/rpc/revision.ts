@@ -1,4 +1,4 @@
-/** What differs between protocol revisions, as data. No other file compares version strings. */
+/** Differences between protocol revisions, as data. No other file compares version strings. */
 export interface Revision {
   readonly version: string
   /** A POST may carry an array of messages (2025-03-26 only). */
@@ -22,14 +22,17 @@ export const supportedVersions: readonly string[] = revisions.map((revision) => 
 
 const latestVersion = '2025-11-25'
 
-/** What a request without a version header speaks when nothing else tells (Protocol Version Header). */
+/** The revision of a request without a version header, when nothing else tells (Protocol Version Header). */
 const assumedVersion = '2025-03-26'
 
 export function findRevision(version: string): Revision | undefined {
   return byVersion.get(version)
 }
 
-/** The revision of a session or of a stateless request; a server that answered with a version of its own gets the newest rules. */
+/**
+ * The revision of a session or of a stateless request; a server object that answered with a version of its own gets the
+ * newest rules.
+ */
 export function resolveRevision(version: string | undefined): Revision {
   return (byVersion.get(version ?? assumedVersion) ?? revisions[0]) as Revision
 }

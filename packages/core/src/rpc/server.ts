@@ -11,7 +11,7 @@ export interface AuthInfo {
   readonly extra?: Record<string, unknown>
 }
 
-/** What the SDK passes with an outgoing message. */
+/** Comes from the SDK with an outgoing message. */
 export interface SendOptions {
   /** The incoming request on whose stream the message belongs. */
   readonly relatedRequestId?: RequestId | undefined
@@ -38,7 +38,7 @@ export interface McpServerLike {
   close(): Promise<void>
 }
 
-/** What the `server` factory is told of the session it builds for. */
+/** The session that the `server` factory builds for. */
 export interface SessionContext {
   /** The session's id; `undefined` when served without sessions. */
   readonly sessionId: string | undefined
@@ -52,5 +52,8 @@ export interface SessionContext {
   readonly resumed: boolean
 }
 
-/** Builds one MCP server object. Called once per session (per request with `sessions: false`); never share the object. */
+/**
+ * Builds one MCP server object. Called once per session, with `sessions: false` once per POST that holds a request, and
+ * again when a session is rebuilt. Never share the object.
+ */
 export type ServerFactory = (session: SessionContext) => McpServerLike | Promise<McpServerLike>

@@ -27,7 +27,9 @@ export class SessionCaps {
     this.#attendance = attendance
   }
 
-  /** Counts a session, open or about to be: before anything is awaited, or many who come at once would all find the last place. */
+  /**
+   * Counts a session, open or about to be: before anything is awaited, or many at once would all find the last place.
+   */
   take(principal: string | null): void {
     this.#count(principal, 1)
   }

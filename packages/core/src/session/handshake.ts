@@ -4,7 +4,7 @@ import { within } from '../promises/deadline.ts'
 import type { JsonRpcNotification, JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 
-/** Puts a message of the handshake to the server object. One that does not answer is given up. */
+/** Puts a message of the handshake to the server object. Rejects when it does not answer in time. */
 export function askServer(
   session: LiveSession,
   message: JsonRpcRequest,
@@ -15,7 +15,7 @@ export function askServer(
   return within(timeoutMs, answer, `the server object to answer ${message.method}`)
 }
 
-/** What a fresh server object must have heard to be where the old one was. */
+/** The messages that bring a fresh server object to where the old one was. */
 export function toHandshake(record: SessionRecord): (JsonRpcRequest | JsonRpcNotification)[] {
   const { initializeParams, initialized, logLevel, subscriptions } = record
   const messages: (JsonRpcRequest | JsonRpcNotification)[] = [toRequest('initialize', initializeParams)]

@@ -29,7 +29,7 @@ export interface LiveSessionOptions extends Omit<CallsOptions, 'onError'>, Omit<
 export interface LiveSessionParts {
   readonly options: LiveSessionOptions
   readonly attendance: Attendance
-  /** The session is over on this node: nobody finds it any more. */
+  /** The session no longer lives on this node: nobody finds it here any more. */
   readonly leave: (session: LiveSession) => void
   /** The session is initialized: it counts fully now. */
   readonly settle: (session: LiveSession) => Promise<void>
@@ -80,7 +80,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     return this.record.initialized
   }
 
-  /** What the server object answered to `initialize`. */
+  /** Takes the server object's answer to `initialize`. */
   establish(answer: Pick<SessionRecord, 'protocolVersion' | 'serverCapabilities'>): void {
     this.record = { ...this.record, ...answer }
     this.streams.revision = resolveRevision(answer.protocolVersion)
@@ -180,7 +180,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     else this.#parts.options.onError(failure, 'event-log')
   }
 
-  /** Another node owns the session, or its log is gone: what is stored is not ours any more. */
+  /** Another node owns the session, or its log is gone: the record and the log are not ours any more. */
   #lost(): void {
     this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }

@@ -17,7 +17,7 @@ export interface SessionsOptions extends LiveSessionOptions, CapsOptions {
   readonly principal: (auth: AuthInfo) => string
 }
 
-/** What sessions are made of on this node. */
+/** Everything that sessions are made of on this node. */
 export interface SessionParts extends LiveSessionParts {
   readonly options: SessionsOptions
   readonly table: SessionTable
@@ -34,7 +34,8 @@ export interface Opened {
 }
 
 /**
- * Opens a session with the client's `initialize`, its version negotiated. No session is left when the server object refuses it.
+ * Opens a session with the client's `initialize`, its version negotiated. When the server object refuses, no session
+ * remains.
  * @throws Rejection `too_many_sessions`
  */
 export async function openSession(parts: SessionParts, message: JsonRpcRequest, request: HttpRequest): Promise<Opened> {
@@ -107,7 +108,7 @@ function repeatedId(): Error {
   return new Error('Expected generateSessionId to return an id that no session has, got one that is in use')
 }
 
-/** What is left of a session that was never open. */
+/** Removes a session that never opened. */
 async function discard(session: LiveSession, reason: string): Promise<void> {
   await session.stop(reason)
   await session.streams.writer.delete()

@@ -7,7 +7,7 @@ import { LiveSession } from './live-session.ts'
 import type { SessionParts } from './open-session.ts'
 
 /**
- * Brings a stored session to life on this node: takes it over, and builds its server object anew from what the record knows.
+ * Brings a stored session to life on this node: takes it over, and builds its server object anew from the record.
  * @throws Rejection `session_not_found`
  */
 export async function rebuildSession(

@@ -16,16 +16,18 @@ export function createSessionId(): string {
   return sessionId
 }
 
-/** What may be put into a header and be looked up: visible ASCII (Session Management 1), and room for 128 bits. */
+/** Whether an id may stand in a header and be looked up: visible ASCII (Session Management 1), room for 128 bits. */
 export function isSessionId(value: string): boolean {
   return /^[\x21-\x7e]{22,128}$/.test(value)
 }
 
-/** Where there is Node's hash it is taken: WebCrypto goes through another thread, which costs far more than so small a hash. */
+/**
+ * Node's hash, where there is one: WebCrypto goes through another thread, which costs far more than so small a hash.
+ */
 const hash = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash
 
 /**
- * The name under which a session is stored: base64url of SHA-256 of its id. Who reads the store learns no id.
+ * The name under which a session is stored: base64url of SHA-256 of its id. A reader of the store learns no id.
  */
 export async function sessionKey(sessionId: string): Promise<string> {
   if (hash) return hash('sha256', sessionId, 'base64url')

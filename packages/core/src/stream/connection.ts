@@ -15,7 +15,7 @@ import { TurnBuffer } from './turn-buffer.ts'
  *    ▼                │
  * condemned ──────────┘
  * ```
- * Whether an open one may write now is the buffer's to say.
+ * Whether an open one may write now, its buffer knows.
  */
 type State = 'unopened' | 'condemned' | 'open' | 'closed'
 
@@ -31,7 +31,7 @@ export interface ConnectionOptions extends StreamReaderOptions {
   readonly oldAt: number
 }
 
-/** One HTTP response that carries a stream. Counts as activity from the moment it is made. */
+/** One open response that reads a stream. Counts as activity from the moment it is made. */
 export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   readonly #options: ConnectionOptions
   readonly #buffer = new TurnBuffer()
@@ -91,13 +91,13 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     }
   }
 
-  /** Drops the connection at once, with whatever its reader has not taken. */
+  /** Breaks the connection off at once, with whatever its client has not read. */
   destroy(): void {
     this.#close()
     this.#sink?.destroy()
   }
 
-  /** Ends the connection, not the stream. */
+  /** Ends the response cleanly. Does not end the stream. */
   cut(): void {
     if (this.#state === 'unopened') this.#state = 'condemned'
     if (this.#state === 'open') this.#sink?.end(this.#close())

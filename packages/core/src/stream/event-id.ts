@@ -13,7 +13,10 @@ export interface EventPlace {
  */
 export interface EventIdCodec {
   encode(place: EventPlace): string
-  /** `undefined` for whatever `encode` did not make. Must not throw, and must take linear time: the text is the client's. */
+  /**
+   * `undefined` for whatever `encode` did not make. Must not throw, and must take linear time: the text is the
+   * client's.
+   */
   decode(eventId: string): EventPlace | undefined
 }
 

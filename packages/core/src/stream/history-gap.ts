@@ -3,8 +3,8 @@ import type { SessionRecord } from '../backplane/backplane.ts'
 const listCapabilities = ['tools', 'prompts', 'resources'] as const
 
 /**
- * Events of the standalone stream were dropped, and MCP has no message for that. What a client can miss there for good
- * is that something changed; saying so again is harmless. So it is told of everything it can have been told of.
+ * Events of the standalone stream were dropped, and MCP has no message for that. All that a client can miss there for
+ * good is that something changed. To say so again is harmless: these messages name everything that can have changed.
  */
 export function toGapMessages({ serverCapabilities, subscriptions }: SessionRecord): string[] {
   const lists = listCapabilities

@@ -10,17 +10,19 @@ export interface LogWriterOptions {
   readonly failed: (failure: unknown) => void
 }
 
-/** Whose event was appended. */
+/** A stream that appends: it hears how that went. */
 export interface Appender {
-  /** The event has its outcome, in the order of positions. What is not stored can be delivered, but not resumed from. */
+  /**
+   * An append was settled, in the order of positions. An event that is not stored can be delivered, not resumed from.
+   */
   settled(event: LogEvent, isStored: boolean): void
 }
 
 type Outcome = AppendOutcome | 'failed'
 
 /**
- * The owner's pen: one session's part of the event log. Gives every event its place, and lets events become visible in
- * that order only, so that the order on the wire is the order of ids.
+ * The owner's pen: one session's part of the event log. Gives every event its position, and lets events become visible
+ * in that order only, so that the order on the wire is the order of ids.
  */
 export class LogWriter {
   readonly #options: LogWriterOptions
@@ -32,12 +34,12 @@ export class LogWriter {
     this.#options = options
   }
 
-  /** Place of the newest event. */
+  /** Position of the newest event. */
   get position(): LogPosition {
     return { term: this.#options.term, n: this.#n }
   }
 
-  /** Whether this owner, or one before it, can have given out this place: what was never issued is forged. */
+  /** Whether this owner, or one before it, can have given out this position: one that was never given out is forged. */
   hasIssued({ term, n }: LogPosition): boolean {
     return term < this.#options.term || (term === this.#options.term && n <= this.#n)
   }

@@ -15,8 +15,8 @@ export interface ResumeOptions {
 }
 
 /**
- * GET with a cursor: the stream that the id names, after that event. The id is looked up in this session's log only;
- * one that this session never gave out is refused, whatever it looks like (Resumability and Redelivery 2).
+ * GET with `Last-Event-ID`: the stream that the id names, after that event. The id is looked up in this session's log
+ * only; one that this session never gave out is refused, whatever it looks like (Resumability and Redelivery 2).
  */
 export async function resume(
   streams: SessionStreams,
@@ -53,7 +53,9 @@ interface Found extends Cursor {
   readonly gap: boolean
 }
 
-/** The head of the stream decides what can have been given out. Its beginning has a place of its own in each term. */
+/**
+ * The stream's head decides which ids can have been given out. Its beginning has a position of its own in each term.
+ */
 function findKept({ index, position }: EventPlace, { events }: LogPage, { head, headAt }: Feed): Found {
   const [first, second] = events
   const isIssued = index <= head && (index === 0 || !isAfter(position, headAt))
@@ -62,7 +64,7 @@ function findKept({ index, position }: EventPlace, { events }: LogPage, { head, 
   return { index, position, gap: index < head && next?.index !== index + 1 }
 }
 
-/** A stream without stored events: nothing happened yet, or what happened went with an earlier owner's log. */
+/** A stream without stored events: it has had none yet, or they went with an earlier owner's log. */
 function findUnkept({ writer }: SessionStreams, { index, position }: EventPlace, stream: StreamWriter): Found {
   if (!writer.hasIssued(position)) throw new Rejection('invalid_event_id')
   if (!writer.isOwnTerm(position)) return { index: 0, position: stream.origin, historyLost: true, gap: true }

@@ -34,7 +34,7 @@ export interface SessionStreamsParts {
 
 const nothing = (): readonly string[] => []
 
-/** The streams of one live session: the standalone one, opened by GET, and one per call that was upgraded. */
+/** The streams of one live session: the standalone one, opened by GET, and one per exchange that was upgraded. */
 export class SessionStreams {
   readonly standalone: StreamWriter
   readonly canReturn = true
@@ -43,7 +43,7 @@ export class SessionStreams {
   /** Of the session, once it is negotiated. */
   revision: Revision
   readonly #parts: SessionStreamsParts
-  /** Streams of calls that run or are being read. */
+  /** Streams of exchanges that run or are being read. */
   readonly #running = new Map<string, StreamWriter>()
 
   constructor(revision: Revision, parts: SessionStreamsParts) {
@@ -95,7 +95,10 @@ export class SessionStreams {
     if (page) this.standalone.goOnAfter(page)
   }
 
-  /** A connection for a stream, from its beginning or from where the client was. `auth` is what its request was let in with. */
+  /**
+   * A connection for a stream, from its beginning or from where the client was. `auth` is that of the request that it
+   * answers: when the token expires, the connection is cut.
+   */
   connect(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
     const { sessionKey, log, attendance, activity, options, makeUpForGap } = this.#parts
     const { eventIds, retryMs, onError } = options
@@ -126,7 +129,10 @@ export class SessionStreams {
     return now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
   }
 
-  /** The session is over. Call streams have ended with their last answer; a reader that is behind gets what its connection holds. */
+  /**
+   * The session has ended. Streams of exchanges have ended with their last answer; a reader that is behind gets what
+   * its connection holds.
+   */
   close(): void {
     this.standalone.close()
     this.#running.clear()

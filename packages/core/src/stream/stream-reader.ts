@@ -16,18 +16,21 @@ export interface Feed {
   readonly requestIds: readonly RequestId[]
   /** Index of the newest event that readers may see. */
   readonly head: number
-  /** Place of that event. */
+  /** Position of that event. */
   readonly headAt: LogPosition
   /** The last event is visible. */
   readonly ended: boolean
-  /** A reader follows the stream. The one before is cut, never the new one refused: dead peers look open for minutes. */
+  /**
+   * A reader follows the stream. The connection of the one before is cut, the new one never refused: dead peers look
+   * open for minutes.
+   */
   attach(reader: StreamReader): void
   detach(reader: StreamReader): void
   /** A reader has everything up to this event; what it has not of that will never come. */
   advanced(to: Place): void
 }
 
-/** A stream of which only the log knows. Nothing is appended to it any more: what has no end there has lost its call. */
+/** A stream that only the log knows. Nothing is appended to it any more, even where it has no last event. */
 export function toStoredFeed(streamTag: string, { head, headPosition, requestIds }: LogPage): Feed {
   const ignore = (): void => undefined
   return {
@@ -44,7 +47,7 @@ export function toStoredFeed(streamTag: string, { head, headPosition, requestIds
 
 /** The response that a reader fills. */
 export interface Response {
-  /** Ends the response, not the stream. */
+  /** Ends the response cleanly. Does not end the stream. */
   cut(): void
 }
 
@@ -52,7 +55,7 @@ export interface Response {
 export interface Cursor {
   readonly index: number
   readonly position: LogPosition
-  /** It had more of the stream, which went with an earlier owner's log: it hears of that before it gets a new cursor. */
+  /** It had more of the stream, which went with an earlier owner's log: it hears so before it gets a new cursor. */
   readonly historyLost?: boolean
   /** Events after it are gone, and the reply says so. */
   readonly isGapTold?: boolean
@@ -70,7 +73,8 @@ export interface StreamReaderOptions {
 }
 
 /**
- * Follows a stream from a cursor: writes events as they come while there is room, and otherwise reads on from the log. The log is the buffer, so a reader holds nothing but its cursor.
+ * Follows a stream from a cursor: writes events as they come while there is room, and otherwise reads on from the log.
+ * The log is the buffer, so a reader holds nothing but its cursor.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions
@@ -139,7 +143,9 @@ export class StreamReader {
     }
   }
 
-  /** Writes what the log has after the cursor, as long as there is room; ends the response when the stream has ended. */
+  /**
+   * Writes what the log has after the cursor, as long as there is room; cuts the connection when the stream has ended.
+   */
   pump(): void {
     try {
       this.#pump()

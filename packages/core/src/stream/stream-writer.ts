@@ -4,7 +4,7 @@ import type { RequestId } from '../rpc/json-rpc.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Feed, Place, StreamReader } from './stream-reader.ts'
 
-/** Bytes appended but not yet written, above which senders wait for the reader; and below which they go on. */
+/** Characters stored but not yet written: above the first senders wait for the reader, below the second they go on. */
 const highWater = 1_048_576
 const lowWater = 524_288
 
@@ -16,27 +16,27 @@ export interface StreamWriterOptions {
   /** Of the calls the stream answers; empty for the standalone stream. */
   readonly requestIds: readonly RequestId[]
   readonly log: LogWriter
-  /** The session's streams that run or are being read. A call's stream leaves when it is neither. */
+  /** The session's streams that run or are being read. An exchange's stream is taken out when it is neither. */
   readonly running?: Map<string, StreamWriter>
   /** Somebody reads the stream now, or nobody does any more. */
   readonly attended?: (isAttended: boolean) => void
 }
 
 /**
- * A numbered run of events, as its owner writes it. It outlives connections: the log keeps its events, at most one reader
- * at a time follows it here, and senders are held back by the reader's pace, not by memory.
+ * A numbered run of events, as its owner writes it. It outlives connections: the log keeps its events, at most one
+ * reader at a time follows it here, and senders are held back by the reader's pace, not by memory.
  */
 export class StreamWriter implements Feed {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
-  /** Place in the session's log before the first event. */
+  /** Position in the session's log before the first event. */
   readonly origin: LogPosition
   head = 0
   headAt: LogPosition
   ended = false
   /** Highest index ever written to a connection. */
   written = 0
-  /** Place of the event with that index. */
+  /** Position of the event with that index. */
   writtenAt: LogPosition
   readonly #log: LogWriter
   readonly #running: Map<string, StreamWriter> | undefined
@@ -61,7 +61,7 @@ export class StreamWriter implements Feed {
     this.#attended = attended
   }
 
-  /** The one who reads the stream here now. */
+  /** The reader that follows the stream here now. */
   get reader(): StreamReader | undefined {
     return this.#reader
   }
@@ -91,9 +91,9 @@ export class StreamWriter implements Feed {
   }
 
   /**
-   * Resolves when a sender may go on; `undefined` when it need not wait. A call's sender waits for the reader also while
-   * it is away, so that it misses nothing: it comes back, or the call is abandoned. Of the standalone stream nobody
-   * knows whether a reader will ever come, so there the log drops the oldest instead.
+   * Resolves when a sender may go on; `undefined` when it need not wait. A call's sender also waits while the client is
+   * away, so that the client misses nothing: it comes back, or the call is abandoned. Whether anybody will ever read
+   * the standalone stream is unknown, so there the sender goes on and the log drops the oldest events.
    */
   room(): Promise<void> | undefined {
     if (this.#backlog <= highWater || this.ended || (this.requestIds.length === 0 && !this.#reader)) return undefined

@@ -11,8 +11,8 @@ const gatherUpTo = 16_384
 const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
 
 /**
- * What waits to be written to one sink. Gathers the text of a turn of the event loop: a burst of events is one write, and so
- * is a stream that is answered at once. What the sink has no room for waits here until it drains.
+ * Text that waits to be written to one sink. Gathers that of a turn of the event loop: a burst of events is one write,
+ * and so is a stream that is answered at once. Text that the sink has no room for waits here until it drains.
  */
 export class TurnBuffer {
   /** `false` while the sink wants no more, and while it is being written to. */
@@ -49,7 +49,7 @@ export class TurnBuffer {
     return this.hasRoom
   }
 
-  /** Takes what is not written yet; nothing is written any more. */
+  /** Returns the text that is not written yet; nothing is written any more. */
   close(): string {
     const rest = this.#text
     this.#text = ''

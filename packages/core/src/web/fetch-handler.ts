@@ -27,7 +27,7 @@ export function toFetchHandler(endpoint: Mountable): FetchHandler {
 
 /**
  * An event stream as a web stream: the body of a `Response`. Cancelling it says that the client left; so does `signal`,
- * for what drops a stream without a word.
+ * for runtimes that abandon a stream without a word.
  */
 export function toReadableStream(body: EventStreamBody, signal: AbortSignal): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()

@@ -2,21 +2,31 @@ import { Fifo } from '../../queues/fifo.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from '../backplane.ts'
 import { SessionEvents, StreamLog, sizeOf, streamOverhead } from './memory-stream-log.ts'
 
-/** Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes beside. */
+/**
+ * Bounds of the event log in memory. Bytes are the UTF-16 units of the messages' JSON text, 150 more per event and 350
+ * per stream.
+ */
 export interface MemoryEventLogOptions {
   /**
-   * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses events.
+   * Bytes of one session. They must exceed what a kernel buffers for one connection, or a client whose connection
+   * breaks misses events.
    * @default 8_388_608
    */
   maxBytesPerSession?: number
-  /** @default 10_000 */
+  /**
+   * Events of one session.
+   * @default 10_000
+   */
   maxEventsPerSession?: number
   /**
-   * What all sessions together may hold.
+   * Bytes of all sessions together.
    * @default 134_217_728
    */
   maxBytes?: number
-  /** @default 1_000_000 */
+  /**
+   * Events of all sessions together.
+   * @default 1_000_000
+   */
   maxEvents?: number
   /**
    * How long, in milliseconds, a finished stream is kept after its last event was written to a connection.
@@ -27,7 +37,7 @@ export interface MemoryEventLogOptions {
 
 type Bounds = Required<MemoryEventLogOptions>
 
-/** Dropped streams of a session whose request ids are remembered, so that a late reader is told and does not wait. */
+/** Dropped streams of a session whose request ids are kept, so that a late client gets an error and does not wait. */
 const maxTombstones = 100
 
 /**
@@ -119,7 +129,10 @@ export class MemoryEventLog implements EventLog {
     this.#bytes += bytes
   }
 
-  /** Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends nothing grows. */
+  /**
+   * Drops streams that were delivered long enough ago. Done while appending, so that no timer is needed: without
+   * appends nothing grows.
+   */
   #expire(oldest: StreamLog | undefined, now: number): void {
     for (let front = oldest; front; front = this.#released.peek()) {
       if (now - (front.releasedAt ?? now) < this.#bounds.retainMs) return
@@ -140,7 +153,7 @@ export class MemoryEventLog implements EventLog {
     return this.#bytes > this.#bounds.maxBytes || this.#events > this.#bounds.maxEvents
   }
 
-  /** The oldest sessions pay first. */
+  /** Drops from the oldest sessions first. */
   #trimAll(newest: LogEvent): void {
     for (const session of this.#sessions.values()) {
       while (this.#isFull()) if (!this.#dropOne(session, newest)) break
@@ -148,7 +161,7 @@ export class MemoryEventLog implements EventLog {
     }
   }
 
-  /** Drops what is cheapest to lose. `false`: nothing is left that may go. */
+  /** Drops one event or stream, the least needed. `false`: nothing is left that may be dropped. */
   #dropOne(session: SessionEvents, newest: LogEvent): boolean {
     return (
       this.#dropOldest(session, session.progress, newest) ||

@@ -11,7 +11,7 @@ export class SessionEvents {
   readonly finished = new Fifo<StreamLog>()
   /** Dropped streams. */
   readonly tombstones = new Fifo<StreamLog>()
-  /** Highest that has written: what comes with a lower one is of an owner that was succeeded. */
+  /** Highest that has written: an event with a lower one comes from an earlier owner. */
   term = 0
   bytes = 0
   events = 0
@@ -22,7 +22,7 @@ export class SessionEvents {
       queue.clear()
   }
 
-  /** The queues also hold what left with a stream that was dropped; they are cleaned when that is more than half. */
+  /** The queues also hold events of streams that were dropped; they are cleaned when these are more than half. */
   tidy(): void {
     const { streams, events } = this
     const isKept = ({ streamTag }: LogEvent): boolean => streams.get(streamTag)?.dropped === false
@@ -44,7 +44,7 @@ function isThere(stream: StreamLog): boolean {
 /** The events of one stream in memory. */
 export class StreamLog {
   readonly session: SessionEvents
-  /** What a reader is told of a stream that was dropped, too: its place, its requests and whether it has ended. */
+  /** Stays when the stream is dropped, and tells a reader its position, its requests and whether it has ended. */
   newest: LogEvent
   /** When its last event was delivered, in milliseconds since the epoch. */
   releasedAt: number | undefined
@@ -82,7 +82,7 @@ export class StreamLog {
     return true
   }
 
-  /** Empties the stream; what remains says that it was there. Returns the bytes it held. */
+  /** Empties the stream; its newest event stays without data. Returns the bytes it held. */
   drop(): number {
     let bytes = streamOverhead
     for (let i = this.#start; i < this.#events.length; i++) bytes += sizeOf(this.#events[i] as LogEvent)
@@ -98,7 +98,7 @@ export class StreamLog {
     this.#start = 0
   }
 
-  /** Place of the first event with an index above `after`. */
+  /** Where in `#events` the first one with an index above `after` is. */
   #seek(after: number): number {
     let low = this.#start
     let high = this.#events.length
@@ -113,10 +113,10 @@ export class StreamLog {
 
 // What V8 takes for them beside the texts, on 64 bits; measured with one stream per event.
 const eventOverhead = 150
-/** What a stream counts against a budget, in bytes. */
+/** A stream's share of a budget, in bytes. */
 export const streamOverhead = 350
 
-/** What an event counts against a budget, in bytes. */
+/** An event's share of a budget, in bytes. */
 export function sizeOf(event: LogEvent): number {
   return event.data.length + eventOverhead
 }

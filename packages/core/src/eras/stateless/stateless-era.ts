@@ -51,7 +51,7 @@ export class StatelessEra implements Era {
     }
   }
 
-  /** What is no request has nobody to go to. */
+  /** Only requests reach a server object: a notification has none to go to, and a response answers nothing. */
   #requestsOf(incoming: Incoming, { version }: RequestHead): JsonRpcRequest[] {
     // Only the header tells which revision the client speaks.
     if (isBatch(incoming)) checkBatch(incoming, resolveRevision(version))

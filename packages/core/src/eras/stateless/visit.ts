@@ -18,7 +18,7 @@ export interface VisitParts {
   readonly options: Omit<CallsOptions, 'onError'> & {
     readonly onError: (error: unknown, where: 'server' | 'event-log') => void
   }
-  /** The visit is over. */
+  /** The visit has ended. */
   readonly leave: () => void
 }
 
@@ -55,7 +55,7 @@ export class Visit implements CallStreams, Activity {
     await this.#writer.delete()
   }
 
-  // ---- Activity: when nothing is left to answer or to write, the visit is over ----
+  // ---- Activity: when nothing is left to answer or to write, the visit ends ----
 
   began(): void {
     this.#active++
