@@ -29,7 +29,7 @@ export const refusals = {
     rpcCode.refused,
     'Unsupported media type: expected Content-Type application/json in UTF-8, without content coding',
   ),
-  repeated_header: refusal(400, rpcCode.refused, 'A header that must occur once occurs several times'),
+  repeated_header: refusal(400, rpcCode.refused, 'A header occurs several times: Host and Content-Type must occur once'),
   body_too_large: refusal(413, rpcCode.refused, 'Request body too large'),
   body_consumed: refusal(
     500,
