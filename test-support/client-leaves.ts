@@ -1,19 +1,11 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createMemoryBackplane } from '../packages/core/src/index.ts'
-import { begin, type Farewell, initializeMessage, leave, McpClient, ping, send, toText } from './raw-client.ts'
-import {
-  cancelled,
-  deferred,
-  type Exchange,
-  holding,
-  newest,
-  report,
-  type StartOptions,
-  serverWith,
-  settle,
-  type Tool,
-  type Watched,
-} from './test-server.ts'
+import { initializeMessage, McpClient, ping, toText } from './client/mcp-client.ts'
+import { begin, type Farewell, leave, send } from './client/reply.ts'
+import { settle } from './endpoints.ts'
+import { type Exchange, newest, type StartOptions, type Watched } from './exchanges.ts'
+import { cancelled, holding, report, serverWith, type Tool } from './sdk-server.ts'
+import { deferred } from './waiting.ts'
 
 const farewells: readonly Farewell[] = ['close', 'reset']
 

@@ -1,9 +1,12 @@
-import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSession, toInitializeParams } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import { toNodeHandler } from '../src/node/index.ts'
-import { createTestEndpoint, type Handlers, openSession, sleep, toInitializeParams, waitFor } from './support.ts'
 
 /** 100,000 in the slow run. `SEED` repeats a run. */
 const count = Number(process.env.ABORTS ?? 4_000)
@@ -82,9 +85,7 @@ test(`${count} aborts at random bytes leave no rejection, socket, stream or call
     sessionIdleMs: 1_500,
     upgradeAfterMs: 2,
   })
-  const server = createServer((request, response) => void toNodeHandler(endpoint)(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const { server, port } = await listen(toNodeHandler(endpoint))
   let session = await openSession(endpoint)
   let lastEventId = ''
 

@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
+import { waitFor } from '../../../test-support/waiting.ts'
 import { type AuthInfo, type BearerAuthOptions, createBearerAuth, Rejection } from '../src/index.ts'
-import {
-  createTestEndpoint,
-  openSession,
-  TestClient,
-  TestRequest,
-  toInitializeParams,
-  toJson,
-  waitFor,
-} from './support.ts'
 
 const challenge = 'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"'
 

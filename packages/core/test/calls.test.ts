@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest'
-import {
-  createTestEndpoint,
-  type HandlerContext,
-  type Handlers,
-  openSession,
-  sleep,
-  TestReader,
-  toJson,
-  waitFor,
-} from './support.ts'
+import { openSession, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { HandlerContext, Handlers } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 
 function createProbe(): { handlers: Handlers; aborted: unknown[]; running: () => number } {
   const aborted: unknown[] = []

@@ -1,15 +1,9 @@
 import { expect, test } from 'vitest'
-import {
-  createTestEndpoint,
-  openSession,
-  sleep,
-  TestClient,
-  TestReader,
-  TestServer,
-  toInitializeParams,
-  toJson,
-  waitFor,
-} from './support.ts'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import { TestServer } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 
 test('close with 50 calls in flight: none hangs, what can finish finishes, the rest gets an error at the deadline', async () => {
   const { endpoint, servers } = createTestEndpoint({

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
+import { openSession } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { createMemoryBackplane, type MessageBus } from '../src/index.ts'
-import { createTestEndpoint, openSession, TestReader } from './support.ts'
 
 /** A bus on which a test says what it likes. */
 class OpenBus implements MessageBus {

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import { openSession } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
+import { sleep } from '../../../test-support/waiting.ts'
 import { createMemoryBackplane } from '../src/index.ts'
-import { createTestEndpoint, type Handlers, openSession, sleep, TestReader } from './support.ts'
 
 const text = 'x'.repeat(50_000)
 

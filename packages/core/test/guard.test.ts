@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createTestEndpoint, openSession, TestRequest, toInitializeParams, toJson } from './support.ts'
+import { openSession, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 
 const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() }
 

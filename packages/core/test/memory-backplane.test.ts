@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sleep } from '../../../test-support/waiting.ts'
 import { createMemoryBackplane, type LogEvent, type SessionRecord } from '../src/index.ts'
 
 function toRecord(key: string): SessionRecord {
@@ -33,7 +34,7 @@ test('the key of an expired session is free again, also while one with a longer 
   const { sessions } = createMemoryBackplane()
   await sessions.create(toRecord('long'), 60_000)
   await sessions.create(toRecord('short'), 1)
-  await new Promise((resolve) => setTimeout(resolve, 5))
+  await sleep(5)
   expect(sessions.get('short')).toBeUndefined()
   expect(sessions.create(toRecord('short'), 60_000)).toBe(true)
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { sleep } from '../../../test-support/waiting.ts'
 import { createMemoryEventLog } from '../src/backplane/memory/memory-backplane.ts'
 import type { MemoryEventLog } from '../src/backplane/memory/memory-event-log.ts'
 import type { EventKind, LogEvent } from '../src/index.ts'
@@ -92,7 +93,7 @@ test('delivered streams are forgotten after a while', async () => {
   log.release('s', 'p1')
   log.append('s', toEvent('p2', 1))
   expect(indexes(log, 's', 'p1')).toEqual([1])
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  await sleep(30)
   log.append('s', toEvent('p2', 2))
   expect(indexes(log, 's', 'p1')).toEqual([])
   expect(log.stats().events).toBe(2)

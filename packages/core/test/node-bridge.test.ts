@@ -5,67 +5,25 @@ import * as http2 from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import {
-  acceptBoth,
-  initializeMessage,
-  McpClient,
-  ping,
-  RawConnection,
-  send,
-  toHead,
-  toText,
-} from '../../../test-support/raw-client.ts'
-import {
-  cancelled,
-  deferred,
-  type Listening,
-  listen,
-  report,
-  serverWith,
-  type Tool,
-  watchProcess,
-} from '../../../test-support/test-server.ts'
-import { createEndpoint, createMemoryBackplane, type Endpoint, type EndpointOptions } from '../src/index.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
+import { acceptBoth, send } from '../../../test-support/client/reply.ts'
+import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
+import { type Listening, listen } from '../../../test-support/listen.ts'
+import { cancelled, report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred, sleep } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
+import { createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 
-interface Started extends Listening {
+interface Started extends Listening, WatchedEndpoint {
   readonly url: string
-  readonly endpoint: Endpoint
-  readonly errors: unknown[]
-}
-
-function build(tools: Record<string, Tool>, options: Partial<EndpointOptions>): Pick<Started, 'endpoint' | 'errors'> {
-  const errors: unknown[] = []
-  const endpoint = createEndpoint({
-    server: serverWith(tools),
-    abandonAfterMs: 100,
-    onError: (error) => errors.push(error),
-    ...options,
-  })
-  onTestFinished(() => endpoint.close({ drainMs: 0 }))
-  return { endpoint, errors }
 }
 
 async function start(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<Started> {
-  const built = build(tools, options)
+  const built = watchedEndpoint(tools, options)
   const listening = await listen(createServer(toNodeHandler(built.endpoint)))
   return { ...built, ...listening, url: `${listening.origin}/mcp` }
-}
-
-/** Waits until the endpoint holds nothing but its sessions. */
-async function settle(endpoint: Endpoint): Promise<void> {
-  await vi.waitFor(
-    () => {
-      const { connections, calls, streams, sessions, detachedCalls } = endpoint.stats()
-      expect({ connections, calls, detachedCalls, streams }).toEqual({
-        connections: 0,
-        calls: 0,
-        detachedCalls: 0,
-        streams: sessions,
-      })
-    },
-    { timeout: 3_000, interval: 10 },
-  )
 }
 
 const json = { accept: acceptBoth, 'content-type': 'application/json' }
@@ -612,9 +570,7 @@ describe('shutting down', () => {
 })
 
 describe('HTTP/2', () => {
-  interface H2Started {
-    readonly endpoint: Endpoint
-    readonly errors: unknown[]
+  interface H2Started extends WatchedEndpoint {
     readonly port: number
     readonly session: http2.ClientHttp2Session
   }
@@ -625,7 +581,7 @@ describe('HTTP/2', () => {
   }
 
   async function startH2(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<H2Started> {
-    const built = build(tools, options)
+    const built = watchedEndpoint(tools, options)
     // The compatibility API behaves as Node's own request and response, but has types of its own.
     const server = http2.createServer(toNodeHandler(built.endpoint) as never)
     server.listen(0, '127.0.0.1')
@@ -714,7 +670,7 @@ describe('HTTP/2', () => {
     await textOf(foreign)
     const ended = await ask(session, 'DELETE', headers)
     expect([ended.headers[':status'], await textOf(ended)]).toEqual([204, ''])
-    await settle(endpoint)
+    await settle(endpoint, 0)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
   })
 
@@ -763,7 +719,7 @@ describe('HTTP/2', () => {
     await vi.waitFor(
       async () => {
         const before = sent
-        await new Promise((resolve) => setTimeout(resolve, 50))
+        await sleep(50)
         expect(sent).toBe(before)
         expect(sent).toBeGreaterThan(1)
       },
@@ -839,7 +795,7 @@ describe('HTTP/2', () => {
     await closed
     // The server side learns of it before anything that is sent after it.
     if (what === 'stream') await textOf(await ask(second.session, 'PUT'))
-    else await new Promise((resolve) => setTimeout(resolve, 50))
+    else await sleep(50)
     built.resolve()
     await settle(second.endpoint)
     expect(second.errors).toEqual([])

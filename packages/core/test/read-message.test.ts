@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createTestEndpoint, openSession, TestClient, toInitializeParams, toJson } from './support.ts'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 
 const call = { jsonrpc: '2.0', id: 1, method: 'ping' }
 const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`

@@ -1,19 +1,13 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import { TestServer } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
 import { createSessionId } from '../src/session/session-id.ts'
-import {
-  createTestEndpoint,
-  openSession,
-  sleep,
-  TestClient,
-  TestReader,
-  TestServer,
-  toInitializeParams,
-  toJson,
-  waitFor,
-} from './support.ts'
 
 const empty = { sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0 }
 const emptyLog = { sessions: 0, streams: 0, events: 0, bytes: 0 }

@@ -1,10 +1,12 @@
-import { createServer } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { openSession } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { waitFor } from '../../../test-support/waiting.ts'
 import { toNodeHandler } from '../src/node/index.ts'
-import { createTestEndpoint, openSession, waitFor } from './support.ts'
 
 const count = 3_000
 const filler = 'x'.repeat(65_536)
@@ -46,9 +48,7 @@ test('a reader that stalls costs little, is closed in time, and then resumes com
     },
     { stallMs: 1_000, response: 'sse' },
   )
-  const server = createServer((request, response) => void toNodeHandler(endpoint)(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const { port } = await listen(toNodeHandler(endpoint))
   const { sessionId } = await openSession(endpoint)
   const head = `host: localhost\r\nconnection: close\r\naccept: application/json, text/event-stream\r\nmcp-session-id: ${sessionId}\r\n`
 
@@ -85,5 +85,4 @@ test('a reader that stalls costs little, is closed in time, and then resumes com
   expect(seen).toHaveLength(count)
   expect(seen.every((progress, i) => progress === i + 1)).toBe(true)
   await endpoint.close({ drainMs: 0 })
-  server.close()
 }, 60_000)

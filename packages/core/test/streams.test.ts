@@ -1,16 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { openSession, type TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import { createMemoryBackplane, type EventLog, type EventStreamBody, type SinkEvents } from '../src/index.ts'
-import {
-  createTestEndpoint,
-  type Handlers,
-  openSession,
-  sleep,
-  type TestClient,
-  TestReader,
-  toJson,
-  waitFor,
-} from './support.ts'
 
 /** `burst`: `count` progress events, `pauseEvery` of them at a time. */
 const handlers: Handlers = {

@@ -1,27 +1,23 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { acceptBoth, initializeMessage, type Json, ping, toText } from '../../../test-support/raw-client.ts'
-import { cancelled, deferred, report, serverWith, type Tool, watchProcess } from '../../../test-support/test-server.ts'
-import { createEndpoint, type Endpoint, type EndpointOptions } from '../src/index.ts'
+import type { Json } from '../../../test-support/client/event-reader.ts'
+import { initializeMessage, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { acceptBoth } from '../../../test-support/client/reply.ts'
+import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
+import { cancelled, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred, sleep } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
+import type { EndpointOptions } from '../src/index.ts'
 import { type FetchContext, type FetchHandler, toFetchHandler } from '../src/web/index.ts'
 
 const url = 'https://mcp.example.com/mcp'
 
-interface Started {
-  readonly endpoint: Endpoint
-  readonly errors: unknown[]
+interface Started extends WatchedEndpoint {
   readonly handle: FetchHandler
 }
 
 function start(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Started {
-  const errors: unknown[] = []
-  const endpoint = createEndpoint({
-    server: serverWith(tools),
-    abandonAfterMs: 100,
-    onError: (error) => errors.push(error),
-    ...options,
-  })
-  onTestFinished(() => endpoint.close({ drainMs: 0 }))
-  return { endpoint, errors, handle: toFetchHandler(endpoint) }
+  const watched = watchedEndpoint(tools, options)
+  return { ...watched, handle: toFetchHandler(watched.endpoint) }
 }
 
 function toRequest(body: unknown, headers: Record<string, string> = {}, init: RequestInit = {}): Request {
@@ -74,21 +70,6 @@ async function readUntil(reader: ReadableStreamDefaultReader<Uint8Array>, patter
 function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> {
   if (!response.body) throw new Error('Expected a body')
   return response.body.getReader()
-}
-
-async function settle(endpoint: Endpoint): Promise<void> {
-  await vi.waitFor(
-    () => {
-      const { connections, calls, streams, sessions, detachedCalls } = endpoint.stats()
-      expect({ connections, calls, detachedCalls, streams }).toEqual({
-        connections: 0,
-        calls: 0,
-        detachedCalls: 0,
-        streams: sessions,
-      })
-    },
-    { timeout: 3_000, interval: 10 },
-  )
 }
 
 describe('a fetch handler', () => {
@@ -168,7 +149,7 @@ describe('a reader of a fetch response', () => {
     return vi.waitFor(
       async () => {
         const before = sent()
-        await new Promise((resolve) => setTimeout(resolve, 30))
+        await sleep(30)
         expect(sent()).toBe(before)
         expect(before).toBeGreaterThan(0)
         return before

@@ -3,15 +3,11 @@ import { requireBearerAuth } from '@modelcontextprotocol/sdk/server/auth/middlew
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
 import { createEndpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-express'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  initializeMessage,
-  McpClient,
-  ping,
-  type Reply,
-  type SendOptions,
-  send,
-} from '../../../test-support/raw-client.ts'
-import { cancelled, deferred, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { type Reply, type SendOptions, send } from '../../../test-support/client/reply.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { cancelled, report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { type Framework, frameworks } from './frameworks.ts'
 
 interface Claims {

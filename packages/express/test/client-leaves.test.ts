@@ -2,19 +2,15 @@ import { once } from 'node:events'
 import { createEndpoint, mcp } from '@throughline/mcp-http-express'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { McpClient } from '../../../test-support/client/mcp-client.ts'
+import { begin } from '../../../test-support/client/reply.ts'
 import { describeClientLeaves } from '../../../test-support/client-leaves.ts'
-import { begin, McpClient } from '../../../test-support/raw-client.ts'
-import {
-  cancelled,
-  deferred,
-  type Exchange,
-  listen,
-  type StartOptions,
-  serverWith,
-  settle,
-  type Watched,
-  watchProcess,
-} from '../../../test-support/test-server.ts'
+import { settle } from '../../../test-support/endpoints.ts'
+import type { Exchange, StartOptions, Watched } from '../../../test-support/exchanges.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { cancelled, serverWith } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 import { type Framework, frameworks } from './frameworks.ts'
 
 interface MountOptions extends StartOptions {

@@ -1,8 +1,11 @@
 import { createEndpoint, mcp } from '@throughline/mcp-http-express'
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { acceptBoth, initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
-import { deferred, type Listening, listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { acceptBoth, send } from '../../../test-support/client/reply.ts'
+import { type Listening, listen } from '../../../test-support/listen.ts'
+import { report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { type Framework, frameworks, mounts } from './frameworks.ts'
 
 interface Mounted extends Listening {

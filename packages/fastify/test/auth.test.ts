@@ -1,8 +1,9 @@
 import { type AuthInfo, createBearerAuth } from '@throughline/mcp-http-core'
 import { createEndpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { initializeMessage, McpClient, ping, type Reply, send } from '../../../test-support/raw-client.ts'
-import { serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { type Reply, send } from '../../../test-support/client/reply.ts'
+import { serverWith, type Tool } from '../../../test-support/sdk-server.ts'
 import { createApp, listen } from './test-app.ts'
 
 const whoami: Tool = (_args, { authInfo }) => authInfo ?? null

@@ -1,17 +1,13 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test, vi } from 'vitest'
+import { McpClient } from '../../../test-support/client/mcp-client.ts'
+import { begin } from '../../../test-support/client/reply.ts'
 import { describeClientLeaves } from '../../../test-support/client-leaves.ts'
-import { begin, McpClient } from '../../../test-support/raw-client.ts'
-import {
-  cancelled,
-  deferred,
-  type Exchange,
-  holding,
-  report,
-  settle,
-  type Tool,
-} from '../../../test-support/test-server.ts'
+import { settle } from '../../../test-support/endpoints.ts'
+import type { Exchange } from '../../../test-support/exchanges.ts'
+import { cancelled, holding, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { start } from './test-app.ts'
 
 const soon = { abandonAfterMs: 100 }

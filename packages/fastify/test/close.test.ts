@@ -1,7 +1,9 @@
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
-import { cancelled, deferred, report, serverWith } from '../../../test-support/test-server.ts'
+import { McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { send } from '../../../test-support/client/reply.ts'
+import { cancelled, report, serverWith } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { createApp, listen } from './test-app.ts'
 
 test('app.close() ends the standalone streams and lets running calls finish', async () => {

@@ -2,8 +2,9 @@ import { mcp } from '@throughline/mcp-http-fastify'
 import type Fastify from 'fastify'
 import fastify4 from 'fastify4'
 import { expect, test } from 'vitest'
-import { McpClient, send } from '../../../test-support/raw-client.ts'
-import { report, serverWith } from '../../../test-support/test-server.ts'
+import { McpClient } from '../../../test-support/client/mcp-client.ts'
+import { send } from '../../../test-support/client/reply.ts'
+import { report, serverWith } from '../../../test-support/sdk-server.ts'
 import { createApp, type Logged, listen } from './test-app.ts'
 
 // The plugin uses nothing that differs; only the types know two frameworks.

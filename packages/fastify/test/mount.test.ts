@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
-import { deferred, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { send } from '../../../test-support/client/reply.ts'
+import { report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { createApp, type Logged, listen } from './test-app.ts'
 
 interface Mount {

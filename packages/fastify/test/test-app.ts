@@ -2,13 +2,9 @@ import type { AddressInfo } from 'node:net'
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
-import {
-  type Exchange,
-  type StartOptions,
-  serverWith,
-  type Watched,
-  watchProcess,
-} from '../../../test-support/test-server.ts'
+import type { Exchange, StartOptions, Watched } from '../../../test-support/exchanges.ts'
+import { serverWith } from '../../../test-support/sdk-server.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 
 /** One line of Fastify's log. */
 export interface LogEntry {

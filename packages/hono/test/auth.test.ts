@@ -3,15 +3,9 @@ import { createEndpoint, type EndpointOptions, mcp } from '@throughline/mcp-http
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  initializeMessage,
-  McpClient,
-  ping,
-  type Reply,
-  type SendOptions,
-  send,
-} from '../../../test-support/raw-client.ts'
-import { serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { type Reply, type SendOptions, send } from '../../../test-support/client/reply.ts'
+import { serverWith, type Tool } from '../../../test-support/sdk-server.ts'
 import { listen } from './test-app.ts'
 
 /** Tokens are `<name>.<number>`: a refresh changes the number. */

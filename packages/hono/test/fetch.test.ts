@@ -4,9 +4,13 @@ import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
 import { cors } from 'hono/cors'
 import { describe, expect, test, vi } from 'vitest'
-import { acceptBoth, initializeMessage, type Json, ping } from '../../../test-support/raw-client.ts'
-import { cancelled, deferred, report, settle, type Tool, watchProcess } from '../../../test-support/test-server.ts'
-import { endpointWith } from './test-app.ts'
+import type { Json } from '../../../test-support/client/event-reader.ts'
+import { initializeMessage, ping } from '../../../test-support/client/mcp-client.ts'
+import { acceptBoth } from '../../../test-support/client/reply.ts'
+import { endpointWith, settle } from '../../../test-support/endpoints.ts'
+import { cancelled, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 
 /** The web bridge, with plain `Request` objects: what every runtime but Node hands to `app.fetch`. */
 

@@ -8,17 +8,12 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import { timing } from 'hono/timing'
 import { describe, expect, test } from 'vitest'
-import {
-  begin,
-  initializeMessage,
-  McpClient,
-  ping,
-  type Reply,
-  send,
-  toText,
-} from '../../../test-support/raw-client.ts'
-import { deferred, report, settle, type Tool } from '../../../test-support/test-server.ts'
-import { endpointWith, listen, start } from './test-app.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { begin, type Reply, send } from '../../../test-support/client/reply.ts'
+import { endpointWith, settle } from '../../../test-support/endpoints.ts'
+import { report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { listen, start } from './test-app.ts'
 
 const page = 'https://app.example.com'
 

@@ -3,17 +3,14 @@ import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { validator } from 'hono/validator'
 import { describe, expect, test } from 'vitest'
-import {
-  initializeMessage,
-  McpClient,
-  ping,
-  RawConnection,
-  send,
-  toHead,
-  toText,
-} from '../../../test-support/raw-client.ts'
-import { deferred, report, type Tool, watchProcess } from '../../../test-support/test-server.ts'
-import { endpointWith, listen, type Started, start } from './test-app.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
+import { send } from '../../../test-support/client/reply.ts'
+import { endpointWith } from '../../../test-support/endpoints.ts'
+import { report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
+import { listen, type Started, start } from './test-app.ts'
 
 type McpHandler = ReturnType<typeof mcp>
 

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { McpClient, ping, send } from '../../../test-support/raw-client.ts'
+import { McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { send } from '../../../test-support/client/reply.ts'
 
 const require = createRequire(import.meta.url)
 

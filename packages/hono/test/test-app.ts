@@ -1,32 +1,19 @@
 import { once } from 'node:events'
 import type { Server as HttpServer, ServerResponse } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
-import { createEndpoint, type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-hono'
+import { mcp } from '@throughline/mcp-http-hono'
 import { Hono, type MiddlewareHandler } from 'hono'
-import { expect, onTestFinished } from 'vitest'
-import {
-  type Exchange,
-  type Listening,
-  listen as listenOn,
-  type StartOptions,
-  serverWith,
-  type Tool,
-  type Watched,
-  watchProcess,
-} from '../../../test-support/test-server.ts'
+import { expect } from 'vitest'
+import { endpointWith } from '../../../test-support/endpoints.ts'
+import type { Exchange, StartOptions, Watched } from '../../../test-support/exchanges.ts'
+import { type Listening, listen as listenOn } from '../../../test-support/listen.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 
 export type NodeApp = Hono<{ Bindings: HttpBindings }>
 
 /** Serves on a free port of loopback until the test is over. */
 export function listen(app: Pick<Hono, 'fetch'>, hostname?: string): Promise<Listening> {
   return listenOn(createAdaptorServer({ fetch: app.fetch }) as HttpServer, hostname)
-}
-
-/** An endpoint that ends with the test. */
-export function endpointWith(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Endpoint {
-  const endpoint = createEndpoint({ server: serverWith(tools), ...options })
-  onTestFinished(() => endpoint.close({ drainMs: 0 }))
-  return endpoint
 }
 
 export interface MountOptions extends StartOptions {

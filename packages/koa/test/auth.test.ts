@@ -3,17 +3,13 @@ import { type AuthInfo, type BearerAuth, createBearerAuth } from '@throughline/m
 import { type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-koa'
 import type { Middleware } from 'koa'
 import { describe, expect, test } from 'vitest'
-import {
-  initializeMessage,
-  McpClient,
-  ping,
-  type Reply,
-  type SendOptions,
-  send,
-} from '../../../test-support/raw-client.ts'
-import { listen, report, serverWith, type Tool } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { type Reply, type SendOptions, send } from '../../../test-support/client/reply.ts'
+import { endpointWith } from '../../../test-support/endpoints.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
 import { atPath, type Framework, frameworks } from './frameworks.ts'
-import { collectErrors, endpointWith } from './test-app.ts'
+import { collectErrors } from './test-app.ts'
 
 interface Claims {
   readonly iss: string

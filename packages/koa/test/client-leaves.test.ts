@@ -5,22 +5,17 @@ import type { Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import compress from 'koa-compress'
 import { describe, expect, test } from 'vitest'
+import { McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { begin, type Farewell, leave, readReply } from '../../../test-support/client/reply.ts'
 import { describeClientLeaves } from '../../../test-support/client-leaves.ts'
-import { begin, type Farewell, leave, McpClient, ping, readReply } from '../../../test-support/raw-client.ts'
-import {
-  cancelled,
-  deferred,
-  type Exchange,
-  listen,
-  report,
-  type StartOptions,
-  settle,
-  type Tool,
-  type Watched,
-  watchProcess,
-} from '../../../test-support/test-server.ts'
+import { endpointWith, settle } from '../../../test-support/endpoints.ts'
+import type { Exchange, StartOptions, Watched } from '../../../test-support/exchanges.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { cancelled, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { collectErrors, endpointWith } from './test-app.ts'
+import { collectErrors } from './test-app.ts'
 
 interface Started extends Watched {
   /** What the app was told of. */

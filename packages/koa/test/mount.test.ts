@@ -4,10 +4,15 @@ import type Koa from 'koa'
 import type { Middleware } from 'koa'
 import bodyParser from 'koa-bodyparser'
 import { describe, expect, test, vi } from 'vitest'
-import { initializeMessage, McpClient, ping, send, toText } from '../../../test-support/raw-client.ts'
-import { deferred, type Listening, listen, report, type Tool, watchProcess } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
+import { send } from '../../../test-support/client/reply.ts'
+import { endpointWith } from '../../../test-support/endpoints.ts'
+import { type Listening, listen } from '../../../test-support/listen.ts'
+import { report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { watchProcess } from '../../../test-support/watch-process.ts'
 import { atPath, type Framework, frameworks, mounts, parsers } from './frameworks.ts'
-import { collectErrors, endpointWith } from './test-app.ts'
+import { collectErrors } from './test-app.ts'
 
 interface Mounted extends Listening {
   readonly url: string

@@ -5,17 +5,14 @@ import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { type Endpoint, type EndpointOptions, mcp } from '@throughline/mcp-http-koa'
 import type { Middleware } from 'koa'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  initializeMessage,
-  McpClient,
-  ping,
-  RawConnection,
-  type RawRequest,
-  type RawResponse,
-} from '../../../test-support/raw-client.ts'
-import { cancelled, deferred, listen, report } from '../../../test-support/test-server.ts'
+import { initializeMessage, McpClient, ping } from '../../../test-support/client/mcp-client.ts'
+import { RawConnection, type RawRequest, type RawResponse } from '../../../test-support/client/raw-connection.ts'
+import { endpointWith } from '../../../test-support/endpoints.ts'
+import { listen } from '../../../test-support/listen.ts'
+import { cancelled, report } from '../../../test-support/sdk-server.ts'
+import { deferred } from '../../../test-support/waiting.ts'
 import { type Framework, frameworks } from './frameworks.ts'
-import { collectErrors, endpointWith } from './test-app.ts'
+import { collectErrors } from './test-app.ts'
 
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
 const unknownSession = 'u'.repeat(32)

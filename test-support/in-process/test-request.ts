@@ -1,0 +1,61 @@
+import type { AuthInfo, HttpRequest } from '../../packages/core/src/index.ts'
+
+/** A request as a bridge would make it. */
+export class TestRequest implements HttpRequest {
+  readonly method: string
+  readonly url = '/mcp'
+  readonly headers: Record<string, string>
+  auth: AuthInfo | undefined
+  readonly parsedBody: unknown
+  readonly localAddress: string | undefined
+  bodyRead = false
+  #leave: () => void = () => undefined
+  readonly #body: Uint8Array
+
+  constructor(method: string, options: RequestOptions = {}) {
+    this.method = method
+    this.headers = {
+      host: 'localhost:3000',
+      accept: method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream',
+      ...(method === 'POST' && { 'content-type': 'application/json' }),
+      ...options.headers,
+    }
+    this.auth = options.auth
+    this.parsedBody = options.parsedBody
+    this.localAddress = options.localAddress ?? '127.0.0.1'
+    const { body } = options
+    this.#body =
+      body instanceof Uint8Array
+        ? body
+        : new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body))
+  }
+
+  header(name: string): string | undefined {
+    return this.headers[name]
+  }
+
+  headerCount(name: string): number {
+    return name in this.headers ? 1 : 0
+  }
+
+  async readBody(): Promise<Uint8Array> {
+    this.bodyRead = true
+    return this.#body
+  }
+
+  onGone(listener: () => void): void {
+    this.#leave = listener
+  }
+
+  leave(): void {
+    this.#leave()
+  }
+}
+
+export interface RequestOptions {
+  headers?: Record<string, string>
+  body?: unknown
+  auth?: AuthInfo | undefined
+  parsedBody?: unknown
+  localAddress?: string
+}
