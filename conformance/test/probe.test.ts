@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { createEndpoint } from '@throughline/mcp-http-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type LocationLines, proxyTo, readDocumented } from '../../test-support/nginx/documented.ts'
+import { leftOut, nginxInstalled, startNginx } from '../../test-support/nginx/start-nginx.ts'
 import { startReferenceServer } from '../doubles/reference-server.ts'
 import { mount, type StartOptions, startFixture } from '../mounts/index.ts'
 import {
@@ -18,8 +20,6 @@ import {
   probeDeployment,
 } from '../src/probe/index.ts'
 import { judgeTls } from '../src/probe/probes/tls.ts'
-import { type LocationLines, proxyTo, readDocumented } from './nginx/documented.ts'
-import { leftOut, nginxInstalled, startNginx } from './nginx/start-nginx.ts'
 import { startProxy, type Tampering } from './probe-proxy.ts'
 
 if (!nginxInstalled) console.warn(leftOut)

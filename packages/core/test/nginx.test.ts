@@ -1,124 +1,20 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Json } from '../../../test-support/client/event-reader.ts'
 import { McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
 import { type Reply, send } from '../../../test-support/client/reply.ts'
+import { endpointWith } from '../../../test-support/endpoints.ts'
 import { listen } from '../../../test-support/listen.ts'
-import { report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
+import { type LocationLines, proxyTo, readDocumented } from '../../../test-support/nginx/documented.ts'
+import { leftOut, nginxInstalled, startNginx } from '../../../test-support/nginx/start-nginx.ts'
+import { report, type Tool } from '../../../test-support/sdk-server.ts'
 import { deferred } from '../../../test-support/waiting.ts'
-import { createEndpoint, type Endpoint, type EndpointOptions } from '../src/index.ts'
+import type { Endpoint, EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 
-const installed = isInstalled()
-const leftOut = 'LEFT OUT: the tests through a real nginx, because nginx is not installed (apt-get install nginx-light)'
-if (!installed) console.warn(leftOut)
+if (!nginxInstalled) console.warn(leftOut)
 
-function isInstalled(): boolean {
-  try {
-    execFileSync('nginx', ['-v'], { stdio: 'pipe' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-interface Proxy {
+interface Started {
   readonly url: string
-  readonly origin: string
-}
-
-/** Lines of a `location`, as docs/deployment.md has them between `proxy_pass` and the end of the block. */
-type LocationLines = readonly string[]
-
-/** nginx in the foreground, with a folder of its own, on a free port of loopback; ended with the test. */
-async function startNginx(upstreamPort: number, lines: LocationLines): Promise<Proxy> {
-  const folder = await mkdtemp(join(tmpdir(), 'throughline-nginx-'))
-  const port = await findFreePort()
-  await writeFile(join(folder, 'nginx.conf'), toConfiguration(folder, port, upstreamPort, lines))
-  const child = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], {
-    stdio: ['ignore', 'inherit', 'pipe'],
-  })
-  onTestFinished(() => end(child, folder))
-  await untilListening(port, child)
-  return { url: `http://127.0.0.1:${port}/mcp`, origin: `http://127.0.0.1:${port}` }
-}
-
-async function end(child: ChildProcess, folder: string): Promise<void> {
-  if (child.exitCode === null) {
-    const exited = once(child, 'exit')
-    child.kill('SIGTERM')
-    await exited
-  }
-  await rm(folder, { recursive: true, force: true })
-}
-
-function toConfiguration(folder: string, port: number, upstreamPort: number, lines: LocationLines): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  return `
-    daemon off;
-    worker_processes 1;
-    pid ${folder}/nginx.pid;
-    error_log ${folder}/error.log;
-    ${process.getuid?.() === 0 ? 'user root;' : ''}
-    events { worker_connections 256; }
-    http {
-      access_log off;
-      ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n      ')}
-      server {
-        listen 127.0.0.1:${port};
-        location /mcp {
-          proxy_pass http://127.0.0.1:${upstreamPort};
-          ${lines.join('\n          ')}
-        }
-      }
-    }
-  `
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function untilListening(port: number, child: ChildProcess): Promise<void> {
-  let said = ''
-  child.stderr?.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-  })
-  while (child.exitCode === null) {
-    const socket = connect({ port, host: '127.0.0.1' })
-    const connected = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (connected) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error(`nginx ended with ${child.exitCode}: ${said}`)
-}
-
-/** The lines of the documented `location /mcp`, so that what is documented is what is tested. */
-async function readDocumented(): Promise<LocationLines> {
-  const page = await readFile(new URL('../../../docs/deployment.md', import.meta.url), 'utf8')
-  const block = /location \/mcp \{\n\s*proxy_pass [^\n]*\n([^}]*)\}/.exec(page)?.[1]
-  if (block === undefined) throw new Error('Expected a `location /mcp` in docs/deployment.md')
-  return block
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-}
-
-interface Started extends Proxy {
   readonly endpoint: Endpoint
 }
 
@@ -127,18 +23,18 @@ async function start(
   tools: Record<string, Tool> = {},
   options: Partial<EndpointOptions> = {},
 ): Promise<Started> {
-  const endpoint = createEndpoint({ server: serverWith(tools), ...options })
-  onTestFinished(() => endpoint.close({ drainMs: 0 }))
-  const { port } = await listen(createServer(toNodeHandler(endpoint)))
-  return { ...(await startNginx(port, lines)), endpoint }
+  const endpoint = endpointWith(tools, options)
+  const upstream = await listen(toNodeHandler(endpoint))
+  const { port } = await startNginx((place) => proxyTo(upstream.origin, place.port, lines))
+  return { url: `http://127.0.0.1:${port}/mcp`, endpoint }
 }
 
 test('nginx is installed where the whole suite has to run', () => {
   // In CI a test that is left out must not look like one that passed.
-  if (process.env.CI) expect(installed, leftOut).toBe(true)
+  if (process.env.CI) expect(nginxInstalled, leftOut).toBe(true)
 })
 
-describe.skipIf(!installed)(installed ? 'through nginx' : leftOut, () => {
+describe.skipIf(!nginxInstalled)(nginxInstalled ? 'through nginx' : leftOut, () => {
   describe.each([
     ['its defaults', async () => []],
     ['the documented configuration', readDocumented],

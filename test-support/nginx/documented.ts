@@ -5,7 +5,7 @@ export type LocationLines = readonly string[]
 
 /** The lines of the documented `location /mcp`, so that what is documented is what is tested. */
 export async function readDocumented(): Promise<LocationLines> {
-  const page = await readFile(new URL('../../../docs/deployment.md', import.meta.url), 'utf8')
+  const page = await readFile(new URL('../../docs/deployment.md', import.meta.url), 'utf8')
   const block = /location \/mcp \{\n\s*proxy_pass [^\n]*\n([^}]*)\}/.exec(page)?.[1]
   if (block === undefined) throw new Error('Expected a `location /mcp` in docs/deployment.md')
   return block

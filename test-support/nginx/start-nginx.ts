@@ -1,10 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { findFreePort } from '../listen.ts'
+import { sleep } from '../waiting.ts'
 
 export const nginxInstalled = isInstalled()
 
@@ -58,15 +60,6 @@ function toConfiguration(folder: string, httpBlock: string): string {
   `
 }
 
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 async function untilListening(port: number, child: ChildProcess): Promise<void> {
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => {
@@ -79,7 +72,7 @@ async function untilListening(port: number, child: ChildProcess): Promise<void> 
     })
     socket.destroy()
     if (connected) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await sleep(20)
   }
   throw new Error(`nginx ended with ${child.exitCode}: ${said}`)
 }
