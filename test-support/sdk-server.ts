@@ -62,3 +62,23 @@ export function holding(before: (extra: ToolExtra) => Promise<void> = async () =
   }
   return { hold, started: started.promise, stopped: stopped.promise }
 }
+
+/** A tool that sends pieces of so many bytes until it is cancelled. */
+export function flooding(bytes: number): {
+  readonly flood: Tool
+  /** Pieces that were taken so far. */
+  readonly sent: () => number
+  readonly stopped: Promise<void>
+} {
+  const stopped = deferred()
+  let sent = 0
+  const flood: Tool = async (_args, extra) => {
+    const stop = cancelled(extra)
+    while (!extra.signal.aborted) {
+      await Promise.race([report(extra, 'x'.repeat(bytes)), stop])
+      sent++
+    }
+    stopped.resolve()
+  }
+  return { flood, sent: () => sent, stopped: stopped.promise }
+}

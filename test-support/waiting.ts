@@ -1,3 +1,5 @@
+import { expect, vi } from 'vitest'
+
 export interface Deferred<T = void> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -21,4 +23,16 @@ export async function waitFor(condition: () => boolean, limitMs = 5_000): Promis
     if (Date.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain`)
     await sleep(5)
   }
+}
+
+/** Resolves when a count that has begun stands still: whoever counts is being held. */
+export function standstill(count: () => number): Promise<number> {
+  const hasStopped = async (): Promise<number> => {
+    const before = count()
+    await sleep(30)
+    expect(count()).toBe(before)
+    expect(before).toBeGreaterThan(0)
+    return before
+  }
+  return vi.waitFor(hasStopped, { timeout: 5_000, interval: 5 })
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import * as http2 from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
+import { constants, createServer as createHttp2Server } from 'node:http2'
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Http2Client } from '../../../test-support/client/http2-client.ts'
 import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
 import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
 import { acceptBoth, send } from '../../../test-support/client/reply.ts'
@@ -22,7 +23,7 @@ interface Started extends Listening, WatchedEndpoint {
 
 async function start(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<Started> {
   const built = watchedEndpoint(tools, options)
-  const listening = await listen(createServer(toNodeHandler(built.endpoint)))
+  const listening = await listen(toNodeHandler(built.endpoint))
   return { ...built, ...listening, url: `${listening.origin}/mcp` }
 }
 
@@ -570,61 +571,14 @@ describe('shutting down', () => {
 })
 
 describe('HTTP/2', () => {
-  interface H2Started extends WatchedEndpoint {
-    readonly port: number
-    readonly session: http2.ClientHttp2Session
-  }
-
-  interface H2Reply {
-    readonly headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader
-    readonly stream: http2.ClientHttp2Stream
-  }
-
-  async function startH2(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<H2Started> {
-    const built = watchedEndpoint(tools, options)
+  async function startH2(
+    tools: Record<string, Tool> = {},
+    options: Partial<EndpointOptions> = {},
+  ): Promise<WatchedEndpoint & { readonly client: Http2Client }> {
+    const watched = watchedEndpoint(tools, options)
     // The compatibility API behaves as Node's own request and response, but has types of its own.
-    const server = http2.createServer(toNodeHandler(built.endpoint) as never)
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    const session = http2.connect(`http://127.0.0.1:${port}`)
-    onTestFinished(() => {
-      session.destroy()
-      server.close()
-    })
-    return { ...built, port, session }
-  }
-
-  async function ask(
-    session: http2.ClientHttp2Session,
-    method: string,
-    headers: Record<string, string> = {},
-    body?: unknown,
-  ): Promise<H2Reply> {
-    const type = method === 'POST' && { 'content-type': 'application/json' }
-    const stream = session.request({ ':method': method, ':path': '/mcp', accept: acceptBoth, ...type, ...headers })
-    stream.on('error', () => undefined)
-    stream.setEncoding('utf8')
-    stream.end(body === undefined ? undefined : JSON.stringify(body))
-    const [replyHeaders] = (await once(stream, 'response')) as [H2Reply['headers']]
-    return { headers: replyHeaders, stream }
-  }
-
-  async function textOf({ stream }: H2Reply): Promise<string> {
-    let text = ''
-    for await (const chunk of stream) text += chunk
-    return text
-  }
-
-  async function openSession(session: http2.ClientHttp2Session): Promise<Record<string, string>> {
-    const reply = await ask(session, 'POST', {}, initializeMessage)
-    expect(reply.headers[':status']).toBe(200)
-    await textOf(reply)
-    const headers = { 'mcp-session-id': reply.headers['mcp-session-id'] as string }
-    const initialized = await ask(session, 'POST', headers, { jsonrpc: '2.0', method: 'notifications/initialized' })
-    expect(initialized.headers[':status']).toBe(202)
-    await textOf(initialized)
-    return headers
+    const { port } = await listen(createHttp2Server(toNodeHandler(watched.endpoint) as never))
+    return { ...watched, client: new Http2Client(port) }
   }
 
   const callMessage = (name: string, id = 1): unknown => ({
@@ -636,23 +590,23 @@ describe('HTTP/2', () => {
 
   test('serves a session, without a warning of Node', async () => {
     const { faults } = watchProcess()
-    const { session, endpoint, errors } = await startH2({
+    const { client, endpoint, errors } = await startH2({
       say: (_args, extra) => report(extra, 'hello').then(() => 'said'),
     })
-    const headers = await openSession(session)
+    const headers = await client.open()
 
-    const jsonReply = await ask(session, 'POST', headers, callMessage('echo'))
+    const jsonReply = await client.ask('POST', headers, callMessage('echo'))
     expect(jsonReply.headers['content-type']).toBe('application/json')
-    expect(await textOf(jsonReply)).toContain('"text":"hi"')
+    expect(await jsonReply.text()).toContain('"text":"hi"')
 
-    const streamReply = await ask(session, 'POST', headers, callMessage('say'))
+    const streamReply = await client.ask('POST', headers, callMessage('say'))
     expect(streamReply.headers['content-type']).toBe('text/event-stream')
-    const text = await textOf(streamReply)
+    const text = await streamReply.text()
     expect(text).toContain('"data":"hello"')
     expect(text).toContain('"text":"said"')
 
-    const standalone = await ask(session, 'GET', headers)
-    expect(standalone.headers[':status']).toBe(200)
+    const standalone = await client.ask('GET', headers)
+    expect(standalone.status).toBe(200)
     const came = once(standalone.stream, 'data')
     await came
     const notified = new Promise<string>((resolve) => {
@@ -660,51 +614,51 @@ describe('HTTP/2', () => {
     })
     await endpoint.notify({ method: 'notifications/tools/list_changed' })
     await notified
-    standalone.stream.close(http2.constants.NGHTTP2_CANCEL)
+    standalone.stream.close(constants.NGHTTP2_CANCEL)
 
-    const refused = await ask(session, 'PUT', headers)
-    expect([refused.headers[':status'], refused.headers.allow]).toEqual([405, 'GET, POST, DELETE'])
-    await textOf(refused)
-    const foreign = await ask(session, 'POST', { ...headers, origin: 'https://evil.example' }, ping)
-    expect(foreign.headers[':status']).toBe(403)
-    await textOf(foreign)
-    const ended = await ask(session, 'DELETE', headers)
-    expect([ended.headers[':status'], await textOf(ended)]).toEqual([204, ''])
+    const refused = await client.ask('PUT', headers)
+    expect([refused.status, refused.headers.allow]).toEqual([405, 'GET, POST, DELETE'])
+    await refused.text()
+    const foreign = await client.ask('POST', { ...headers, origin: 'https://evil.example' }, ping)
+    expect(foreign.status).toBe(403)
+    await foreign.text()
+    const ended = await client.ask('DELETE', headers)
+    expect([ended.status, await ended.text()]).toEqual([204, ''])
     await settle(endpoint, 0)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
   })
 
   test('checks the name in :authority as the Host', async () => {
-    const { session } = await startH2()
-    const refused = await ask(session, 'POST', { ':authority': 'evil.example' }, initializeMessage)
-    expect(refused.headers[':status']).toBe(403)
-    expect(await textOf(refused)).toContain('Host not allowed')
+    const { client } = await startH2()
+    const refused = await client.ask('POST', { ':authority': 'evil.example' }, initializeMessage)
+    expect(refused.status).toBe(403)
+    expect(await refused.text()).toContain('Host not allowed')
   })
 
   test('carries many calls on one connection at once', async () => {
     const finish = deferred()
-    const { session } = await startH2({ slow: () => finish.promise.then(() => 'slow') })
-    const headers = await openSession(session)
-    const slow = Array.from({ length: 20 }, (_value, i) => ask(session, 'POST', headers, callMessage('slow', i + 100)))
-    const quick = await ask(session, 'POST', headers, callMessage('echo'))
-    expect(await textOf(quick)).toContain('"text":"hi"')
+    const { client } = await startH2({ slow: () => finish.promise.then(() => 'slow') })
+    const headers = await client.open()
+    const slow = Array.from({ length: 20 }, (_value, i) => client.ask('POST', headers, callMessage('slow', i + 100)))
+    const quick = await client.ask('POST', headers, callMessage('echo'))
+    expect(await quick.text()).toContain('"text":"hi"')
     finish.resolve()
     for (const [i, reply] of (await Promise.all(slow)).entries())
-      expect(await textOf(reply)).toContain(`"id":${i + 100}`)
+      expect(await reply.text()).toContain(`"id":${i + 100}`)
   })
 
   test('refuses a body that is too large, and goes on', async () => {
-    const { session } = await startH2({}, { maxBodyBytes: 1_000 })
-    const large = await ask(session, 'POST', {}, { ...initializeMessage, padding: 'x'.repeat(200_000) })
-    expect(large.headers[':status']).toBe(413)
-    await textOf(large)
-    await openSession(session)
+    const { client } = await startH2({}, { maxBodyBytes: 1_000 })
+    const large = await client.ask('POST', {}, { ...initializeMessage, padding: 'x'.repeat(200_000) })
+    expect(large.status).toBe(413)
+    await large.text()
+    await client.open()
   })
 
   test('holds a flood back while its reader does not read', async () => {
     let sent = 0
     const stopped = deferred()
-    const { session, endpoint } = await startH2({
+    const { client, endpoint } = await startH2({
       flood: async (_args, extra) => {
         const stop = cancelled(extra)
         while (!extra.signal.aborted) {
@@ -714,8 +668,8 @@ describe('HTTP/2', () => {
         stopped.resolve()
       },
     })
-    const headers = await openSession(session)
-    const { stream } = await ask(session, 'POST', headers, callMessage('flood'))
+    const headers = await client.open()
+    const { stream } = await client.ask('POST', headers, callMessage('flood'))
     await vi.waitFor(
       async () => {
         const before = sent
@@ -727,7 +681,7 @@ describe('HTTP/2', () => {
     )
     // What the log's budget lets wait, what Node's queue holds, and HTTP/2's window.
     expect(sent).toBeLessThan(60)
-    stream.close(http2.constants.NGHTTP2_CANCEL)
+    stream.close(constants.NGHTTP2_CANCEL)
     await stopped.promise
     await settle(endpoint)
   })
@@ -736,7 +690,7 @@ describe('HTTP/2', () => {
     const { faults } = watchProcess()
     const stopped = [deferred(), deferred()]
     const begun = deferred()
-    const { session, endpoint, errors } = await startH2(
+    const { client, endpoint, errors } = await startH2(
       {
         stream: async (_args, extra) => {
           await report(extra, 'begun')
@@ -751,16 +705,14 @@ describe('HTTP/2', () => {
       },
       { upgradeAfterMs: 10_000 },
     )
-    const headers = await openSession(session)
-    const standalone = await ask(session, 'GET', headers)
-    const streaming = await ask(session, 'POST', headers, callMessage('stream'))
-    const silent = session.request({ ':method': 'POST', ':path': '/mcp', ...json, ...headers })
-    silent.on('error', () => undefined)
+    const headers = await client.open()
+    const standalone = await client.ask('GET', headers)
+    const streaming = await client.ask('POST', headers, callMessage('stream'))
+    const silent = client.begin('POST', headers)
     silent.end(JSON.stringify(callMessage('silent', 2)))
     await begun.promise
-    if (what === 'connection') session.destroy()
-    else
-      for (const stream of [standalone.stream, streaming.stream, silent]) stream.close(http2.constants.NGHTTP2_CANCEL)
+    if (what === 'connection') client.session.destroy()
+    else for (const stream of [standalone.stream, streaming.stream, silent]) stream.close(constants.NGHTTP2_CANCEL)
     const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs on'))
     const both = Promise.all(stopped.map(({ promise }) => promise)).then(() => 'abandoned')
     expect(await Promise.race([both, late])).toBe('abandoned')
@@ -771,7 +723,7 @@ describe('HTTP/2', () => {
   test.each(['stream', 'connection'])('forgets a GET whose %s was closed before its answer was there', async (what) => {
     const backplane = createMemoryBackplane()
     const first = await startH2({}, { backplane })
-    const headers = await openSession(first.session)
+    const headers = await first.client.open()
     const building = deferred()
     const built = deferred()
     const make = serverWith()
@@ -786,15 +738,14 @@ describe('HTTP/2', () => {
         },
       },
     )
-    const stream = second.session.request({ ':method': 'GET', ':path': '/mcp', accept: acceptBoth, ...headers })
-    stream.on('error', () => undefined)
+    const stream = second.client.begin('GET', headers)
     const closed = new Promise((resolve) => stream.once('close', resolve))
     await building.promise
-    if (what === 'connection') second.session.destroy()
-    else stream.close(http2.constants.NGHTTP2_CANCEL)
+    if (what === 'connection') second.client.session.destroy()
+    else stream.close(constants.NGHTTP2_CANCEL)
     await closed
     // The server side learns of it before anything that is sent after it.
-    if (what === 'stream') await textOf(await ask(second.session, 'PUT'))
+    if (what === 'stream') await (await second.client.ask('PUT')).text()
     else await sleep(50)
     built.resolve()
     await settle(second.endpoint)

@@ -1,0 +1,8 @@
+import { describeConnections } from '../../../test-support/adapters/describe-connections.ts'
+import { describeSlowReaders } from '../../../test-support/adapters/describe-slow-readers.ts'
+import { adapters } from './adapter.ts'
+
+for (const adapter of adapters) {
+  describeConnections(adapter)
+  describeSlowReaders(adapter)
+}
