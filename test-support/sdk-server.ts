@@ -82,3 +82,20 @@ export function flooding(bytes: number): {
   }
   return { flood, sent: () => sent, stopped: stopped.promise }
 }
+
+/** A factory of servers that waits to be told. */
+export function slowFactory(): {
+  readonly server: () => Promise<Server>
+  readonly building: Promise<void>
+  readonly finish: () => void
+} {
+  const building = deferred()
+  const built = deferred()
+  const make = serverWith()
+  const server = async (): Promise<Server> => {
+    building.resolve()
+    await built.promise
+    return make()
+  }
+  return { server, building: building.promise, finish: built.resolve }
+}

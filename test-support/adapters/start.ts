@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { Endpoint, EndpointOptions } from '../../packages/core/src/index.ts'
 import { watchedEndpoint } from '../endpoints.ts'
 import type { Tool } from '../sdk-server.ts'
@@ -44,4 +44,10 @@ export async function start<M>(adapter: Adapter<M>, given: StartOptions<M> = {})
     expect({ errors: server.errors, reported, faults }).toEqual({ errors: [], reported: [], faults: [] })
   }
   return { ...server, url: `${server.origin}/mcp`, endpoint, reported, exchanges, expectNoFault }
+}
+
+/** The newest exchange, once there are `count`. */
+export async function newest(exchanges: readonly Exchange[], count: number): Promise<Exchange> {
+  await vi.waitFor(() => expect(exchanges.length).toBe(count), { interval: 2 })
+  return exchanges.at(-1) as Exchange
 }

@@ -51,9 +51,14 @@ export class RawConnection {
     this.socket.write(text)
   }
 
+  /** Sends one request, and reads nothing yet. */
+  send(request: RawRequest): void {
+    this.write(toRequestText(request))
+  }
+
   /** Sends one request, and reads one response to the length that it declares: the next must begin right there. */
   async ask(request: RawRequest): Promise<RawResponse> {
-    this.write(toRequestText(request))
+    this.send(request)
     const head = await this.readHead()
     const isEmpty = request.method === 'HEAD' || head.status === 204
     return { ...head, body: await this.#readBytes(isEmpty ? 0 : Number(head.headers['content-length'])) }
