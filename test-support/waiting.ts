@@ -36,3 +36,16 @@ export function standstill(count: () => number): Promise<number> {
   }
   return vi.waitFor(hasStopped, { timeout: 5_000, interval: 5 })
 }
+
+/** The outcome of a promise that must not take the time that the whole test has. */
+export async function within<T>(ms: number, outcome: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Waited ${ms} ms in vain`)), ms)
+  })
+  try {
+    return await Promise.race([outcome, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -4,15 +4,15 @@ import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import { constants, createServer as createHttp2Server } from 'node:http2'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Http2Client } from '../../../test-support/client/http2-client.ts'
 import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
 import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
 import { acceptBoth, send } from '../../../test-support/client/reply.ts'
 import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { type Listening, listen } from '../../../test-support/listen.ts'
-import { cancelled, report, serverWith, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred, sleep } from '../../../test-support/waiting.ts'
+import { cancelled, flooding, report, slowFactory, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred, sleep, standstill, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 import { createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
@@ -400,8 +400,7 @@ describe('a client that left before the handler ran', () => {
       if (method === 'POST') return toPost(port, ping, headers)
       return toHead(method, '/mcp', { host: 'localhost', accept: acceptBoth, ...headers })
     })
-    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'hangs'))
-    expect(await Promise.race([settled.then(() => 'settled'), late])).toBe('settled')
+    await within(1_000, settled)
     expect(errors).toEqual([])
   })
 
@@ -427,8 +426,7 @@ describe('a client that left before the handler ran', () => {
     }
     await leaveBefore(run, (port) => toPost(port, call, client.headers), true)
     await begun.promise
-    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs for ever'))
-    expect(await Promise.race([stopped.promise.then(() => 'cancelled'), late])).toBe('cancelled')
+    await within(2_000, stopped.promise)
   })
 })
 
@@ -656,33 +654,16 @@ describe('HTTP/2', () => {
   })
 
   test('holds a flood back while its reader does not read', async () => {
-    let sent = 0
-    const stopped = deferred()
-    const { client, endpoint } = await startH2({
-      flood: async (_args, extra) => {
-        const stop = cancelled(extra)
-        while (!extra.signal.aborted) {
-          await Promise.race([report(extra, 'x'.repeat(50_000)), stop])
-          sent++
-        }
-        stopped.resolve()
-      },
-    })
+    const { flood, sent, stopped } = flooding(50_000)
+    const { client, endpoint } = await startH2({ flood })
     const headers = await client.open()
     const { stream } = await client.ask('POST', headers, callMessage('flood'))
-    await vi.waitFor(
-      async () => {
-        const before = sent
-        await sleep(50)
-        expect(sent).toBe(before)
-        expect(sent).toBeGreaterThan(1)
-      },
-      { timeout: 5_000 },
-    )
+    const held = await standstill(sent)
+    expect(held).toBeGreaterThan(1)
     // What the log's budget lets wait, what Node's queue holds, and HTTP/2's window.
-    expect(sent).toBeLessThan(60)
+    expect(held).toBeLessThan(60)
     stream.close(constants.NGHTTP2_CANCEL)
-    await stopped.promise
+    await stopped
     await settle(endpoint)
   })
 
@@ -713,9 +694,7 @@ describe('HTTP/2', () => {
     await begun.promise
     if (what === 'connection') client.session.destroy()
     else for (const stream of [standalone.stream, streaming.stream, silent]) stream.close(constants.NGHTTP2_CANCEL)
-    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'runs on'))
-    const both = Promise.all(stopped.map(({ promise }) => promise)).then(() => 'abandoned')
-    expect(await Promise.race([both, late])).toBe('abandoned')
+    await within(2_000, Promise.all(stopped.map(({ promise }) => promise)))
     await settle(endpoint)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
   })
@@ -724,30 +703,18 @@ describe('HTTP/2', () => {
     const backplane = createMemoryBackplane()
     const first = await startH2({}, { backplane })
     const headers = await first.client.open()
-    const building = deferred()
-    const built = deferred()
-    const make = serverWith()
-    const second = await startH2(
-      {},
-      {
-        backplane,
-        server: async () => {
-          building.resolve()
-          await built.promise
-          return make()
-        },
-      },
-    )
+    const { server, building, finish } = slowFactory()
+    const second = await startH2({}, { backplane, server })
     const stream = second.client.begin('GET', headers)
     const closed = new Promise((resolve) => stream.once('close', resolve))
-    await building.promise
+    await building
     if (what === 'connection') second.client.session.destroy()
     else stream.close(constants.NGHTTP2_CANCEL)
     await closed
     // The server side learns of it before anything that is sent after it.
     if (what === 'stream') await (await second.client.ask('PUT')).text()
     else await sleep(50)
-    built.resolve()
+    finish()
     await settle(second.endpoint)
     expect(second.errors).toEqual([])
   })

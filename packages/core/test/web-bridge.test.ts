@@ -3,8 +3,8 @@ import type { Json } from '../../../test-support/client/event-reader.ts'
 import { initializeMessage, ping, toText } from '../../../test-support/client/mcp-client.ts'
 import { acceptBoth } from '../../../test-support/client/reply.ts'
 import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
-import { cancelled, report, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred, sleep } from '../../../test-support/waiting.ts'
+import { cancelled, flooding, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred, standstill, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 import type { EndpointOptions } from '../src/index.ts'
 import { type FetchContext, type FetchHandler, toFetchHandler } from '../src/web/index.ts'
@@ -128,36 +128,6 @@ describe('a fetch handler', () => {
 })
 
 describe('a reader of a fetch response', () => {
-  function startFlood(): Started & { sent: () => number; stopped: Promise<void> } {
-    let sent = 0
-    const stopped = deferred()
-    const started = start({
-      flood: async (_args, extra) => {
-        const stop = cancelled(extra)
-        while (!extra.signal.aborted) {
-          await Promise.race([report(extra, 'x'.repeat(10_000)), stop])
-          sent++
-        }
-        stopped.resolve()
-      },
-    })
-    return { ...started, sent: () => sent, stopped: stopped.promise }
-  }
-
-  /** The tool waits for its reader. */
-  async function held(sent: () => number): Promise<number> {
-    return vi.waitFor(
-      async () => {
-        const before = sent()
-        await sleep(30)
-        expect(sent()).toBe(before)
-        expect(before).toBeGreaterThan(0)
-        return before
-      },
-      { timeout: 5_000 },
-    )
-  }
-
   test('that does not read holds the tool back, and less than 512 KiB wait in the queue', async () => {
     let largest = 0
     const { enqueue } = ReadableStreamDefaultController.prototype
@@ -169,10 +139,11 @@ describe('a reader of a fetch response', () => {
       largest = Math.max(largest, 262_144 - (this.desiredSize ?? 0))
     })
     onTestFinished(() => spy.mockRestore())
-    const { handle, endpoint, sent, stopped } = startFlood()
+    const { flood, sent, stopped } = flooding(10_000)
+    const { handle, endpoint } = start({ flood })
     const headers = await open(handle)
     const response = await handle(toRequest(callMessage('flood'), headers))
-    const before = await held(sent)
+    const before = await standstill(sent)
     expect(largest).toBeGreaterThan(100_000)
     expect(largest).toBeLessThan(524_288)
     // And 1 MiB in the log.
@@ -196,7 +167,7 @@ describe('a reader of a fetch response', () => {
     })
     const headers = await open(handle)
     const response = await handle(toRequest(callMessage('many'), headers))
-    expect(await held(() => sent)).toBeLessThan(total)
+    expect(await standstill(() => sent)).toBeLessThan(total)
     const text = await response.text()
     const numbers = [...text.matchAll(/"data":"(\d+) x/g)].map(([, number]) => Number(number))
     expect(numbers).toEqual(Array.from({ length: total }, (_value, i) => i))
@@ -248,8 +219,7 @@ describe('request.signal', () => {
       await begun.promise
       controller.abort()
       await stopped.promise
-      const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'hangs'))
-      expect(await Promise.race([answering.then(() => 'settled'), late])).toBe('settled')
+      await within(1_000, answering)
       await settle(endpoint)
       expect({ errors, faults }).toEqual({ errors: [], faults: [] })
     },
@@ -275,8 +245,7 @@ describe('request.signal', () => {
     const text = await readUntil(reader, '"first"')
     const lastEventId = [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] as string
     controller.abort()
-    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'hangs'))
-    expect(await Promise.race([reader.read(), late])).toEqual({ value: undefined, done: true })
+    expect(await within(1_000, reader.read())).toEqual({ value: undefined, done: true })
     finish.resolve()
     await settle(endpoint)
     const resumed = await handle(toGet({ ...headers, 'last-event-id': lastEventId }))
@@ -299,8 +268,7 @@ describe('request.signal', () => {
     // The body is there already, so the call begins.
     const request = toRequest(callMessage('hold'), headers, { signal: AbortSignal.abort() })
     const answering = handle(request, { parsedBody: callMessage('hold') })
-    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'runs for ever'))
-    expect(await Promise.race([stopped.promise.then(() => 'cancelled'), late])).toBe('cancelled')
+    await within(1_000, stopped.promise)
     await answering
     const stream = await handle(toGet(headers, { signal: AbortSignal.abort() }))
     await stream.body?.cancel().catch(() => undefined)

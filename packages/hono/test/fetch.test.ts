@@ -1,15 +1,15 @@
-import { mcp } from '@throughline/mcp-http-hono'
+import { type EndpointOptions, mcp } from '@throughline/mcp-http-hono'
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { compress } from 'hono/compress'
 import { cors } from 'hono/cors'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Json } from '../../../test-support/client/event-reader.ts'
 import { initializeMessage, ping } from '../../../test-support/client/mcp-client.ts'
 import { acceptBoth } from '../../../test-support/client/reply.ts'
-import { endpointWith, settle } from '../../../test-support/endpoints.ts'
-import { cancelled, report, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred } from '../../../test-support/waiting.ts'
+import { endpointWith, settle, watchedEndpoint } from '../../../test-support/endpoints.ts'
+import { cancelled, flooding, report, type Tool } from '../../../test-support/sdk-server.ts'
+import { deferred, standstill } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 
 /** The web bridge, with plain `Request` objects: what every runtime but Node hands to `app.fetch`. */
@@ -17,7 +17,7 @@ import { watchProcess } from '../../../test-support/watch-process.ts'
 interface FetchOptions {
   readonly tools?: Record<string, Tool>
   readonly before?: readonly MiddlewareHandler[]
-  readonly options?: Parameters<typeof endpointWith>[1]
+  readonly options?: Partial<EndpointOptions>
 }
 
 type Ask = (init: RequestInit, sessionId?: string) => Promise<Response>
@@ -25,8 +25,7 @@ type Ask = (init: RequestInit, sessionId?: string) => Promise<Response>
 async function open({ tools, before = [], options }: FetchOptions = {}) {
   const { faults } = watchProcess()
   const app = new Hono()
-  const errors: unknown[] = []
-  const endpoint = endpointWith(tools, { abandonAfterMs: 50, onError: (error) => errors.push(error), ...options })
+  const { endpoint, errors } = watchedEndpoint(tools, options)
   for (const middleware of before) app.use(middleware)
   app.all('/mcp', mcp(endpoint))
   const ask: Ask = async (init, sessionId) => {
@@ -178,29 +177,12 @@ test('aborting the signal is leaving: in the middle of a stream, before and afte
 })
 
 test('holds the sender when nobody reads', async () => {
-  let sent = 0
-  const stopped = deferred()
-  const flood: Tool = async (_args, extra) => {
-    const stop = cancelled(extra)
-    while (!extra.signal.aborted) {
-      await Promise.race([report(extra, 'x'.repeat(50_000)), stop])
-      sent++
-    }
-    stopped.resolve()
-  }
+  const { flood, sent, stopped } = flooding(50_000)
   const { ask, endpoint, expectNoFault } = await open({ tools: { flood } })
   const stream = await ask(toPost(toCall('flood')))
-  await vi.waitFor(
-    async () => {
-      const before = sent
-      await new Promise((resolve) => setTimeout(resolve, 30))
-      expect(sent).toBe(before)
-    },
-    { timeout: 5_000, interval: 5 },
-  )
-  expect(sent).toBeGreaterThan(2)
+  expect(await standstill(sent)).toBeGreaterThan(2)
   await stream.body?.cancel()
-  await stopped.promise
+  await stopped
   await settle(endpoint)
   expectNoFault()
 })
