@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { createEventIdCodec, createMemoryBackplane } from '../src/index.ts'
-import {
-  createTestEndpoint,
-  type Handlers,
-  openSession,
-  TestClient,
-  TestReader,
-  toInitializeParams,
-  toJson,
-} from './support.ts'
 
 test('of the params of initialize only known members are kept, and not more than 64 KiB', async () => {
   const { endpoint } = createTestEndpoint()

@@ -1,16 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSession, TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import type { ServerTransport } from '../src/index.ts'
-import {
-  createTestEndpoint,
-  type Handlers,
-  openSession,
-  sleep,
-  TestClient,
-  TestReader,
-  TestServer,
-  toJson,
-  waitFor,
-} from './support.ts'
 
 const stray: unknown[] = []
 const note = (error: unknown): void => void stray.push(error)
