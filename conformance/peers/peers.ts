@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type AdapterName, startFixture } from '../mounts/index.ts'
+import { type Adapter, type AdapterName, findAdapter, frameworks, startFixture } from '../mounts/index.ts'
 import { startHonoMcp } from './hono-mcp.ts'
 import type { RunningPeer } from './listen.ts'
 import { startSdk1OnExpress, startSdk1OnNode } from './sdk1.ts'
@@ -19,14 +19,12 @@ function versionOf(name: string): string {
   return `${name} ${JSON.parse(readFileSync(file, 'utf8')).version}`
 }
 
-function ours(adapter: AdapterName, framework?: string): Peer {
-  const made = [`@throughline/mcp-http-${framework === undefined ? 'core' : adapter}`, framework].filter(
-    (name) => name !== undefined,
-  )
+function ours({ name, package: adapter, framework: [framework] }: Adapter<AdapterName>): Peer {
+  const made = framework === undefined ? [adapter] : [adapter, framework]
   return {
-    name: `throughline ${adapter}`,
+    name: `throughline ${name}`,
     made: made.map(versionOf).join(', '),
-    start: () => startFixture({ adapter }),
+    start: () => startFixture({ adapter: name }),
   }
 }
 
@@ -35,11 +33,7 @@ const sdk2 = [versionOf('@modelcontextprotocol/server'), versionOf('@modelcontex
 
 /** In the order of the columns. The same tools behind each, as far as it can serve them. */
 export const peers: readonly Peer[] = [
-  ours('node'),
-  ours('express', 'express'),
-  ours('fastify', 'fastify'),
-  ours('koa', 'koa'),
-  ours('hono', 'hono'),
+  ...[findAdapter('node'), ...frameworks].map(ours),
   { name: 'SDK 1 express', made: `${sdk1}, ${versionOf('express')}`, start: () => startSdk1OnExpress() },
   {
     name: 'SDK 1 express JSON',

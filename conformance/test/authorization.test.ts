@@ -1,71 +1,16 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
-import KoaRouter from '@koa/router'
-import {
-  type AuthInfo,
-  type BearerAuth,
-  createBearerAuth,
-  createEndpoint,
-  type Endpoint,
-} from '@throughline/mcp-http-core'
-import { toNodeHandler } from '@throughline/mcp-http-core/node'
-import { mcp as mcpForExpress } from '@throughline/mcp-http-express'
-import { mcp as mcpForFastify } from '@throughline/mcp-http-fastify'
-import { mcp as mcpForHono } from '@throughline/mcp-http-hono'
-import { mcp as mcpForKoa } from '@throughline/mcp-http-koa'
-import express from 'express'
-import Fastify from 'fastify'
-import { Hono } from 'hono'
-import Koa from 'koa'
+import { type AuthInfo, createBearerAuth, createEndpoint } from '@throughline/mcp-http-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { issueTokens } from '../doubles/auth.ts'
 import { startReferenceServer } from '../doubles/reference-server.ts'
+import { type Adapter, adapters } from '../mounts/index.ts'
 import { type Credentials, probeTarget } from '../src/client/target.ts'
 import { createFixture } from '../src/fixture/index.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { checkRequirement } from '../src/runner.ts'
 
 const chosen = requirements.filter(({ id }) => id.startsWith('auth/'))
-
-/** Serves an endpoint at `/mcp`, and the metadata of its authorization where clients look for it. */
-type Mount = (endpoint: Endpoint, auth: BearerAuth) => RequestListener | Promise<RequestListener>
-
-const mounts = {
-  node(endpoint, auth) {
-    const [serve, serveMetadata] = [toNodeHandler(endpoint), toNodeHandler(auth.metadata)]
-    return (request, response) => {
-      if (request.url === auth.metadataPath) void serveMetadata(request, response)
-      else if (request.url?.split('?', 1)[0] === '/mcp') void serve(request, response)
-      else response.writeHead(404).end()
-    }
-  },
-  express(endpoint, auth) {
-    const app = express()
-    app.all('/mcp', mcpForExpress(endpoint))
-    app.all(auth.metadataPath, mcpForExpress(auth.metadata))
-    return app
-  },
-  async fastify(endpoint, auth) {
-    const app = Fastify()
-    app.register(mcpForFastify, { path: '/mcp', endpoint })
-    app.register(mcpForFastify, { path: auth.metadataPath, endpoint: auth.metadata })
-    await app.ready()
-    return (request, response) => app.routing(request, response)
-  },
-  koa(endpoint, auth) {
-    const router = new KoaRouter()
-    router.all('/mcp', mcpForKoa(endpoint))
-    router.all(auth.metadataPath, mcpForKoa(auth.metadata))
-    return new Koa().use(router.routes()).callback()
-  },
-  hono(endpoint, auth) {
-    const app = new Hono()
-    app.all('/mcp', mcpForHono(endpoint))
-    app.get(auth.metadataPath, mcpForHono(auth.metadata))
-    return getRequestListener(app.fetch)
-  },
-} satisfies Record<string, Mount>
 
 const credentials = issueTokens()
 
@@ -82,8 +27,8 @@ function verify(token: string, resource: string): AuthInfo | undefined {
   }
 }
 
-/** Starts the everything server with `createBearerAuth`; it ends with the test. */
-async function start(mount: Mount): Promise<URL> {
+/** Starts the everything server with `createBearerAuth` and its metadata; it ends with the test. */
+async function start({ serve }: Adapter): Promise<URL> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
@@ -94,7 +39,11 @@ async function start(mount: Mount): Promise<URL> {
     requiredScopes: ['mcp'],
   })
   const endpoint = createEndpoint({ server: createFixture().createServer, auth })
-  server.on('request', await mount(endpoint, auth))
+  const routes = [
+    { path: '/mcp', serves: endpoint },
+    { path: auth.metadataPath, serves: auth.metadata },
+  ]
+  server.on('request', await serve(routes, { parser: false, compression: false, nested: false }))
   onTestFinished(async () => {
     await endpoint.close({ drainMs: 0 })
     server.closeAllConnections()
@@ -110,11 +59,11 @@ async function findUnmet(url: URL, given: Credentials): Promise<string[]> {
   return results.flatMap(({ id, verdict, message }) => (verdict === 'pass' ? [] : [`${verdict} ${id}: ${message}`]))
 }
 
-test.each(Object.entries(mounts))(
-  'createBearerAuth on %s meets every requirement of authorization',
+test.each(adapters)(
+  'createBearerAuth on $name meets every requirement of authorization',
   { timeout: 30_000 },
-  async (_adapter, mount) => {
-    expect(await findUnmet(await start(mount), credentials)).toEqual([])
+  async (adapter) => {
+    expect(await findUnmet(await start(adapter), credentials)).toEqual([])
   },
 )
 

@@ -1,4 +1,4 @@
-import { adapterNames } from '../mounts/index.ts'
+import { adapters } from '../mounts/index.ts'
 import { describeMounts } from './mounts.ts'
 
-describeMounts('auto', adapterNames.slice(3))
+describeMounts('auto', adapters.slice(3))
