@@ -1,3 +1,4 @@
+import { frameworks } from '../../conformance/mounts/adapters.ts'
 import type { Report, Row } from './report.ts'
 
 /** A promise of this project about its own figures, and what a run says of it. */
@@ -14,8 +15,6 @@ export interface Goal {
 export function isReached({ value, limit, direction }: Goal): boolean {
   return value !== undefined && (direction === 'at most' ? value <= limit : value >= limit)
 }
-
-const frameworks = ['fastify', 'koa', 'hono', 'express']
 
 /** Every goal that the workloads of a run are about. */
 export function toGoals({ workloads }: Pick<Report, 'workloads'>): Goal[] {
@@ -80,13 +79,13 @@ function callGoals(table: Table): Goal[] {
   return [
     atMost('W1 CPU ÷ dispatch', 'ours-node', table.ratio('ours-node'), 1.25),
     atMost('W1 CPU ÷ dispatch in SSE', 'ours-node-sse', sse, 1.4),
-    ...frameworks.map((name) => {
+    ...frameworks.map(({ name }) => {
       const [own, bare, floor] = [table.ratio(`ours-${name}`), table.ratio(`floor-${name}`), table.ratio('floor')]
       // In units of dispatch: what the framework takes beyond node:http, and one dispatch.
       const reachable = bare === undefined || floor === undefined ? undefined : bare + 1 - floor
       return atMost('W1 CPU ÷ (floor of the framework + dispatch − floor)', `ours-${name}`, divide(own, reachable), 1.2)
     }),
-    ...['node', ...frameworks].map((name) => {
+    ...['node', ...frameworks.map(({ name }) => name)].map((name) => {
       const sdk = max(table.get(`sdk1-${name}`, 'perSecond'), table.get(`sdk1-${name}-json`, 'perSecond'))
       const value = divide(table.get(`ours-${name}`, 'perSecond'), sdk)
       return atLeast('W1 req/s ÷ SDK 1.x on the same, its faster mode', `ours-${name}`, value, 4)

@@ -1,4 +1,6 @@
 // What there is to compare with: HTTP alone, the frameworks alone, and an SDK's own dispatch.
+import type { Adapter } from '../../../conformance/mounts/adapter.ts'
+import { frameworks } from '../../../conformance/mounts/adapters.ts'
 import type { RunningTarget } from './running-target.ts'
 import { everything, sdk1, sdk2, type Target, withNotify } from './target.ts'
 
@@ -9,31 +11,15 @@ const floors: readonly Target[] = [
     workloads: withNotify,
     start: async () => (await import('./floor.ts')).startFloor(),
   },
-  {
-    name: 'floor-express',
-    packages: ['express'],
-    workloads: ['W1', 'W2'],
-    start: async () => (await import('./framework-floors.ts')).startExpressFloor(),
-  },
-  {
-    name: 'floor-fastify',
-    packages: ['fastify'],
-    workloads: ['W1', 'W2'],
-    start: async () => (await import('./framework-floors.ts')).startFastifyFloor(),
-  },
-  {
-    name: 'floor-koa',
-    packages: ['koa'],
-    workloads: ['W1', 'W2'],
-    start: async () => (await import('./framework-floors.ts')).startKoaFloor(),
-  },
-  {
-    name: 'floor-hono',
-    packages: ['hono', '@hono/node-server'],
-    workloads: ['W1', 'W2'],
-    start: async () => (await import('./framework-floors.ts')).startHonoFloor(),
-  },
+  ...frameworks.flatMap(toFloors),
 ]
+
+/** Of a framework, where it is known how to mount an answer in it. */
+function toFloors({ name, framework, serveBare }: Adapter): Target[] {
+  if (serveBare === undefined) return []
+  const start = async () => (await import('./framework-floors.ts')).startBare(serveBare)
+  return [{ name: `floor-${name}`, packages: framework, workloads: ['W1', 'W2'], start }]
+}
 
 async function startDispatch1(options?: { sse: boolean }): Promise<RunningTarget> {
   const [{ startDispatch }, { createServer1 }] = await Promise.all([import('./dispatch.ts'), import('./server1.ts')])

@@ -1,4 +1,3 @@
-import { getRequestListener } from '@hono/node-server'
 import {
   createBearerAuth,
   createEndpoint,
@@ -7,14 +6,7 @@ import {
   type EndpointOptions,
 } from '@throughline/mcp-http-core'
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
-import { mcp as mcpForExpress } from '@throughline/mcp-http-express'
-import { mcp as mcpForFastify } from '@throughline/mcp-http-fastify'
-import { mcp as mcpForHono } from '@throughline/mcp-http-hono'
-import { mcp as mcpForKoa } from '@throughline/mcp-http-koa'
-import express from 'express'
-import Fastify from 'fastify'
-import { Hono } from 'hono'
-import Koa from 'koa'
+import { type AdapterName, findAdapter } from '../../../conformance/mounts/adapters.ts'
 import { LeastLog } from './least-log.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
 import { createServer1 } from './server1.ts'
@@ -71,6 +63,7 @@ export function startWithAuth(): Promise<RunningTarget> {
 export async function startBehindParser(): Promise<RunningTarget> {
   const endpoint = createOurs()
   const handle = toNodeHandler(endpoint)
+  const { default: express } = await import('express')
   const parse = express.json({ limit: '4mb' }) as unknown as ConnectMiddleware
   const url = await listen((request, response) => {
     parse(request, response, () => {
@@ -86,32 +79,10 @@ type ConnectMiddleware = (
   next: (error?: unknown) => void,
 ) => void
 
-export async function startOnExpress({ parser = false } = {}): Promise<RunningTarget> {
+/** Default options, in a framework. */
+export async function startOn(adapter: AdapterName, { parser = false } = {}): Promise<RunningTarget> {
   const endpoint = createOurs()
-  const app = express()
-  if (parser) app.use(express.json({ limit: '4mb' }))
-  app.all('/mcp', mcpForExpress(endpoint))
-  return running(await listen(app), endpoint)
-}
-
-export async function startOnFastify(): Promise<RunningTarget> {
-  const endpoint = createOurs()
-  const app = Fastify()
-  await app.register(mcpForFastify, { prefix: '/mcp', endpoint })
-  await app.ready()
-  return running(await listen((request, response) => app.routing(request, response)), endpoint)
-}
-
-export async function startOnKoa(): Promise<RunningTarget> {
-  const endpoint = createOurs()
-  const app = new Koa()
-  app.use(mcpForKoa(endpoint))
-  return running(await listen(app.callback()), endpoint)
-}
-
-export async function startOnHono(): Promise<RunningTarget> {
-  const endpoint = createOurs()
-  const app = new Hono()
-  app.all('/mcp', mcpForHono(endpoint))
-  return running(await listen(getRequestListener(app.fetch)), endpoint)
+  const routes = [{ path: '/mcp', serves: endpoint }]
+  const handler = await findAdapter(adapter).serve(routes, { parser, compression: false, nested: false })
+  return running(await listen(handler), endpoint)
 }

@@ -1,7 +1,17 @@
 // This repository.
+import { frameworks } from '../../../conformance/mounts/adapters.ts'
 import { everything, sdk1, type Target, withNotify } from './target.ts'
 
 const core = '@throughline/mcp-http-core'
+
+const inFrameworks = frameworks.map(({ name, package: adapter, framework }): Target => {
+  return {
+    name: `ours-${name}`,
+    packages: [core, adapter, ...framework, sdk1],
+    workloads: withNotify,
+    start: async () => (await import('./ours.ts')).startOn(name),
+  }
+})
 
 const ours: readonly Target[] = [
   {
@@ -16,30 +26,7 @@ const ours: readonly Target[] = [
     workloads: everything,
     start: async () => (await import('./ours.ts')).startOnNode({ response: 'sse' }),
   },
-  {
-    name: 'ours-express',
-    packages: [core, '@throughline/mcp-http-express', 'express', sdk1],
-    workloads: withNotify,
-    start: async () => (await import('./ours.ts')).startOnExpress(),
-  },
-  {
-    name: 'ours-fastify',
-    packages: [core, '@throughline/mcp-http-fastify', 'fastify', sdk1],
-    workloads: withNotify,
-    start: async () => (await import('./ours.ts')).startOnFastify(),
-  },
-  {
-    name: 'ours-koa',
-    packages: [core, '@throughline/mcp-http-koa', 'koa', sdk1],
-    workloads: withNotify,
-    start: async () => (await import('./ours.ts')).startOnKoa(),
-  },
-  {
-    name: 'ours-hono',
-    packages: [core, '@throughline/mcp-http-hono', 'hono', '@hono/node-server', sdk1],
-    workloads: withNotify,
-    start: async () => (await import('./ours.ts')).startOnHono(),
-  },
+  ...inFrameworks,
   {
     name: 'ours-node-no-log',
     packages: [core, sdk1],
@@ -92,7 +79,7 @@ const guards: readonly Target[] = [
     name: 'ours-express-parser',
     packages: [core, '@throughline/mcp-http-express', 'express', sdk1],
     workloads: ['W9'],
-    start: async () => (await import('./ours.ts')).startOnExpress({ parser: true }),
+    start: async () => (await import('./ours.ts')).startOn('express', { parser: true }),
   },
 ]
 
