@@ -5,6 +5,8 @@ import { createEndpoint, mcp } from '@throughline/mcp-http-express'
 import express from 'express'
 import { buildServer } from './server.ts'
 
+export const framework = 'Express'
+
 /** Serves the example on Express at `/mcp`, on 127.0.0.1. Port 0 takes a free one. */
 export async function listen(port: number): Promise<{ port: number; close: () => Promise<void> }> {
   const endpoint = createEndpoint({ server: buildServer })

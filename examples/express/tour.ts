@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -5,17 +6,11 @@ import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/
 import colors from 'picocolors'
 import { openLoopbackProxy } from './loopback-proxy.ts'
 
-/** The same server on every framework. */
-const adapters = {
-  express: () => import('./listen.ts'),
-  fastify: () => import('../fastify/server.ts'),
-  koa: () => import('../koa/server.ts'),
-  hono: () => import('../hono/server.ts'),
-}
-type AdapterName = keyof typeof adapters
-const names: Record<AdapterName, string> = { express: 'Express', fastify: 'Fastify', koa: 'Koa', hono: 'Hono' }
+/** The same server on every framework: each folder of the examples that can listen. */
+const examples = new URL('../', import.meta.url)
+const adapterNames = readdirSync(examples).filter((name) => existsSync(new URL(`${name}/listen.ts`, examples)))
 
-const USAGE = `Usage: pnpm start [--adapter ${Object.keys(adapters).join('|')}] [--port N] [--once]
+const USAGE = `Usage: pnpm start [--adapter ${adapterNames.join('|')}] [--port N] [--once]
 
 Starts an MCP server, drives it with the official client, then keeps serving.
 
@@ -196,7 +191,7 @@ function curlLines(port: number): string {
   ].join('\n')
 }
 
-function readArguments(): { adapter: AdapterName; port: number; once: boolean; help: boolean } {
+function readArguments(): { adapter: string; port: number; once: boolean; help: boolean } {
   const { values } = parseArgs({
     options: {
       adapter: { type: 'string', default: 'express' },
@@ -209,10 +204,10 @@ function readArguments(): { adapter: AdapterName; port: number; once: boolean; h
   if (!/^\d+$/.test(values.port) || port > 65_535) {
     throw new TypeError(`Expected --port to be a number from 0 to 65535, got "${values.port}"`)
   }
-  if (!Object.hasOwn(adapters, values.adapter)) {
-    throw new TypeError(`Expected --adapter to be one of ${Object.keys(adapters).join(', ')}, got "${values.adapter}"`)
+  if (!adapterNames.includes(values.adapter)) {
+    throw new TypeError(`Expected --adapter to be one of ${adapterNames.join(', ')}, got "${values.adapter}"`)
   }
-  return { adapter: values.adapter as AdapterName, port, once: values.once, help: values.help }
+  return { adapter: values.adapter, port, once: values.once, help: values.help }
 }
 
 async function main(): Promise<number> {
@@ -228,7 +223,8 @@ async function main(): Promise<number> {
     return 0
   }
 
-  const { listen } = await adapters[options.adapter]()
+  const example = new URL(`${options.adapter}/listen.ts`, examples).href
+  const { listen, framework } = (await import(example)) as typeof import('./listen.ts')
   let served: Awaited<ReturnType<typeof listen>>
   try {
     served = await listen(options.port)
@@ -240,7 +236,7 @@ async function main(): Promise<number> {
   }
   const { port, close } = served
 
-  console.log(`${names[options.adapter]} serves http://127.0.0.1:${port}/mcp\n`)
+  console.log(`${framework} serves http://127.0.0.1:${port}/mcp\n`)
   try {
     await takeTour(port)
   } catch (error) {

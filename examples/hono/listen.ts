@@ -1,0 +1,29 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { createEndpoint, mcp } from '@throughline/mcp-http-hono'
+import { Hono } from 'hono'
+import { buildServer } from './server.ts'
+
+export const framework = 'Hono'
+
+/** Serves the example on Hono at `/mcp`, on 127.0.0.1. Port 0 takes a free one. */
+export async function listen(port: number): Promise<{ port: number; close: () => Promise<void> }> {
+  const endpoint = createEndpoint({ server: buildServer })
+  const app = new Hono()
+  app.all('/mcp', mcp(endpoint))
+
+  const server = createServer(getRequestListener(app.fetch))
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      await endpoint.close({ drainMs: 1_000 })
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
