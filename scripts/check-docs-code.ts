@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { readBlocks } from './read-blocks.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -20,26 +21,16 @@ function folderOf(page: string): string {
 }
 
 /** Blocks by the file name they get, with blank lines before each, so that lines are those of the page. */
-function readBlocks(page: string): Map<string, string> {
-  const blocks = new Map<string, string>()
-  let block: string[] | undefined
-  let start = 0
-  for (const [index, line] of readFileSync(join(root, page), 'utf8').split('\n').entries()) {
-    if (block === undefined && line.trim() === '```ts') {
-      block = Array.from({ length: index + 1 }, () => '')
-      start = index + 1
-    } else if (block !== undefined && line.trim() === '```') {
-      const name = `${page.replaceAll(/\W/g, '-')}-${start}.ts`
-      blocks.set(join(folderOf(page), name), [...block, 'export {}'].join('\n'))
-      block = undefined
-    } else block?.push(line)
-  }
-  return blocks
+function toFiles(page: string): [string, string][] {
+  return readBlocks(readFileSync(join(root, page), 'utf8')).map(({ line, code }) => {
+    const name = `${page.replaceAll(/\W/g, '-')}-${line - 1}.ts`
+    return [join(folderOf(page), name), `${'\n'.repeat(line - 1)}${code}\nexport {}`]
+  })
 }
 
 const pages = listPages()
 const blocks = new Map<string, { page: string; text: string }>()
-for (const page of pages) for (const [name, text] of readBlocks(page)) blocks.set(name, { page, text })
+for (const page of pages) for (const [name, text] of toFiles(page)) blocks.set(name, { page, text })
 
 const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), ts.sys.readFile)
 const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)

@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { adapters } from '../conformance/mounts/adapters.ts'
+import { type Files, type Page, readModules, readProgram, toPrograms } from './readme-programs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -107,34 +109,46 @@ async function listContents(tarball: string): Promise<string> {
   return `${files.length} files`
 }
 
-/** The versions that this repository was tested with. */
+interface Manifest {
+  readonly version: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8')) as Manifest
+}
+
+const tools = ['@types/node', 'typescript', 'vitest']
+
+/** The versions that this repository was tested with, of the tools and of whatever the READMEs import: as the examples do. */
 async function testedVersions(): Promise<Record<string, string>> {
-  const places = {
-    '@modelcontextprotocol/sdk': 'examples/express/node_modules/@modelcontextprotocol/sdk',
-    '@types/express': 'examples/express/node_modules/@types/express',
-    '@types/node': 'node_modules/@types/node',
-    '@hono/node-server': 'examples/hono/node_modules/@hono/node-server',
-    '@koa/router': 'examples/koa/node_modules/@koa/router',
-    '@types/koa': 'examples/koa/node_modules/@types/koa',
-    express: 'examples/express/node_modules/express',
-    fastify: 'examples/fastify/node_modules/fastify',
-    hono: 'examples/hono/node_modules/hono',
-    koa: 'examples/koa/node_modules/koa',
-    typescript: 'node_modules/typescript',
-    vitest: 'node_modules/vitest',
-    zod: 'examples/express/node_modules/zod',
+  const places = new Map(tools.map((name) => [name, '.']))
+  for (const example of await readdir(join(root, 'examples'))) {
+    const { dependencies, devDependencies } = await readManifest(join('examples', example))
+    const names = Object.keys({ ...dependencies, ...devDependencies })
+    for (const name of names.filter(isForeign)) places.set(name, join('examples', example))
   }
   const versions: Record<string, string> = {}
-  for (const [name, place] of Object.entries(places)) {
-    versions[name] = JSON.parse(await readFile(join(root, place, 'package.json'), 'utf8')).version
+  for (const [name, folder] of places) {
+    versions[name] = (await readManifest(join(folder, 'node_modules', name))).version
   }
   return versions
+}
+
+const isForeign = (name: string) => !name.startsWith('@throughline/')
+
+/** Older majors of frameworks, under the aliases by which the conformance tests know them. */
+async function olderMajors(): Promise<Record<string, string>> {
+  const { devDependencies = {} } = await readManifest('conformance')
+  const aliases = adapters.filter(({ isOlder }) => isOlder).flatMap(({ framework }) => framework)
+  return Object.fromEntries(aliases.map((name) => [name, devDependencies[name] ?? '']))
 }
 
 async function install(packages: readonly PublicPackage[], into: string): Promise<string> {
   const dependencies = {
     ...(await testedVersions()),
-    express4: 'npm:express@^4.18.0',
+    ...(await olderMajors()),
     ...Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`])),
   }
   await writeFile(
@@ -143,109 +157,6 @@ async function install(packages: readonly PublicPackage[], into: string): Promis
   )
   await mustRun('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], into)
   return packages.map(({ name }) => name).join(', ')
-}
-
-const weather = `
-const buildServer = () => {
-  const server = new McpServer({ name: 'weather', version: '1.0.0' })
-  server.registerTool('forecast', { inputSchema: { city: z.string() } }, ({ city }) => ({
-    content: [{ type: 'text', text: city + ': sunny' }],
-  }))
-  return server
-}`
-
-const imports = {
-  esm: (mount: string) => `import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { z } from 'zod'
-${mount}${weather}`,
-  cjs: (mount: string) => `const { McpServer } = require('@modelcontextprotocol/sdk/server/mcp.js')
-const { z } = require('zod')
-${mount}${weather}`,
-}
-
-const expressBody = `
-const app = express()
-app.all('/mcp', mcp({ server: () => buildServer() }))
-app.listen(3000, '127.0.0.1')
-`
-const nodeBody = `
-createServer(toNodeHandler(createEndpoint({ server: () => buildServer() }))).listen(3000, '127.0.0.1')
-`
-
-const fastifyBody = `
-const app = Fastify()
-app.register(mcp, { prefix: '/mcp', server: () => buildServer() })
-app.listen({ port: 3000, host: '127.0.0.1' })
-`
-const koaBody = `
-const router = new Router().all('/mcp', mcp({ server: () => buildServer() }))
-new Koa().use(router.routes()).listen(3000, '127.0.0.1')
-`
-const honoBody = `
-const app = new Hono()
-app.all('/mcp', mcp({ server: () => buildServer() }))
-serve({ fetch: app.fetch, port: 3000, hostname: '127.0.0.1' })
-`
-
-const programs: Record<string, string> = {
-  'fastify.mjs':
-    imports.esm(`import Fastify from 'fastify'
-import { mcp } from '@throughline/mcp-http-fastify'`) + fastifyBody,
-  'fastify.cjs':
-    imports.cjs(`const Fastify = require('fastify')
-const { mcp } = require('@throughline/mcp-http-fastify')`) + fastifyBody,
-  'koa.mjs':
-    imports.esm(`import Koa from 'koa'
-import Router from '@koa/router'
-import { mcp } from '@throughline/mcp-http-koa'`) + koaBody,
-  'koa.cjs':
-    imports.cjs(`const Koa = require('koa')
-const Router = require('@koa/router')
-const { mcp } = require('@throughline/mcp-http-koa')`) + koaBody,
-  'hono.mjs':
-    imports.esm(`import { serve } from '@hono/node-server'
-import { Hono } from 'hono'
-import { mcp } from '@throughline/mcp-http-hono'`) + honoBody,
-  'hono.cjs':
-    imports.cjs(`const { serve } = require('@hono/node-server')
-const { Hono } = require('hono')
-const { mcp } = require('@throughline/mcp-http-hono')`) + honoBody,
-  'express.mjs':
-    imports.esm(`import express from 'express'
-import { mcp } from '@throughline/mcp-http-express'`) + expressBody,
-  'express.cjs':
-    imports.cjs(`const express = require('express')
-const { mcp } = require('@throughline/mcp-http-express')`) + expressBody,
-  'express4.cjs':
-    imports.cjs(`const express = require('express4')
-const { mcp } = require('@throughline/mcp-http-express')`) + expressBody,
-  'node.mjs':
-    imports.esm(`import { createServer } from 'node:http'
-import { createEndpoint } from '@throughline/mcp-http-core'
-import { toNodeHandler } from '@throughline/mcp-http-core/node'`) + nodeBody,
-  'node.cjs':
-    imports.cjs(`const { createServer } = require('node:http')
-const { createEndpoint } = require('@throughline/mcp-http-core')
-const { toNodeHandler } = require('@throughline/mcp-http-core/node')`) + nodeBody,
-}
-
-/** The first program of each README, as a reader would copy it. */
-async function readmePrograms(packages: readonly PublicPackage[]): Promise<Record<string, string>> {
-  const found: Record<string, string> = {}
-  const folders = packages.map((each) => each.folder).filter((folder) => folder !== suiteFolder)
-  for (const folder of [root, ...folders]) {
-    const lines = (await readFile(join(folder, 'README.md'), 'utf8')).split('\n')
-    const start = lines.indexOf('```ts')
-    const end = lines.indexOf('```', start)
-    const name = folder === root ? 'README.md' : `packages/${basename(folder)}/README.md`
-    if (start < 0 || end < 0) throw new Error(`Expected a \`\`\`ts block in ${name}`)
-    if (end >= 30)
-      throw new Error(`Expected the server of ${name} to be complete by line 30, it ends on line ${end + 1}`)
-    const program = lines.slice(start + 1, end).join('\n')
-    if (!/\b3000\b/.test(program)) throw new Error(`Expected the server of ${name} to listen on port 3000`)
-    found[name] = program
-  }
-  return found
 }
 
 async function freePort(): Promise<number> {
@@ -368,14 +279,6 @@ import type { Endpoint, EndpointOptions } from '@throughline/mcp-http-core'
 import { createEndpoint, createEventIdCodec, createMemoryBackplane, sessionKey } from '@throughline/mcp-http-core'
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { toFetchHandler } from '@throughline/mcp-http-core/web'
-import { mcp } from '@throughline/mcp-http-express'
-import { mcp as mcpForFastify } from '@throughline/mcp-http-fastify'
-import { mcp as mcpForHono } from '@throughline/mcp-http-hono'
-import { mcp as mcpForKoa } from '@throughline/mcp-http-koa'
-import express from 'express'
-import Fastify from 'fastify'
-import { Hono } from 'hono'
-import Koa from 'koa'
 
 const options: EndpointOptions = {
   server: (session) => new McpServer({ name: session.clientInfo?.name ?? 'unknown', version: '1' }),
@@ -383,14 +286,6 @@ const options: EndpointOptions = {
   eventIds: createEventIdCodec(),
 }
 export const endpoint: Endpoint = createEndpoint(options)
-export const app = express()
-app.all('/mcp', mcp(endpoint))
-app.all('/other', mcp(options))
-export const fastify = Fastify()
-fastify.register(mcpForFastify, { prefix: '/mcp', ...options })
-fastify.register(mcpForFastify, { path: '/other', endpoint })
-export const koa = new Koa().use(mcpForKoa(endpoint))
-export const hono = new Hono().all('/mcp', mcpForHono(options))
 export const server: Server = createServer(toNodeHandler(endpoint))
 export const handler: (request: Request) => Promise<Response> = toFetchHandler(endpoint)
 export async function stop(sessionId: string): Promise<void> {
@@ -402,19 +297,38 @@ export async function stop(sessionId: string): Promise<void> {
 export const wrong = createEndpoint({ server: options.server, sesions: true })
 `
 
-async function typeCheck(folder: string, name: string, compilerOptions: object): Promise<string> {
+/** An .mts file reads the ESM declarations, a .cts file the CommonJS ones. */
+async function readConsumers(pages: readonly Page[]): Promise<Files> {
+  const server = await readFile(join(root, 'examples', 'express', 'server.ts'), 'utf8')
+  const shown = await Promise.all(pages.map(readModules))
+  const own = { 'consumer.mts': consumer, 'consumer.cts': consumer, 'server.mts': server, 'server.cts': server }
+  return Object.assign({}, own, ...shown)
+}
+
+function onlyEsm(modules: Files): Files {
+  return Object.fromEntries(Object.entries(modules).filter(([file]) => file.endsWith('.mts')))
+}
+
+interface TypeCheck {
+  readonly options: object
+  readonly modules: Files
+}
+
+async function typeCheck(folder: string, name: string, { options, modules }: TypeCheck): Promise<string> {
   const place = join(folder, name)
   await mkdir(place)
-  const shared = { strict: true, exactOptionalPropertyTypes: true, noEmit: true, target: 'ES2023', types: ['node'] }
+  const shared = {
+    ...{ strict: true, exactOptionalPropertyTypes: true, target: 'ES2023', types: ['node'] },
+    ...{ noEmit: true, allowImportingTsExtensions: true },
+  }
   // The SDK's own declarations are not ours to check.
-  const config = { compilerOptions: { ...shared, skipLibCheck: true, ...compilerOptions }, include: ['.'] }
+  const config = { compilerOptions: { ...shared, skipLibCheck: true, ...options }, include: ['.'] }
   await writeFile(join(place, 'tsconfig.json'), JSON.stringify(config))
-  await writeFile(join(place, 'consumer.mts'), consumer)
-  // An .mts file reads the ESM declarations, a .cts file the CommonJS ones.
-  if (name === 'nodenext') await writeFile(join(place, 'consumer.cts'), consumer)
+  for (const [file, text] of Object.entries(modules)) await writeFile(join(place, file), text)
   const tsc = join(folder, 'node_modules', 'typescript', 'bin', 'tsc')
   await mustRun(process.execPath, [tsc, '-p', place], folder)
-  return (await mustRun(process.execPath, [tsc, '--version'], folder)).replace('Version', 'TypeScript')
+  const version = await mustRun(process.execPath, [tsc, '--version'], folder)
+  return `${version.replace('Version', 'TypeScript')}, ${Object.keys(modules).length} files`
 }
 
 async function checkAll(temporary: string): Promise<void> {
@@ -450,28 +364,28 @@ async function checkAll(temporary: string): Promise<void> {
   const consumerFolder = join(temporary, 'consumer')
   await mkdir(consumerFolder)
   await step('npm install', () => install(packages, consumerFolder))
-  for (const [file, program] of Object.entries(programs)) {
-    await step(`run ${file}`, () => runProgram(consumerFolder, file, program))
+  const pages = [{ folder: root }, ...packages.filter(({ folder }) => folder !== suiteFolder)]
+  let server = ''
+  for (const page of pages) {
+    const program = await readProgram(page)
+    // The repository's own is the server that everything below is tried on.
+    server ||= program
+    for (const [file, text] of Object.entries(toPrograms(page, program))) {
+      await step(`run ${file}`, () => runProgram(consumerFolder, file, text))
+    }
   }
-  const shown = await readmePrograms(packages).catch((error: Error) => error)
-  await step('read READMEs', async () => {
-    if (shown instanceof Error) throw shown
-    return `${Object.keys(shown).length} servers, each complete by line 30`
-  })
-  for (const [name, program] of Object.entries(shown instanceof Error ? {} : shown)) {
-    await step(`run ${name}`, () => runProgram(consumerFolder, `${name.replaceAll(/\W/g, '-')}.mjs`, program))
-  }
-  const server = programs['express.mjs'] ?? ''
   await step('run mcp-http-conformance', () =>
     runProgram(consumerFolder, 'checked.mjs', server, (url) => runSuite(consumerFolder, url)),
   )
   await step('run the suite in vitest', () =>
     runProgram(consumerFolder, 'tested.mjs', server, (url) => runSuiteInVitest(consumerFolder, url)),
   )
-  await step('types, nodenext', () => typeCheck(consumerFolder, 'nodenext', { module: 'nodenext' }))
-  await step('types, bundler', () =>
-    typeCheck(consumerFolder, 'bundler', { module: 'esnext', moduleResolution: 'bundler' }),
+  const modules = await readConsumers(pages)
+  await step('types, nodenext', () =>
+    typeCheck(consumerFolder, 'nodenext', { options: { module: 'nodenext' }, modules }),
   )
+  const options = { module: 'esnext', moduleResolution: 'bundler' }
+  await step('types, bundler', () => typeCheck(consumerFolder, 'bundler', { options, modules: onlyEsm(modules) }))
 }
 
 const temporary = await mkdtemp(join(tmpdir(), 'throughline-packages-'))
