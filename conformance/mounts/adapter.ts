@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Mountable } from '@throughline/mcp-http-core'
-import type { Exclusion } from '../src/describe-server.ts'
+import type { Exclusion } from '../src/exclusion.ts'
 
 /**
  * Everything that this repository knows of an adapter outside of its package: whatever mounts, measures or compares

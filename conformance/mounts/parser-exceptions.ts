@@ -1,5 +1,5 @@
 // What a body parser in front takes away from the endpoint. Each adapter lists those that hold for the parser of its framework.
-import type { Exclusion } from '../src/describe-server.ts'
+import type { Exclusion } from '../src/exclusion.ts'
 
 export const parsesBeforeOrigin: Exclusion = {
   id: 'origin/is-checked-before-the-body-is-parsed',

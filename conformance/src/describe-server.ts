@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type ProbeOptions, probeTarget, type Target } from './client/target.ts'
+import { type Exclusion, whySkipped } from './exclusion.ts'
 import type { Result } from './report.ts'
 import { requirements } from './requirements/index.ts'
 import { checkRequirement, checkTimeoutMs, selectRequirements } from './runner.ts'
@@ -11,18 +12,14 @@ export interface RunningServer {
   close(): unknown
 }
 
-export interface Exclusion {
-  /** Of a requirement, or the beginning of ids up to a slash: `listen/`. */
-  readonly id: string
-  /** Why the server cannot meet it, or cannot show it. */
-  readonly reason: string
-}
-
 /** One way to serve the server under test, and what is expected of it there. */
 export interface ServerMount extends ProbeOptions {
   /** Starts the server, or says where one runs. */
   start(): RunningServer | Promise<RunningServer>
-  /** Requirements that it is known not to meet, or cannot show. One that passes anyway fails its test. */
+  /**
+   * Requirements that it is known not to meet, or cannot show. They are checked all the same: one that passes fails its
+   * test, the others are skipped with the reason.
+   */
   readonly exclude?: readonly Exclusion[]
   /** `true`: a requirement that cannot be tested, and is not excluded, fails instead of being skipped. @default false */
   readonly strict?: boolean
@@ -46,7 +43,7 @@ export function describeServer(name: string, mounts: Readonly<Record<string, Ser
 }
 
 function describeMount(mount: ServerMount): void {
-  const { exclude = [], abuse = true, slow = false } = mount
+  const { exclude = [], strict = false, abuse = true, slow = false } = mount
   let server: RunningServer | undefined
   let target: Target | undefined
 
@@ -65,16 +62,12 @@ function describeMount(mount: ServerMount): void {
     run(requirement.id, { timeout }, async ({ skip }) => {
       if (target === undefined) throw new Error('The server did not start')
       const result = await checkRequirement(requirement, target)
-      const reason = excluded.find(({ ids }) => ids.includes(requirement.id))?.reason
-      if (reason !== undefined) expectExcluded(result, reason)
-      else if (result.verdict === 'not-testable' && mount.strict !== true) skip(result.message)
-      else if (result.verdict !== 'pass') throw new Error(explain(result))
+      const excludedFor = excluded.find(({ ids }) => ids.includes(requirement.id))?.reason
+      const reason = whySkipped(result, { excludedFor, strict })
+      if (reason !== undefined) skip(reason)
+      if (result.verdict !== 'pass') throw new Error(explain(result))
     })
   }
-}
-
-function expectExcluded(result: Result, reason: string): void {
-  if (result.verdict === 'pass') throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${reason}`)
 }
 
 function explain({ level, title, message, specUrl, transcript, curl }: Result): string {

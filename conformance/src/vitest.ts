@@ -1,4 +1,5 @@
-export { describeServer, type Exclusion, type RunningServer, type ServerMount } from './describe-server.ts'
+export { describeServer, type RunningServer, type ServerMount } from './describe-server.ts'
+export type { Exclusion } from './exclusion.ts'
 export { type DescribeStoreOptions, describeStore } from './store/describe-store.ts'
 export {
   type FaultProxy,

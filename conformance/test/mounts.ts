@@ -1,6 +1,7 @@
 import type { EndpointOptions } from '@throughline/mcp-http-core'
 import { type Adapter, type AdapterName, adapters, startFixture } from '../mounts/index.ts'
-import { describeServer, type Exclusion } from '../src/describe-server.ts'
+import { describeServer } from '../src/describe-server.ts'
+import type { Exclusion } from '../src/exclusion.ts'
 
 type Response = EndpointOptions['response'] & string
 

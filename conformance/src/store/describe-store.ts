@@ -1,12 +1,15 @@
 import { afterAll, describe, test } from 'vitest'
-import type { Exclusion } from '../describe-server.ts'
-import { checkStoreRequirement, checkTimeoutOf, type StoreResult } from './check-store.ts'
+import { type Exclusion, whySkipped } from '../exclusion.ts'
+import { checkStoreRequirement, checkTimeoutOf } from './check-store.ts'
 import type { StorePart, StoreRequirement } from './store-requirement.ts'
 import { storeRequirements } from './store-requirements.ts'
 import type { OpenStore, StoreOptions } from './store-under-test.ts'
 
 export interface DescribeStoreOptions extends StoreOptions {
-  /** Requirements that the store is known not to meet. One that passes anyway fails its test. */
+  /**
+   * Requirements that the store is known not to meet. They are checked all the same: one that passes fails its test, the
+   * others are skipped with the reason.
+   */
   readonly exclude?: readonly Exclusion[]
   /** `true`: a check for which `open` does not give what it needs, and which is not excluded, fails instead of being skipped. @default false */
   readonly strict?: boolean
@@ -49,12 +52,13 @@ function declare(requirement: StoreRequirement, { open, options, skipped }: Sett
   // Opening and closing may take as long again.
   test(requirement.id, { timeout: 2 * checkTimeoutOf(options) }, async ({ skip }) => {
     const result = await checkStoreRequirement(requirement, open, options)
-    const exclusion = exclude.find(({ id }) => covers(id, requirement))
-    if (exclusion) expectExcluded(result, exclusion.reason)
-    else if (result.verdict === 'not-testable' && !strict) {
-      skipped.set(result.message, (skipped.get(result.message) ?? 0) + 1)
-      skip(result.message)
-    } else if (result.verdict !== 'pass') throw new Error(`${requirement.title}\n${result.message}`)
+    const excludedFor = exclude.find(({ id }) => covers(id, requirement))?.reason
+    const reason = whySkipped(result, { excludedFor, strict })
+    if (reason !== undefined) {
+      if (excludedFor === undefined) skipped.set(reason, (skipped.get(reason) ?? 0) + 1)
+      skip(reason)
+    }
+    if (result.verdict !== 'pass') throw new Error(`${requirement.title}\n${result.message}`)
   })
 }
 
@@ -70,10 +74,6 @@ function expectKnown(exclude: readonly Exclusion[]): void {
       )
     }
   }
-}
-
-function expectExcluded({ verdict }: StoreResult, reason: string): void {
-  if (verdict === 'pass') throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${reason}`)
 }
 
 /** What was not looked at is said, so that nobody takes it for checked. */

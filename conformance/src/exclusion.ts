@@ -1,0 +1,27 @@
+export interface Exclusion {
+  /** Of a requirement, or the beginning of ids up to a slash: `listen/`. */
+  readonly id: string
+  /** Why it cannot be met, or cannot be shown. */
+  readonly reason: string
+}
+
+interface Expected {
+  /** Why the requirement is excluded; `undefined` when it is not. */
+  readonly excludedFor: string | undefined
+  /** What cannot be tested, and is not excluded, fails. */
+  readonly strict: boolean
+}
+
+/**
+ * Why a test is skipped; `undefined` when it is for the verdict to decide. What is excluded or cannot be tested is never
+ * green: green says that the requirement was seen to be met. Throws for an exclusion of what is met.
+ */
+export function whySkipped(
+  { verdict, message }: { readonly verdict: string; readonly message: string },
+  { excludedFor, strict }: Expected,
+): string | undefined {
+  if (excludedFor !== undefined && verdict === 'pass') {
+    throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${excludedFor}`)
+  }
+  return excludedFor ?? (verdict === 'not-testable' && !strict ? message : undefined)
+}
