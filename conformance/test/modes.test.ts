@@ -1,9 +1,5 @@
-import { adapters, startFixture } from '../mounts/index.ts'
+import { startFixture } from '../mounts/index.ts'
 import { describeServer } from '../src/describe-server.ts'
-import { describeMounts } from './mounts.ts'
-
-// Two files, so that they run side by side: mounts-frameworks.test.ts has the others.
-describeMounts('auto', adapters.slice(0, 3))
 
 // What a server cannot do without streams, or without sessions, is skipped with the reason.
 describeServer('the fixture', {

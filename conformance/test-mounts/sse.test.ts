@@ -1,3 +1,0 @@
-import { describeMounts } from '../test/mounts.ts'
-
-describeMounts('sse')

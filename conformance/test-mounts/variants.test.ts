@@ -1,3 +1,0 @@
-import { describeVariants } from '../test/mounts.ts'
-
-describeVariants()

@@ -1,0 +1,63 @@
+import { type Adapter, type AdapterName, findAdapter, type StartOptions, startFixture } from '../../mounts/index.ts'
+import { describeServer } from '../../src/describe-server.ts'
+import type { Exclusion } from '../../src/exclusion.ts'
+
+/** One way to mount an adapter. */
+interface Way {
+  readonly name: string
+  readonly options: StartOptions
+  /** What cannot be met in this way, beside what the adapter cannot meet in any. */
+  readonly exceptions: readonly Exclusion[]
+}
+
+/** What no mount of this repository can show yet, or shows in a test of its own. */
+const elsewhere: readonly Exclusion[] = [
+  { id: 'modern/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'modern-only/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'listen/', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'afterwards/modern-server-answers-as-before', reason: 'revision 2026-07-28 is not served yet' },
+  { id: 'auth/', reason: 'authorization.test.ts has mounts that ask for tokens' },
+  { id: 'stateless/', reason: 'modes.test.ts has a server without sessions' },
+  { id: 'http2/', reason: 'node:http speaks HTTP/1.1 only' },
+  { id: 'resume/event-id-without-a-store-does-no-harm', reason: 'its events have ids' },
+  { id: 'resume/works-on-another-node', reason: 'there is one node' },
+  { id: 'endpoint/preflight-allows-what-clients-send', reason: 'CORS is left to the middleware of the framework' },
+  { id: 'endpoint/cors-exposes-the-session-id', reason: 'CORS is left to the middleware of the framework' },
+  { id: 'endpoint/cors-answers-vary-by-origin', reason: 'CORS is left to the middleware of the framework' },
+]
+
+/**
+ * Holds an adapter to every requirement, in the ways that differ most: with and without a body parser. With `MOUNTS=more`
+ * in the others instead: event streams for every answer, compression, routers.
+ */
+export function describeMounts(name: AdapterName): void {
+  const adapter = findAdapter(name)
+  const isMore = process.env.MOUNTS === 'more'
+  for (const way of isMore ? otherWays(adapter) : parserWays(adapter, 'auto')) {
+    describeServer(name, {
+      [way.name]: {
+        start: () => startFixture({ adapter: name, ...way.options }),
+        exclude: [...elsewhere, ...adapter.exceptions, ...way.exceptions],
+        strict: true,
+        // What is hard on a server is as hard in every way: once is enough.
+        abuse: !isMore,
+      },
+    })
+  }
+}
+
+function parserWays({ parser }: Adapter, response: 'auto' | 'sse'): Way[] {
+  const name = `response: ${response}`
+  const bare: Way = { name, options: { response }, exceptions: [] }
+  if (parser === undefined) return [bare]
+  const { exceptions } = parser
+  return [bare, { name: `behind a body parser, ${name}`, options: { response, parser: true }, exceptions }]
+}
+
+const noJson: Exclusion = { id: 'cancel/ends-a-json-answer', reason: 'there are no JSON answers with response: sse' }
+
+function otherWays(adapter: Adapter): Way[] {
+  const streamed = parserWays(adapter, 'sse').map((way) => ({ ...way, exceptions: [...way.exceptions, noJson] }))
+  const wrapped = (['compression', 'nested'] as const).filter((option) => adapter[option])
+  return [...streamed, ...wrapped.map((name): Way => ({ name, options: { [name]: true }, exceptions: [] }))]
+}

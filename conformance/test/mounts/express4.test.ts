@@ -1,0 +1,3 @@
+import { describeMounts } from './describe-mounts.ts'
+
+describeMounts('express4')
