@@ -1,4 +1,5 @@
 import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane/backplane.ts'
+import { guardBackplane } from './backplane/guarded-backplane.ts'
 import { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 import { readHost, readOrigin } from './http/host-name.ts'
 import type { HttpRequest } from './http/http.ts'
@@ -233,6 +234,9 @@ const parts = {
   bus: withMethods<MessageBus>('publish', 'subscribe'),
 }
 
+/** How long a store may take to answer, in milliseconds, as its contract says. */
+const storeTimeoutMs = 10_000
+
 /** Parts that are left out are kept in memory. */
 function toBackplane(value: unknown, name: string): Backplane {
   if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
@@ -241,11 +245,12 @@ function toBackplane(value: unknown, name: string): Backplane {
     if (!Object.hasOwn(parts, part)) throw new TypeError(`Unknown part of the backplane: ${part}`)
   }
   const memory = createMemoryBackplane()
-  return {
+  const backplane = {
     sessions: parts.sessions(given.sessions ?? memory.sessions, 'backplane.sessions'),
     events: parts.events(given.events ?? memory.events, 'backplane.events'),
     bus: parts.bus(given.bus ?? memory.bus, 'backplane.bus'),
   }
+  return guardBackplane(backplane, { timeoutMs: storeTimeoutMs })
 }
 
 /** One that never throws: there is nobody left who could be told. */

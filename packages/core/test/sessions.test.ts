@@ -341,7 +341,7 @@ describe('what the application gives', () => {
     const create = () => Promise.reject(new Error('store is down'))
     const broken = Object.assign(Object.create(sessions) as typeof sessions, { create })
     const { endpoint, servers } = createTestEndpoint({}, { backplane: { sessions: broken } })
-    expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(500)
+    expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(503)
     expect(servers[0]?.closed).toBe(true)
     expect(endpoint.stats()).toMatchObject(empty)
   })

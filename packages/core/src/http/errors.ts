@@ -65,6 +65,7 @@ export const refusals = {
   too_many_calls: refusal(429, rpcCode.refused, 'Too many calls are running in this session'),
   too_many_sessions: refusal(503, rpcCode.refused, 'No room for another session: try again later'),
   draining: refusal(503, rpcCode.refused, 'The server is shutting down: try again'),
+  store_unavailable: refusal(503, rpcCode.refused, 'The session store cannot be reached: try again'),
   client_left: refusal(400, rpcCode.refused, 'The request body ended early'),
   internal_error: refusal(500, rpcCode.internalError, 'Internal error'),
 } satisfies Record<string, Refusal>
@@ -97,7 +98,16 @@ export function retryLater(): { headers: Record<string, string> } {
 
 /** Jittered, so that those who are refused together do not come back together. */
 export function drainingRejection(): Rejection {
-  return new Rejection('draining', { headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
+  return tryAgain('draining')
+}
+
+/** Jittered as well: all clients of a store meet its outage together. */
+export function storeRejection(): Rejection {
+  return tryAgain('store_unavailable')
+}
+
+function tryAgain(code: RefusalCode): Rejection {
+  return new Rejection(code, { headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
 }
 
 function refusal(status: number, code: number, message: string): Refusal {

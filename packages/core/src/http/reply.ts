@@ -1,5 +1,6 @@
+import { StoreError } from '../backplane/guarded-backplane.ts'
 import { toErrorMessage } from '../rpc/json-rpc.ts'
-import { Rejection, refusals } from './errors.ts'
+import { Rejection, refusals, storeRejection } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
 import type { EventStreamBody, HttpReply, HttpRequest } from './http.ts'
 import type { Incoming } from './read-message.ts'
@@ -48,7 +49,7 @@ export function toRejection(error: unknown, request: HttpRequest, { onError }: F
   } catch {
     // It is reported already, and the request still wants its answer.
   }
-  return new Rejection('internal_error')
+  return error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
 }
 
 /** The refusal of a POST whose body was read. That of a single request carries its id (Error Responses). */

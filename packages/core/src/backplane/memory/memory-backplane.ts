@@ -20,6 +20,11 @@ export function createMemoryEventLog(options: MemoryEventLogOptions = {}): Memor
   return new MemoryEventLog(checkOptions(bounds, options))
 }
 
+/** Whether a part of a backplane is one of these, as it is: one that something was derived from is somebody's own. */
+export function isEmbedded(part: Backplane[keyof Backplane]): boolean {
+  return embedded.has(Object.getPrototypeOf(part))
+}
+
 interface Kept {
   record: SessionRecord
   expiresAt: number
@@ -102,3 +107,9 @@ class MemoryBus implements MessageBus {
     }
   }
 }
+
+const embedded: ReadonlySet<unknown> = new Set([
+  MemorySessionStore.prototype,
+  MemoryEventLog.prototype,
+  MemoryBus.prototype,
+])

@@ -1,0 +1,60 @@
+import { Turns } from '../promises/turns.ts'
+import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
+import { StoreCalls } from './store-calls.ts'
+import { readAppendOutcome, readNothing, readOptional, readPage, readStats } from './store-outcomes.ts'
+
+/**
+ * An event log that keeps its deadlines, and gives nothing but what the contract says.
+ *
+ * An append whose reply was lost can be repeated, but only before another: so those of one session are made one after
+ * another. Other sessions do not wait for them.
+ */
+export class GuardedEvents implements EventLog {
+  readonly #events: EventLog
+  readonly #calls: StoreCalls
+  readonly #turns = new Turns()
+
+  constructor(events: EventLog, timeoutMs: number) {
+    this.#events = events
+    this.#calls = new StoreCalls('events', timeoutMs)
+  }
+
+  /**
+   * Its time includes that for which it waits for its turn: behind one that is stuck all reject together, and those that
+   * had not begun are not made.
+   */
+  append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
+    const since = performance.now()
+    const make = (): unknown => this.#events.append(sessionKey, event)
+    return this.#turns.take(sessionKey, () =>
+      this.#calls.call({ method: 'append', make, read: readAppendOutcome, repeats: true, since }),
+    )
+  }
+
+  read(sessionKey: string, streamTag: string, after: number, limit: number): Promise<LogPage | undefined> {
+    const make = (): unknown => this.#events.read(sessionKey, streamTag, after, limit)
+    return this.#calls.call({ method: 'read', make, read: readOptional(readPage(after)), repeats: true })
+  }
+
+  release(sessionKey: string, streamTag: string): void {
+    this.#hint(() => this.#events.release(sessionKey, streamTag))
+  }
+
+  /** After the appends that were made before it, or they would begin the log anew. Its time begins with its turn. */
+  delete(sessionKey: string): Promise<void> {
+    const make = (): unknown => this.#events.delete(sessionKey)
+    return this.#turns.take(sessionKey, () =>
+      this.#calls.call({ method: 'delete', make, read: readNothing, repeats: true }),
+    )
+  }
+
+  stats(): ReturnType<EventLog['stats']> {
+    return this.#calls.callNow({ method: 'stats', make: () => this.#events.stats(), read: readStats })
+  }
+
+  /** What may be dropped earlier is no loss if it is not: nobody waits to hear that it failed. */
+  #hint(make: () => unknown): void {
+    const hinting = async (): Promise<unknown> => make()
+    hinting().catch(() => undefined)
+  }
+}
