@@ -19,6 +19,8 @@ export interface Log {
   /** In the order in which they were appended. */
   events: LogEvent[]
   readonly streams: Map<string, StreamRow>
+  /** Names of events that need not be kept. */
+  readonly settled: Set<string>
 }
 
 export interface StreamRow {

@@ -19,6 +19,8 @@ export function trim(log: Log, newest: LogEvent, { maxEvents, has }: Budget): vo
 
 function findCheapest(log: Log, newest: LogEvent, has: Budget['has']): LogEvent[] {
   const kept = log.events
+  const settled = kept.find((event) => log.settled.has(toName(event)))
+  if (settled) return [settled]
   const isNewest = ({ position }: LogEvent) =>
     position.term === newest.position.term && position.n === newest.position.n
   const ofKind = (kind: LogEvent['kind']) => kept.filter((event) => event.kind === kind && !isNewest(event))
@@ -43,6 +45,11 @@ function findEnded({ streams, events }: Log, newest: LogEvent): LogEvent[] {
   )
   const first = candidates.find(({ streamTag }) => streams.get(streamTag)?.released === true) ?? candidates[0]
   return candidates.filter(({ streamTag }) => streamTag === first?.streamTag)
+}
+
+/** Of an event, in its session. */
+export function toName({ streamTag, index }: Pick<LogEvent, 'streamTag' | 'index'>): string {
+  return `${index} ${streamTag}`
 }
 
 /** The oldest session pays for all. */

@@ -1,6 +1,6 @@
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from '@throughline/mcp-http-core'
 import { type Deployment, type FakeConnection, forEver, type Log, type StreamRow, wait } from './fake-database.ts'
-import { type Budget, shareBudget, trim } from './reference-budget.ts'
+import { type Budget, shareBudget, toName, trim } from './reference-budget.ts'
 import { toRecord } from './reference-sessions.ts'
 import type { Node } from './reference-store.ts'
 
@@ -59,7 +59,7 @@ export class ReferenceLog implements EventLog {
     const { has } = this.#node
     const [key, streamTag] = this.#toPlace(sessionKey, event.streamTag)
     if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
-    const log: Log = deployment.logs.get(key) ?? { term: 0, events: [], streams: new Map() }
+    const log: Log = deployment.logs.get(key) ?? { term: 0, events: [], streams: new Map(), settled: new Set() }
     const refusal =
       this.#refuse(log, event) ?? (this.#node.isJoined ? refuseByRecord(deployment, key, event) : undefined)
     if (refusal !== undefined) {
@@ -164,6 +164,12 @@ export class ReferenceLog implements EventLog {
     })
     // It only says what may be dropped earlier.
     releasing.catch(() => undefined)
+  }
+
+  settle(sessionKey: string, streamTag: string, index: number): void {
+    if (this.#node.has('settling-is-not-heeded')) return
+    const settling = this.#run(({ logs }) => logs.get(sessionKey)?.settled.add(toName({ streamTag, index })))
+    settling.catch(() => undefined)
   }
 
   async delete(sessionKey: string): Promise<void> {

@@ -142,6 +142,7 @@ const table = [
   double('events/owner-cut-off-is-fenced', 'outage-lifts-the-fence'),
   double('events/budget-is-kept', 'budget-is-tripled'),
   double('events/newest-is-never-dropped', 'newest-progress-may-be-dropped'),
+  double('events/settled-is-dropped-first', 'settling-is-not-heeded'),
   double('events/progress-is-dropped-first', 'notifications-before-progress'),
   double('events/notifications-are-dropped-next', 'messages-before-notifications'),
   double('events/oldest-are-dropped-first', 'younger-notifications-are-dropped'),

@@ -261,6 +261,26 @@ test('a delete does not overtake the appends before it', async () => {
   expect(made).toEqual(['append', 'append', 'delete'])
 })
 
+test('an event is settled after its append, and a log that takes no word of that is not asked', async () => {
+  const made: string[] = []
+  const append = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    made.push('append')
+    return 'ok'
+  }
+  const settle = (_key: string, _tag: string, index: number) => {
+    made.push(`settle ${index}`)
+    throw new Error('a hint that is lost harms nobody')
+  }
+  const { events } = guard({ events: { append, settle } })
+  const appending = events.append('k', toEvent(1))
+  events.settle?.('k', 'g', 1)
+  await appending
+  await events.append('k', toEvent(2))
+  expect(made).toEqual(['append', 'settle 1', 'append'])
+  expect(guard({}).events.settle?.('k', 'g', 1)).toBeUndefined()
+})
+
 test('a subscription that comes after its deadline is ended', async () => {
   let isEnded: () => void = () => undefined
   const ended = new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 import type { LogEvent } from '@throughline/mcp-http-core'
-import { expectEqual, expectThat } from '../../client/expect.ts'
+import { expectEqual, expectThat, notTestable } from '../../client/expect.ts'
 import type { LogWriter } from '../log-writer.ts'
 import { expectSame } from '../records.ts'
 import type { StoreContext } from '../store-context.ts'
@@ -33,6 +33,27 @@ export const eventsBudget = requirementsOf('events', [
         await writer.append(event)
         expectEqual((await kept('g')).at(-1)?.index, event.index, 'the index of the newest event that is kept')
       }
+    },
+  },
+  {
+    id: 'settled-is-dropped-first',
+    title: 'Where a log takes word of what need not be kept, such events go before any other, however young they are.',
+    needs: ['budget'],
+    async check(context) {
+      const { events } = context
+      if (!events.settle) return notTestable('the log has no `settle`')
+      const { writer, kept } = await begin(context)
+      events.settle(writer.sessionKey, 'unknown', 1)
+      await writer.appendAll('p1-1', 10, { kind: 'progress' })
+      for (let i = 1; i <= 5 * budget; i++) {
+        const isOpen = i % 25 === 0
+        const event = writer.next('g', { data: isOpen ? '"open"' : '"settled"' })
+        await writer.append(event)
+        if (!isOpen) events.settle(writer.sessionKey, 'g', event.index)
+      }
+      expectEqual((await kept('p1-1')).length, 10, 'the number of progress events kept')
+      const left = (await kept('g')).filter(({ data }) => data === '"open"')
+      expectEqual(left.length, budget / 5, 'the number of messages kept that were not settled')
     },
   },
   {

@@ -129,8 +129,9 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok`; the event is there once.
  * - A term that is lower than one that has written is fenced in every stream of the session.
  * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
- * - Events may be dropped to stay within a budget: first `progress`, then `notification`, oldest first, then whole
- *   streams that ended, oldest first and delivered ones before others. The newest event is never dropped.
+ * - Events may be dropped to stay within a budget: first what was settled, then `progress`, then `notification`, oldest
+ *   first, then whole streams that ended, oldest first and delivered ones before others. Where there is twice as much as
+ *   the budget, messages of streams that run may go as well, oldest first. The newest event is never dropped.
  * - A session's events are reached by its key only: no read crosses sessions. Keys and tags are opaque, as keys are in
  *   {@link SessionStore}.
  * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says the log is gone.
@@ -148,6 +149,11 @@ export interface EventLog {
    * once, since an event that was written may not have arrived. Does not throw.
    */
   release(sessionKey: string, streamTag: string): void
+  /**
+   * Says that the event need not be kept any more, as a question that has its answer: it may be dropped before all others.
+   * Nothing happens when it is not there. A log may do without. Does not throw.
+   */
+  settle?(sessionKey: string, streamTag: string, index: number): void
   /** Removes every event of the session. A later append gives `gone`, or, where the log keeps no trace, begins anew. */
   delete(sessionKey: string): MaybePromise<void>
   /** Counts of what is held on this node, for `endpoint.stats()`. */

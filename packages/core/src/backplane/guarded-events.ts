@@ -40,6 +40,13 @@ export class GuardedEvents implements EventLog {
     this.#hint(() => this.#events.release(sessionKey, streamTag))
   }
 
+  /** In its turn: the event may not have been appended yet. */
+  settle(sessionKey: string, streamTag: string, index: number): void {
+    if (!this.#events.settle) return
+    const settle = async (): Promise<void> => this.#hint(() => this.#events.settle?.(sessionKey, streamTag, index))
+    this.#turns.take(sessionKey, settle).catch(() => undefined)
+  }
+
   /** After the appends that were made before it, or they would begin the log anew. Its time begins with its turn. */
   delete(sessionKey: string): Promise<void> {
     const make = (): unknown => this.#events.delete(sessionKey)

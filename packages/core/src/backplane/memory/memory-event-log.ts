@@ -1,6 +1,8 @@
 import { Fifo } from '../../queues/fifo.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from '../backplane.ts'
-import { SessionEvents, StreamLog, sizeOf, streamOverhead } from './memory-stream-log.ts'
+import type { StreamLog } from './memory-stream-log.ts'
+import { type Rank, Ranking } from './ranking.ts'
+import { isThere, SessionEvents, type Totals, tidy } from './session-events.ts'
 
 /**
  * Bounds of the event log in memory. Bytes are the UTF-16 units of the messages' JSON text, 150 more per event and 350
@@ -46,10 +48,12 @@ const maxTombstones = 100
 export class MemoryEventLog implements EventLog {
   readonly #bounds: Bounds
   readonly #sessions = new Map<string, SessionEvents>()
+  /** Delivered streams of all sessions, in order of that. */
   readonly #released = new Fifo<StreamLog>()
-  #streams = 0
-  #bytes = 0
-  #events = 0
+  readonly #totals: Totals = { streams: 0, events: 0, bytes: 0, released: 0 }
+  /** Who pays when all together hold too much; and when they hold twice that. */
+  readonly #payers = new Ranking<SessionEvents>()
+  readonly #payersInNeed = new Ranking<SessionEvents>()
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds
@@ -59,12 +63,8 @@ export class MemoryEventLog implements EventLog {
     const session = this.#sessionOf(sessionKey)
     if (event.position.term < session.term) return 'fenced'
     session.term = event.position.term
-    const stream = this.#push(session, event)
-    this.#count(session, 1, sizeOf(event))
-    if (event.kind === 'progress') session.progress.push(event)
-    else if (event.kind === 'notification') session.notifications.push(event)
-    if (event.last) session.finished.push(stream)
-    this.#expire(this.#released.peek(), Date.now())
+    session.append(event)
+    this.#expire()
     this.#trim(session, event)
     return 'ok'
   }
@@ -77,33 +77,34 @@ export class MemoryEventLog implements EventLog {
   }
 
   release(sessionKey: string, streamTag: string): void {
+    const stream = this.#sessions.get(sessionKey)?.release(streamTag, performance.now())
+    if (stream) this.#released.push(stream)
+  }
+
+  settle(sessionKey: string, streamTag: string, index: number): void {
     const session = this.#sessions.get(sessionKey)
-    const stream = session?.streams.get(streamTag)
-    if (!session || !stream || stream.releasedAt !== undefined) return
-    stream.releasedAt = Date.now()
-    session.released.push(stream)
-    this.#released.push(stream)
+    if (session?.settle(streamTag, index)) this.#rank(session)
   }
 
   delete(sessionKey: string): void {
     const session = this.#sessions.get(sessionKey)
     if (!session) return
     this.#sessions.delete(sessionKey)
-    this.#streams -= session.streams.size
-    this.#count(session, -session.events, -session.bytes)
-    // Some still wait to expire: they must not hold what is gone.
-    for (const stream of session.streams.values()) stream.drop()
+    this.#payers.remove(session.rank)
+    this.#payersInNeed.remove(session.rankInNeed)
     session.clear()
+    tidy(this.#released, this.#totals.released, isThere)
   }
 
   stats(): { sessions: number; streams: number; events: number; bytes: number } {
-    return { sessions: this.#sessions.size, streams: this.#streams, events: this.#events, bytes: this.#bytes }
+    const { streams, events, bytes } = this.#totals
+    return { sessions: this.#sessions.size, streams, events, bytes }
   }
 
   #sessionOf(sessionKey: string): SessionEvents {
     let session = this.#sessions.get(sessionKey)
     if (!session) {
-      session = new SessionEvents()
+      session = new SessionEvents(sessionKey, this.#totals)
       this.#sessions.set(sessionKey, session)
     }
     return session
@@ -137,20 +138,30 @@ export class MemoryEventLog implements EventLog {
     for (let front = oldest; front; front = this.#released.peek()) {
       if (now - (front.releasedAt ?? now) < this.#bounds.retainMs) return
       this.#released.shift()
-      this.#dropStream(front)
+      oldest.session.dropStream(oldest)
     }
+    tidy(this.#released, this.#totals.released, isThere)
   }
 
   #trim(session: SessionEvents, newest: LogEvent): void {
-    const { maxBytesPerSession, maxEventsPerSession } = this.#bounds
-    while (session.bytes > maxBytesPerSession || session.events > maxEventsPerSession) {
-      if (!this.#dropOne(session, newest)) break
-    }
-    if (this.#isFull()) this.#trimAll(newest)
+    while (this.#isOver(session, 1) && session.dropCheapest(newest));
+    while (this.#isOver(session, 2) && session.dropMessage(newest));
+    this.#rank(session)
+    if (!this.#isFull(1)) return
+    this.#collect(1, this.#payers, (payer) => (payer.dropCheapest(newest) ? undefined : payer.rank))
+    this.#collect(2, this.#payersInNeed, (payer) => (payer.dropMessage(newest) ? undefined : payer.rankInNeed))
+    // What it could not pay with now, since it was the newest, it can later.
+    this.#rank(session)
   }
 
-  #isFull(): boolean {
-    return this.#bytes > this.#bounds.maxBytes || this.#events > this.#bounds.maxEvents
+  #isOver({ bytes, events }: SessionEvents, times: number): boolean {
+    const { maxBytesPerSession, maxEventsPerSession } = this.#bounds
+    return bytes > times * maxBytesPerSession || events > times * maxEventsPerSession
+  }
+
+  #isFull(times: number): boolean {
+    const { bytes, events } = this.#totals
+    return bytes > times * this.#bounds.maxBytes || events > times * this.#bounds.maxEvents
   }
 
   /** Drops from the oldest sessions first. */
@@ -171,33 +182,13 @@ export class MemoryEventLog implements EventLog {
     )
   }
 
-  #dropOldest(session: SessionEvents, queue: Fifo<LogEvent>, newest: LogEvent): boolean {
-    for (let event = queue.peek(); event && event !== newest; event = queue.peek()) {
-      queue.shift()
-      // Its stream may be gone already.
-      if (!session.streams.get(event.streamTag)?.remove(event)) continue
-      this.#count(session, -1, -sizeOf(event))
-      return true
-    }
-    return false
+  #moveRank(session: SessionEvents): void {
+    const share = this.#shareOf(session)
+    if (session.rank.level >= 0) this.#payers.put(session.rank, share)
+    if (session.rankInNeed.level >= 0) this.#payersInNeed.put(session.rankInNeed, share)
   }
 
-  #dropFinished(queue: Fifo<StreamLog>, newest: LogEvent): boolean {
-    for (let stream = queue.peek(); stream && stream.newest !== newest; stream = queue.peek()) {
-      queue.shift()
-      if (this.#dropStream(stream)) return true
-    }
-    return false
-  }
-
-  #dropStream(stream: StreamLog): boolean {
-    const { session, size } = stream
-    if (stream.dropped) return false
-    this.#count(session, -size, -stream.drop())
-    session.tombstones.push(stream)
-    const oldest = session.tombstones.length > maxTombstones ? session.tombstones.shift() : undefined
-    if (oldest && session.streams.delete(oldest.newest.streamTag)) this.#streams--
-    session.tidy()
-    return true
+  #shareOf({ bytes, events }: SessionEvents): number {
+    return bytes / this.#bounds.maxBytes + events / this.#bounds.maxEvents
   }
 }

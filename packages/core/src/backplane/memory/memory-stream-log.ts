@@ -1,5 +1,5 @@
-import { Fifo } from '../../queues/fifo.ts'
 import type { LogEvent } from '../backplane.ts'
+import type { SessionEvents } from './session-events.ts'
 
 /** The events of one session in memory, in the order in which they may be dropped. */
 export class SessionEvents {
@@ -16,10 +16,8 @@ export class SessionEvents {
   bytes = 0
   events = 0
 
-  clear(): void {
-    this.streams.clear()
-    for (const queue of [this.progress, this.notifications, this.released, this.finished, this.tombstones])
-      queue.clear()
+  constructor(event: LogEvent) {
+    this.event = event
   }
 
   /** The queues also hold events of streams that were dropped; they are cleaned when these are more than half. */
@@ -46,47 +44,47 @@ export class StreamLog {
   readonly session: SessionEvents
   /** Stays when the stream is dropped, and tells a reader its position, its requests and whether it has ended. */
   newest: LogEvent
-  /** When its last event was delivered, in milliseconds since the epoch. */
+  /** When its last event was delivered, by `performance.now()`. */
   releasedAt: number | undefined
   dropped = false
   /** In order of index, from `#start`; dropped ones are taken out. */
-  #events: LogEvent[]
+  #kept: Kept[]
   #start = 0
 
-  constructor(session: SessionEvents, first: LogEvent) {
+  constructor(session: SessionEvents, event: LogEvent, first: Kept) {
     this.session = session
-    this.newest = first
+    this.newest = event
     // Most streams have a single event: an array that is begun empty would make room for seventeen.
-    this.#events = [first]
+    this.#kept = [first]
   }
 
   get size(): number {
-    return this.#events.length - this.#start
+    return this.#kept.length - this.#start
   }
 
-  push(event: LogEvent): void {
-    this.#events.push(event)
+  push(event: LogEvent, kept: Kept): void {
+    this.#kept.push(kept)
     this.newest = event
   }
 
   slice(after: number, limit: number): LogEvent[] {
     const from = this.#seek(after)
-    return this.#events.slice(from, from + limit)
+    return this.#kept.slice(from, from + limit).map(({ event }) => event as LogEvent)
   }
 
-  remove(event: LogEvent): boolean {
-    const at = this.#seek(event.index - 1)
-    if (this.#events[at] !== event) return false
-    if (at > this.#start) this.#events.splice(at, 1)
-    else if (++this.#start > 64 && this.#start * 2 > this.#events.length) this.#forget()
-    return true
+  find(index: number): Kept | undefined {
+    const kept = this.#kept[this.#seek(index - 1)]
+    return kept?.event?.index === index ? kept : undefined
   }
 
   /** Empties the stream; its newest event stays without data. Returns the bytes it held. */
   drop(): number {
-    let bytes = streamOverhead
-    for (let i = this.#start; i < this.#events.length; i++) bytes += sizeOf(this.#events[i] as LogEvent)
-    this.#events = []
+    let bytes = 0
+    for (const kept of this.#kept) {
+      if (kept.event) bytes += sizeOf(kept.event)
+      kept.event = undefined
+    }
+    this.#kept = []
     this.#start = 0
     this.newest = { ...this.newest, data: '' }
     this.dropped = true
@@ -94,17 +92,17 @@ export class StreamLog {
   }
 
   #forget(): void {
-    this.#events = this.#events.slice(this.#start)
+    this.#kept = this.#kept.slice(this.#start)
     this.#start = 0
   }
 
   /** Where in `#events` the first one with an index above `after` is. */
   #seek(after: number): number {
     let low = this.#start
-    let high = this.#events.length
+    let high = this.#kept.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#events[middle] as LogEvent).index <= after) low = middle + 1
+      if (((this.#kept[middle] as Kept).event as LogEvent).index <= after) low = middle + 1
       else high = middle
     }
     return low
@@ -119,4 +117,12 @@ export const streamOverhead = 350
 /** An event's share of a budget, in bytes. */
 export function sizeOf(event: LogEvent): number {
   return event.data.length + eventOverhead
+}
+
+/** What a stream counts beside its events, also when those were dropped. Its names may be a client's, and long. */
+export function overheadOf({ streamTag, requestIds }: LogEvent): number {
+  let bytes = streamOverhead + streamTag.length
+  for (const requestId of requestIds)
+    bytes += requestIdOverhead + (typeof requestId === 'string' ? requestId.length : 0)
+  return bytes
 }
