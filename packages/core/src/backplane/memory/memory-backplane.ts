@@ -26,13 +26,19 @@ export function isEmbedded(part: Backplane[keyof Backplane]): boolean {
 }
 
 interface Kept {
-  record: SessionRecord
-  expiresAt: number
+  readonly record: SessionRecord
+  /** By `performance.now()`: the wall clock may be set, and no session ends by that. */
+  readonly expiresAt: number
 }
+
+/** Records that are looked at, wherever they are, for each that is added. */
+const sweepSteps = 2
 
 /** In order of last prolongation, so that expired records are found at the front, as long as all live equally long. */
 class MemorySessionStore implements SessionStore {
   readonly #kept = new Map<string, Kept>()
+  /** Finds those that expired behind one that lives longer. */
+  #sweep = this.#kept.entries()
 
   create(record: SessionRecord, ttlMs: number): boolean {
     this.#expire()
@@ -43,7 +49,7 @@ class MemorySessionStore implements SessionStore {
 
   get(key: string): SessionRecord | undefined {
     const kept = this.#kept.get(key)
-    return kept && kept.expiresAt > Date.now() ? kept.record : undefined
+    return kept && kept.expiresAt > performance.now() ? kept.record : undefined
   }
 
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): boolean {
@@ -74,16 +80,23 @@ class MemorySessionStore implements SessionStore {
 
   #put(record: SessionRecord, ttlMs: number): SessionRecord {
     this.#kept.delete(record.key)
-    this.#kept.set(record.key, { record, expiresAt: Date.now() + ttlMs })
+    this.#kept.set(record.key, { record, expiresAt: performance.now() + ttlMs })
     return record
   }
 
   #expire(): void {
-    const now = Date.now()
+    const now = performance.now()
     for (const [key, { expiresAt }] of this.#kept) {
-      if (expiresAt > now) return
+      if (expiresAt > now) break
       this.#kept.delete(key)
     }
+    for (let step = 0; step < sweepSteps; step++) this.#sweepOne(now)
+  }
+
+  #sweepOne(now: number): void {
+    const { done, value } = this.#sweep.next()
+    if (done) this.#sweep = this.#kept.entries()
+    else if (value[1].expiresAt <= now) this.#kept.delete(value[0])
   }
 }
 
