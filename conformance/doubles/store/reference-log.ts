@@ -173,7 +173,8 @@ export class ReferenceLog implements EventLog {
   }
 
   async delete(sessionKey: string): Promise<void> {
-    const { has } = this.#node
+    const { has, isFirst } = this.#node
+    if (has('only-the-first-node-deletes') && !isFirst) return
     if (has('delete-waits-for-ever') && this.#connection.isCut) await forEver
     await this.#run((deployment) => {
       const log = deployment.logs.get(sessionKey)

@@ -119,6 +119,7 @@ const table = [
     'store/events/is-in-the-database': 'what is left is in the database',
   }),
   double('events/append-after-delete-is-gone-or-anew', 'append-after-delete-is-fenced'),
+  double('events/delete-needs-no-ownership', 'only-the-first-node-deletes'),
   double('events/delete-of-nothing-is-harmless', 'delete-of-nothing-rejects'),
   double('events/release-takes-nothing-away', 'release-drops-at-once'),
   double('events/stats-are-counts', 'stats-never-go-down'),

@@ -150,6 +150,18 @@ export const eventsPages = requirementsOf('events', [
     },
   },
   {
+    id: 'delete-needs-no-ownership',
+    title: 'A node that never wrote to the log can delete it, also while another owns the session.',
+    needs: ['second'],
+    async check(context) {
+      const second = await context.second()
+      const first = await context.beginLog()
+      await first.appendAll('g', 2)
+      await second.events.delete(first.sessionKey)
+      expectNothing(await context.events.read(first.sessionKey, 'g', 0, 10), 'read after delete on the other node')
+    },
+  },
+  {
     id: 'delete-of-nothing-is-harmless',
     title: 'Delete of a session without events, or once more, settles.',
     async check(context) {

@@ -154,7 +154,11 @@ export interface EventLog {
    * Nothing happens when it is not there. A log may do without. Does not throw.
    */
   settle?(sessionKey: string, streamTag: string, index: number): void
-  /** Removes every event of the session. A later append gives `gone`, or, where the log keeps no trace, begins anew. */
+  /**
+   * Removes every event of the session, whoever owns it: a delete carries no term and is not fenced. So it is for who knows
+   * that the session is over: its record is gone, or was its own. A later append gives `gone`, or, where the log keeps no
+   * trace, begins anew.
+   */
   delete(sessionKey: string): MaybePromise<void>
   /** Counts of what is held on this node, for `endpoint.stats()`. */
   stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
