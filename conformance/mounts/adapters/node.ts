@@ -49,7 +49,7 @@ async function mount(route: Route, parser: boolean): Promise<Mounted> {
   const listener: RequestListener = (request: ParsedRequest, response) =>
     parse(request, response, (error) => {
       if (error) refuse(response)
-      else serve(request, response, { parsedBody: request.body, auth: undefined }).catch(() => refuse(response))
+      else serve(request, response).catch(() => refuse(response))
     })
   return { route, listener }
 }

@@ -12,12 +12,13 @@ export const web: Adapter<'web'> = {
       import('@hono/node-server'),
       import('@throughline/mcp-http-core/web'),
     ])
-    const mounted = routes.map((route) => ({ route, serve: toFetchHandler(route.serves) }))
+    const context = (_request: Request, localAddress: string | undefined) => ({ localAddress })
+    const mounted = routes.map((route) => ({ route, serve: toFetchHandler(route.serves, { context }) }))
     return getRequestListener((request, env) => {
       const { incoming } = env as { incoming: IncomingMessage }
       const found = mounted.find(({ route }) => isAt(route, incoming))
       if (found === undefined) return new Response(null, { status: 404 })
-      return found.serve(request, { localAddress: incoming.socket.localAddress })
+      return found.serve(request, incoming.socket.localAddress)
     })
   },
 }

@@ -74,6 +74,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     sessions: { list, get, end },
     stats,
     close,
+    report: (error) => options.onError(error, 'request'),
     get closing() {
       return closing !== undefined
     },

@@ -31,7 +31,7 @@ function toRequest(body: unknown, headers: Record<string, string> = {}, init: Re
 }
 
 /** Headers of a session. */
-async function open(handle: FetchHandler, context?: FetchContext): Promise<Record<string, string>> {
+async function open(handle: Handle, context?: FetchContext): Promise<Record<string, string>> {
   const response = await handle(toRequest(initializeMessage), context)
   expect(response.status).toBe(200)
   await response.text()

@@ -5,7 +5,7 @@ import {
   type EndpointOptions,
   type Mountable,
 } from '@throughline/mcp-http-core'
-import { type ConnectRequest, readReply, toReadable } from '@throughline/mcp-http-core/node'
+import { readReply, toReadable } from '@throughline/mcp-http-core/node'
 import type {
   FastifyInstance,
   FastifyPluginAsync,
@@ -71,10 +71,8 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   scope.all(path, handlerTimeout ? { handlerTimeout: longestTimeout } : {}, serve)
 
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const raw: ConnectRequest = request.raw
-    const { status, headers, body } = await readReply(mounted, raw, reply.raw, {
-      parsedBody: raw.body,
-      auth: request.auth ?? raw.auth,
+    const { status, headers, body } = await readReply(mounted, request.raw, reply.raw, {
+      auth: request.auth,
       onError: (error) => request.log.error(error),
     })
     reply.code(status).headers({ ...headers })

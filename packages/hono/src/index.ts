@@ -6,7 +6,7 @@ import {
   type Mountable,
 } from '@throughline/mcp-http-core'
 import { readReply } from '@throughline/mcp-http-core/node'
-import { toFetchHandler } from '@throughline/mcp-http-core/web'
+import { type FetchContext, toFetchHandler } from '@throughline/mcp-http-core/web'
 import type { Handler } from 'hono'
 import { isNodeRequest, type RuntimeBindings, readCachedBody, readLocalAddress } from './bindings.ts'
 import { toResponse } from './to-response.ts'
@@ -30,7 +30,7 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  */
 export function mcp(endpointOrOptions: Mountable | EndpointOptions): Handler {
   const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
-  const handleFetch = toFetchHandler(endpoint)
+  const handleFetch = toFetchHandler(endpoint, { context: (_request, known: FetchContext) => known })
   return async (c) => {
     const bindings = (c.env ?? {}) as RuntimeBindings
     const auth = c.get('auth') as AuthInfo | undefined

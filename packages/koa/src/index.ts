@@ -1,5 +1,5 @@
 import { createEndpoint, type Endpoint, type EndpointOptions, type Mountable } from '@throughline/mcp-http-core'
-import { type ConnectRequest, readReply, writeReply } from '@throughline/mcp-http-core/node'
+import { readReply, writeReply } from '@throughline/mcp-http-core/node'
 import type { Middleware } from 'koa'
 import { emitError, ignoreBrokenConnection } from './errors.ts'
 
@@ -23,7 +23,7 @@ export function mcp(endpointOrOptions: Mountable | EndpointOptions): Middleware 
   const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
   return async (ctx) => {
     ignoreBrokenConnection(ctx)
-    const { body: parsedBody = (ctx.req as ConnectRequest).body } = ctx.request as { body?: unknown }
+    const { body: parsedBody } = ctx.request as { body?: unknown }
     const onError = (error: unknown): void => emitError(ctx, error)
     const reply = await readReply(endpoint, ctx.req, ctx.res, { parsedBody, auth: ctx.state.auth, onError })
     // An event stream writes itself: Koa and later middleware must not. So does every answer where Koa was told before.

@@ -41,6 +41,8 @@ export interface Mountable {
   handle(request: HttpRequest): Promise<HttpReply>
   /** `true` when connections should not be kept for a next request. */
   readonly closing: boolean
+  /** Is told of an error around it: of a handler's `context`, of a reply that could not be written. */
+  readonly report?: ((error: unknown) => void) | undefined
 }
 
 /** Plain data that a bridge writes. */

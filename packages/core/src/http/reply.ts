@@ -2,7 +2,7 @@ import { StoreError } from '../backplane/guarded-backplane.ts'
 import { toErrorMessage } from '../rpc/json-rpc.ts'
 import { Rejection, refusals, storeRejection } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
-import type { EventStreamBody, HttpReply, HttpRequest } from './http.ts'
+import type { EventStreamBody, HttpReply, HttpRequest, Mountable } from './http.ts'
 import type { Incoming } from './read-message.ts'
 
 /** Accepted notifications and responses: 202 and no body (Sending Messages 4). */

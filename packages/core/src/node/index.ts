@@ -1,7 +1,8 @@
 export {
   type ConnectRequest,
+  type NodeContext,
   type NodeHandler,
-  type NodeRequestOptions,
+  type NodeHandlerOptions,
   type NodeResponse,
   readReply,
   toNodeHandler,

@@ -1,38 +1,41 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
 import { PacedSink, queueBytes } from '../http/paced-sink.ts'
-import type { AuthInfo } from '../rpc/server.ts'
-import { NodeRequest, type NodeRequestOptions } from './node-request.ts'
+import { toFaultReply } from '../http/reply.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+import { type ConnectRequest, type NodeContext, NodeRequest } from './node-request.ts'
 import { onClose } from './on-close.ts'
 import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
 
-export type { NodeRequestOptions }
-
-/**
- * Node's request, and what connect-style middleware hangs on it: `body` (body parsers) and `auth` (`requireBearerAuth`
- * of the SDK).
- */
-export type ConnectRequest = (IncomingMessage | Http2ServerRequest) & {
-  readonly body?: unknown
-  readonly auth?: AuthInfo
-}
+export type { ConnectRequest, NodeContext }
 
 /** Node's response, of HTTP/1 or of the compatibility API of HTTP/2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
 /**
- * A request listener for `node:http`, `node:https` and the compatibility API of `node:http2`. `options` is for
- * frameworks that keep the parsed body and the authentication elsewhere. Never rejects for what a client does.
+ * A request listener for `node:http`, `node:https` and the compatibility API of `node:http2`, and a route of Express or
+ * Connect. Never rejects: nobody awaits a listener. What else the platform passes goes to `context` alone.
  */
-export type NodeHandler = (
+export type NodeHandler<Platform extends unknown[] = []> = (
   request: ConnectRequest,
   response: NodeResponse,
-  options?: NodeRequestOptions,
+  ...platform: Platform
 ) => Promise<void>
+
+/** Options of {@link toNodeHandler}. */
+export interface NodeHandlerOptions<Platform extends unknown[] = []> {
+  /** What your framework knows of a request and keeps elsewhere than `request.body` and `request.auth`. */
+  readonly context?: (
+    request: ConnectRequest,
+    response: NodeResponse,
+    ...platform: Platform
+  ) => MaybePromise<NodeContext>
+}
 
 /**
  * Mounts an endpoint on Node's own request and response. No fetch objects, abort controllers or web streams are built.
+ * `request.body` and `request.auth`, as connect-style middleware leaves them, are taken into account.
  *
  * @example
  * ```ts
@@ -41,9 +44,18 @@ export type NodeHandler = (
  * createServer(toNodeHandler(endpoint)).listen(3000, '127.0.0.1')
  * ```
  */
-export function toNodeHandler(endpoint: Mountable): NodeHandler {
-  return async (incoming, response, options) => {
-    writeReply(await readReply(endpoint, incoming, response, options), response)
+export function toNodeHandler<Platform extends unknown[] = []>(
+  endpoint: Mountable,
+  { context }: NodeHandlerOptions<Platform> = {},
+): NodeHandler<Platform> {
+  return async (incoming, response, ...platform) => {
+    try {
+      const known = context && (await context(incoming, response, ...platform))
+      writeReply(await readReply(endpoint, incoming, response, known), response)
+    } catch (error) {
+      // `context` threw, or somebody's refusal has a header that Node does not take.
+      writeReply(toFaultReply(endpoint, error), response)
+    }
   }
 }
 
@@ -52,9 +64,9 @@ export async function readReply(
   endpoint: Mountable,
   incoming: ConnectRequest,
   response: NodeResponse,
-  options: NodeRequestOptions = { parsedBody: incoming.body, auth: incoming.auth },
+  context: NodeContext = {},
 ): Promise<HttpReply> {
-  const request = new NodeRequest(incoming as IncomingMessage, response as ServerResponse, options)
+  const request = new NodeRequest(incoming, response as ServerResponse, context)
   const reply = await endpoint.handle(request)
   request.discardBody()
   // While draining no connection is kept for a next request.

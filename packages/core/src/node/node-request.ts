@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import { Rejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -24,11 +25,14 @@ export interface NodeRequestOptions {
 export class NodeRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
+  readonly localAddress: string | undefined
   readonly onError: ((error: unknown) => void) | undefined
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, { parsedBody, auth, onError }: NodeRequestOptions) {
+  constructor(connectRequest: ConnectRequest, response: ServerResponse, context: NodeContext) {
+    // The compatibility API of HTTP/2 is the same for all that is used here.
+    const incoming = connectRequest as IncomingMessage
     this.#incoming = incoming
     this.#response = response
     this.auth = auth
@@ -47,10 +51,6 @@ export class NodeRequest implements HttpRequest {
 
   get headers(): IncomingMessage['headers'] {
     return this.#incoming.headers
-  }
-
-  get localAddress(): string | undefined {
-    return this.#incoming.socket.localAddress
   }
 
   header(name: string): string | undefined {

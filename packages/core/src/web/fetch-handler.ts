@@ -1,11 +1,25 @@
-import type { EventStreamBody, Mountable } from '../http/http.ts'
+import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
 import { PacedSink, queueBytes } from '../http/paced-sink.ts'
+import { toFaultReply } from '../http/reply.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { type FetchContext, WebRequest } from './web-request.ts'
 
 export type { FetchContext }
 
-/** A handler for every runtime that speaks fetch. */
-export type FetchHandler = (request: Request, context?: FetchContext) => Promise<Response>
+/** A handler for every runtime that speaks fetch. Never rejects. What else the platform passes goes to `context` alone. */
+export type FetchHandler<Platform extends unknown[] = []> = (
+  request: Request,
+  ...platform: Platform
+) => Promise<Response>
+
+/** Options of {@link toFetchHandler}. */
+export interface FetchHandlerOptions<Platform extends unknown[] = []> {
+  /**
+   * What your platform or framework knows of a request beyond the `Request`. It gets what the handler is called with: a
+   * Worker's `env`, Deno's connection info, Next's route context.
+   */
+  readonly context?: (request: Request, ...platform: Platform) => MaybePromise<FetchContext>
+}
 
 /**
  * Mounts an endpoint as a function from `Request` to `Response`.
@@ -15,14 +29,24 @@ export type FetchHandler = (request: Request, context?: FetchContext) => Promise
  * export default { fetch: toFetchHandler(endpoint) }
  * ```
  */
-export function toFetchHandler(endpoint: Mountable): FetchHandler {
-  return async (request, context = {}) => {
-    const { status, headers, body } = await endpoint.handle(new WebRequest(request, context))
-    return new Response(typeof body === 'object' ? toReadableStream(body, request.signal) : (body ?? null), {
-      status,
-      headers: { ...headers },
-    })
+export function toFetchHandler<Platform extends unknown[] = []>(
+  endpoint: Mountable,
+  { context }: FetchHandlerOptions<Platform> = {},
+): FetchHandler<Platform> {
+  return async (request, ...platform) => {
+    try {
+      const known = context ? await context(request, ...platform) : {}
+      return toResponse(await endpoint.handle(new WebRequest(request, known)), request.signal)
+    } catch (error) {
+      // `context` threw, or somebody's refusal has a header that no platform takes.
+      return toResponse(toFaultReply(endpoint, error), request.signal)
+    }
   }
+}
+
+function toResponse({ status, headers, body }: HttpReply, signal: AbortSignal): Response {
+  const content = typeof body === 'object' ? toReadableStream(body, signal) : (body ?? null)
+  return new Response(content, { status, headers: { ...headers } })
 }
 
 /**

@@ -1,1 +1,7 @@
-export { type FetchContext, type FetchHandler, toFetchHandler, toReadableStream } from './fetch-handler.ts'
+export {
+  type FetchContext,
+  type FetchHandler,
+  type FetchHandlerOptions,
+  toFetchHandler,
+  toReadableStream,
+} from './fetch-handler.ts'
