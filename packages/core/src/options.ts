@@ -201,7 +201,7 @@ const table = {
   maxCallsPerSession: option(10_000, wholeNumber(1)),
   generateSessionId: option(createSessionId, aFunction<() => string>()),
   auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>()),
-  principal: option(defaultPrincipal, aFunction<(auth: AuthInfo) => string>()),
+  principal: option(undefined, anOptionalFunction<(auth: AuthInfo) => unknown>()),
   abandonAfterMs: option(60_000, wholeNumber(1)),
   keepAliveMs: option(15_000, wholeNumber(0)),
   stallMs: option(30_000, wholeNumber(1)),
@@ -213,14 +213,17 @@ const table = {
 } satisfies { [Name in keyof Required<EndpointOptions>]: OptionRow<unknown> }
 
 /** Options with every default filled in and every value checked. */
-export type ResolvedOptions = Checked<typeof table>
+export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
+  readonly principal: (auth: AuthInfo) => string
+}
 
 /**
  * Every default and every check, once.
  * @throws TypeError that names the option, what was expected and what was given.
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
-  return checkOptions(table, options)
+  const checked = checkOptions(table, options)
+  return { ...checked, principal: toPrincipal(checked) }
 }
 
 function toOrigins(value: unknown, name: string): ReadonlySet<string> {
@@ -254,7 +257,7 @@ function toBackplane(value: unknown, name: string): Backplane {
 }
 
 /** One that never throws: there is nobody left who could be told. */
-function toReporter(value: unknown, name: string): (error: unknown, where: ErrorSource) => void {
+function toReporter(value: unknown, name: string): Reporter {
   const report = aFunction<EndpointOptions['onError'] & object>()(value, name)
   return (error, where) => {
     try {
@@ -276,3 +279,23 @@ function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
     clientId,
   ])
 }
+
+/** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
+function createDefaultPrincipal(onError: Reporter): (auth: AuthInfo) => string {
+  let isWarned = false
+  return ({ clientId, extra }) => {
+    // Some other plugin's object: whoever it stands for, all users would be one.
+    if (typeof clientId !== 'string')
+      throw expected('auth.clientId to be a string, or the option `principal`', clientId)
+    const issuer = extra?.iss ?? extra?.issuer ?? null
+    const subject = extra?.sub ?? extra?.subject ?? extra?.userId ?? null
+    if (subject === null && !isWarned) {
+      isWarned = true
+      onError(new Error(withoutSubject), 'auth')
+    }
+    return JSON.stringify([issuer, subject, clientId])
+  }
+}
+
+const withoutSubject =
+  'An access token names no subject: all users of its client share their sessions. Let the verifier set extra.sub, or set the option `principal`'
