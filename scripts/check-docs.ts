@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Which interface is described under which heading of docs/options.md. */
 const described = [
   { file: 'packages/core/src/options.ts', declaration: 'EndpointOptions', heading: 'Options of an endpoint' },
+  { file: 'packages/core/src/http/bearer-auth.ts', declaration: 'BearerAuthOptions', heading: 'Bearer tokens' },
   {
     file: 'packages/core/src/backplane/memory/memory-event-log.ts',
     declaration: 'MemoryEventLogOptions',
@@ -33,14 +34,16 @@ function readDeclared(file: string, declaration: string): Option[] {
       ts.isInterfaceDeclaration(statement) && statement.name.text === declaration,
   )
   if (!found) throw new Error(`Expected interface ${declaration} in ${file}`)
-  return found.members.filter(ts.isPropertySignature).map((member) => {
-    const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
-    return {
-      name: member.name.getText(source),
-      required: member.questionToken === undefined,
-      fallback: tag && ts.getTextOfJSDocComment(tag.comment)?.trim(),
-    }
-  })
+  return found.members
+    .filter((member) => ts.isPropertySignature(member) || ts.isMethodSignature(member))
+    .map((member) => {
+      const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
+      return {
+        name: member.name.getText(source),
+        required: member.questionToken === undefined,
+        fallback: tag && ts.getTextOfJSDocComment(tag.comment)?.trim(),
+      }
+    })
 }
 
 /** The `### ` sections under one `## ` heading, by the option they name. */

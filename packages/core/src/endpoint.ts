@@ -84,10 +84,18 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     try {
       const head = readHead(request)
       guard(request, head, guardOptions)
-      if (options.auth) request.auth = await options.auth(request)
+      if (options.auth) await authenticate(request, options.auth)
       return await eraOf(head, era).answer(request, head)
     } catch (error) {
       return toErrorReply(toRejection(error, request, options))
+    }
+  }
+
+  async function authenticate(request: HttpRequest, auth: EndpointOptions['auth'] & object): Promise<void> {
+    try {
+      request.auth = await auth(request)
+    } catch (error) {
+      throw toRejection(error, request, options, 'auth')
     }
   }
 

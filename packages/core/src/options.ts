@@ -22,8 +22,8 @@ import type { AuthInfo, ServerFactory } from './rpc/server.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
 
-/** Where an error came from: see {@link EndpointOptions.onError}. */
-export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'request'
+/** Where an error came from that no reply could carry. */
+export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'auth' | 'request'
 
 /** Options of {@link createEndpoint}, the same in every adapter. Only `server` is needed. */
 export interface EndpointOptions {
@@ -131,9 +131,10 @@ export interface EndpointOptions {
   auth?: (request: HttpRequest) => MaybePromise<AuthInfo | undefined>
 
   /**
-   * Names the principal behind a verified token, to whom a session belongs: not the token's bytes, which change with
-   * each refresh.
-   * @default issuer, subject and client id, as found in `auth.extra` and `auth.clientId`
+   * Names who is behind a verified token, so that a session belongs to that principal: not the token's bytes, which
+   * change with each refresh. The default is issuer, subject and client id, as found in `auth.extra` and `auth.clientId`;
+   * a token without a subject is told to `onError` once, because all users of its client are then one. Must return a
+   * non-empty string, and at once: any other value would make all users one, or nobody. The request is answered 500 then.
    */
   principal?: (auth: AuthInfo) => string
 
@@ -269,15 +270,17 @@ function toReporter(value: unknown, name: string): Reporter {
   }
 }
 
-/** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
-function defaultPrincipal({ clientId, extra = {} }: AuthInfo): string {
-  // Some other plugin's object: all its users would be one principal.
-  if (typeof clientId !== 'string') throw expected('auth.clientId to be a string, or the option `principal`', clientId)
-  return JSON.stringify([
-    extra.iss ?? extra.issuer ?? null,
-    extra.sub ?? extra.subject ?? extra.userId ?? null,
-    clientId,
-  ])
+type Reporter = (error: unknown, where: ErrorSource) => void
+
+/** Names principals with the function of the options. What it gives is not trusted: sessions belong to it. */
+function toPrincipal({ principal, onError }: Checked<typeof table>): (auth: AuthInfo) => string {
+  const nameOf = principal ?? createDefaultPrincipal(onError)
+  return (auth) => {
+    const name = nameOf(auth)
+    // `undefined` would stand for nobody; a promise or an object would belong to no request that follows.
+    if (typeof name === 'string' && name !== '') return name
+    throw expected('`principal` to return a non-empty string', name)
+  }
 }
 
 /** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */

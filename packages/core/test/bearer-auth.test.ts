@@ -5,11 +5,11 @@ import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { waitFor } from '../../../test-support/waiting.ts'
 import { type AuthInfo, type BearerAuthOptions, createBearerAuth, Rejection } from '../src/index.ts'
 
-const challenge = 'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"'
+const challenge =
+  'Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp"'
 
 function verify(token: string): AuthInfo | undefined {
   const [sub, scope = 'mcp', seconds = '60', ...resource] = token.split('/')
-  if (sub === 'broken') throw new Error('key server is down')
   if (sub === 'sdk') throw Object.assign(new Error('bad'), { errorCode: 'invalid_token' })
   if (sub === 'invalid') return undefined
   const expiresAt = Math.floor(Date.now() / 1_000) + Number(seconds)
@@ -38,7 +38,7 @@ test.each<[string, Record<string, string>, number, string]>([
   ['a token an SDK verifier throws at', bearer('sdk'), 401, `${challenge}, error="invalid_token"`],
   ['an expired token', bearer('alice/mcp/-1'), 401, `${challenge}, error="invalid_token"`],
   ['a token for another resource', bearer('alice/mcp/60/other.example'), 401, `${challenge}, error="invalid_token"`],
-  ['a token without the scope', bearer('alice/other'), 403, `${challenge}, error="insufficient_scope", scope="mcp"`],
+  ['a token without the scope', bearer('alice/other'), 403, `${challenge}, error="insufficient_scope"`],
 ])(
   '%s: refused for every method, known and unknown session alike, before the body is read',
   async (_, headers, status, expected) => {
@@ -77,13 +77,6 @@ test('a valid token reaches the handler and binds the session', async () => {
     sub: 'alice',
   })
   expect((await client.post(whoami, { headers: bearer('mallory') })).status).toBe(404)
-})
-
-test('a verifier that fails is a 500 without details', async () => {
-  const { endpoint, errors } = createTestEndpoint({}, { auth: createBearerAuth(options) })
-  const reply = await new TestClient(endpoint).post(ping, { headers: bearer('broken') })
-  expect(toJson(reply)).toEqual({ jsonrpc: '2.0', error: { code: -32603, message: 'Internal error' } })
-  expect(String(errors[0])).toContain('key server')
 })
 
 test('the metadata document is served at its path-aware place', async () => {

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { guardBackplane, StoreError } from '../src/backplane/guarded-backplane.ts'
 import {
   type Backplane,
@@ -9,7 +12,6 @@ import {
   type SessionRecord,
   type SessionStore,
 } from '../src/index.ts'
-import { createTestEndpoint, openSession, TestClient, TestReader, toInitializeParams, toJson } from './support.ts'
 
 const record: SessionRecord = {
   key: 'k',

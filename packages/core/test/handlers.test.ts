@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { toInitializeParams } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { type AuthInfo, type EndpointOptions, Rejection } from '../src/index.ts'
 import { type ConnectRequest, toNodeHandler } from '../src/node/index.ts'
 import { type FetchContext, toFetchHandler } from '../src/web/index.ts'
-import { createTestEndpoint, toInitializeParams } from './support.ts'
 
 const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() }
 const ping = { jsonrpc: '2.0', id: 2, method: 'ping' }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { openSession, TestClient, toInitializeParams } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import type { AuthInfo, EndpointOptions } from '../src/index.ts'
-import { createTestEndpoint, openSession, TestClient, toInitializeParams } from './support.ts'
 
 const alice: AuthInfo = { token: 't', clientId: 'app', scopes: [], extra: { iss: 'https://id.example', sub: 'alice' } }
 

@@ -11,13 +11,16 @@ import { type FetchContext, type FetchHandler, toFetchHandler } from '../src/web
 
 const url = 'https://mcp.example.com/mcp'
 
+type Handle = FetchHandler<[context?: FetchContext]>
+
 interface Started extends WatchedEndpoint {
-  readonly handle: FetchHandler
+  readonly handle: Handle
 }
 
 function start(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Started {
   const watched = watchedEndpoint(tools, options)
-  return { ...watched, handle: toFetchHandler(watched.endpoint) }
+  const context = (_request: Request, known: FetchContext = {}): FetchContext => known
+  return { ...watched, handle: toFetchHandler(watched.endpoint, { context }) }
 }
 
 function toRequest(body: unknown, headers: Record<string, string> = {}, init: RequestInit = {}): Request {

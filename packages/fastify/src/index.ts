@@ -55,7 +55,10 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   // Options that would say nothing, an `auth` least of all, must not be passed over.
   const [surplus] = endpoint ? Object.keys(options) : []
   if (surplus) throw new TypeError(`Expected either an endpoint or its options, got both: endpoint and ${surplus}`)
-  const own = endpoint ? undefined : createEndpoint({ onError: toLog(scope), ...(options as EndpointOptions) })
+  const log = new ErrorLog(scope)
+  const own = endpoint
+    ? undefined
+    : createEndpoint({ onError: (error) => log.add(error), ...(options as EndpointOptions) })
   const mounted = own ?? (endpoint as Mountable)
   const { pluginTimeout, handlerTimeout } = scope.initialConfig as FastifyServerOptions
   // Fastify waits for open responses, so event streams must end first; and it gives a hook `pluginTimeout`, then fails.
@@ -73,16 +76,29 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { status, headers, body } = await readReply(mounted, request.raw, reply.raw, {
       auth: request.auth,
-      onError: (error) => request.log.error(error),
+      onError: (error, status) => log.forRequest(request, error, status),
     })
     reply.code(status).headers({ ...headers })
     return typeof body === 'object' ? toReadable(body, reply.raw) : body
   }
 }
 
-/** What belongs to a request is logged with the request. */
-function toLog({ log }: FastifyInstance): EndpointOptions['onError'] & object {
-  return (error, where) => {
-    if (where !== 'request') log.error(error)
+/** What belongs to a request is logged with the request, and only there: the endpoint tells of it afterwards once more. */
+class ErrorLog {
+  readonly #scope: FastifyInstance
+  readonly #logged = new WeakSet<object>()
+
+  constructor(scope: FastifyInstance) {
+    this.#scope = scope
+  }
+
+  forRequest(request: FastifyRequest, error: unknown, status: number): void {
+    if (typeof error === 'object' && error !== null) this.#logged.add(error)
+    if (status < 500) request.log.warn(error)
+    else request.log.error(error)
+  }
+
+  add(error: unknown): void {
+    if (!this.#logged.has(error as object)) this.#scope.log.error(error)
   }
 }

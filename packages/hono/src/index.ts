@@ -36,8 +36,8 @@ export function mcp(endpointOrOptions: Mountable | EndpointOptions): Handler {
     const auth = c.get('auth') as AuthInfo | undefined
     const parsedBody = await readCachedBody(c.req)
     const { incoming, outgoing } = bindings
-    const onError = (error: unknown): void => {
-      if (error instanceof Error) c.error = error
+    const onError = (error: unknown, status: number): void => {
+      if (status >= 500 && error instanceof Error) c.error = error
     }
     if (!incoming || !outgoing || !isNodeRequest(c.req.raw, incoming)) {
       const localAddress = readLocalAddress(bindings, c.req.raw)

@@ -24,7 +24,9 @@ export function mcp(endpointOrOptions: Mountable | EndpointOptions): Middleware 
   return async (ctx) => {
     ignoreBrokenConnection(ctx)
     const { body: parsedBody } = ctx.request as { body?: unknown }
-    const onError = (error: unknown): void => emitError(ctx, error)
+    const onError = (error: unknown, status: number): void => {
+      if (status >= 500) emitError(ctx, error)
+    }
     const reply = await readReply(endpoint, ctx.req, ctx.res, { parsedBody, auth: ctx.state.auth, onError })
     // An event stream writes itself: Koa and later middleware must not. So does every answer where Koa was told before.
     if (typeof reply.body === 'object' || ctx.respond === false) {

@@ -2,7 +2,7 @@ import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 
 /**
- * Everything that a deployment keeps outside the endpoint. One node needs only the one in memory; several share one.
+ * What a deployment keeps outside the endpoint. One node needs only the embedded one; several share one.
  */
 export interface Backplane {
   readonly sessions: SessionStore
@@ -10,11 +10,11 @@ export interface Backplane {
   readonly bus: MessageBus
 }
 
-/** The durable half of a session: all that a node needs to serve it. Plain JSON. */
+/** What a session needs to be served by any node: the durable half. Plain JSON. */
 export interface SessionRecord {
   /** Base64url of SHA-256 of the session id. The id itself is never stored. */
   readonly key: string
-  /** The session's principal; `null` when it was opened without authentication. */
+  /** Who the session belongs to; `null` when it was opened without authentication. */
   readonly principal: string | null
   /** Negotiated protocol revision. */
   readonly protocolVersion: string
@@ -60,8 +60,8 @@ export interface SessionStore {
   /** The record, or `undefined` when it is unknown, deleted or expired. Does not prolong it. */
   get(key: string): MaybePromise<SessionRecord | undefined>
   /**
-   * Applies changes and prolongs the record; without changes it only prolongs. `false`, and no change, when it is gone
-   * or `term` is not the record's term: another node owns it now.
+   * Applies changes and prolongs the record; without changes it only prolongs. `false`, and no change, when it is gone or
+   * `term` is not the record's term: another node owns it now.
    */
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): MaybePromise<boolean>
   /** Makes `owner` the owner with the next term, prolongs the record and returns it; `undefined` when it is gone. */
@@ -72,13 +72,13 @@ export interface SessionStore {
   list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
 }
 
-/** Position of an event in a session's log. The owner counts `n` up from 1 within its term; no two events share one. */
+/** Place of an event in a session's log. The owner counts `n` up from 1 within its term; no two events share a place. */
 export interface LogPosition {
   readonly term: number
   readonly n: number
 }
 
-/** Decides which events are dropped for the budget: `progress` first, then `notification`, `message` last. */
+/** How dear an event is when the budget runs out. `progress` goes first, then `notification`; `message` goes last. */
 export type EventKind = 'progress' | 'notification' | 'message'
 
 /** One entry of a stream. */
@@ -93,20 +93,17 @@ export interface LogEvent {
   readonly data: string
   /** `true` on the stream's last event. */
   readonly last: boolean
-  /**
-   * The client's ids of the requests that the stream answers; empty for the standalone stream. The same on every event
-   * of the stream.
-   */
+  /** The client's ids of the requests the stream answers; empty for the standalone stream. The same on every event of the stream. */
   readonly requestIds: readonly RequestId[]
 }
 
-/** {@link EventLog.read} gives it. */
+/** What {@link EventLog.read} gives. */
 export interface LogPage {
   /** In order of index. An index that is missing between two events was dropped. */
   readonly events: readonly LogEvent[]
   /** Index of the newest event ever appended to the stream. */
   readonly head: number
-  /** Position of that event. */
+  /** Place of that event. */
   readonly headPosition: LogPosition
   /** `true` once the last event was appended. */
   readonly ended: boolean
@@ -126,7 +123,7 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * Contract:
  * - Events of one session are appended by its owner only, in order of position; calls may be made before earlier ones
  *   have settled, and take effect in the order they were made.
- * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok`; the event is there once.
+ * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and the event is there once.
  * - A term that is lower than one that has written is fenced in every stream of the session.
  * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
  * - Events may be dropped to stay within a budget: first what was settled, then `progress`, then `notification`, oldest
@@ -134,19 +131,19 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  *   the budget, messages of streams that run may go as well, oldest first. The newest event is never dropped.
  * - A session's events are reached by its key only: no read crosses sessions. Keys and tags are opaque, as keys are in
  *   {@link SessionStore}.
- * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says the log is gone.
+ * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says that the log is gone.
  */
 export interface EventLog {
   /** Appends one event. */
   append(sessionKey: string, event: LogEvent): MaybePromise<AppendOutcome>
   /**
-   * Up to `limit` events of one stream with an index above `after`; with `limit` 0 none, only the page's other members.
+   * Up to `limit` events of one stream with an index above `after`; with `limit` 0 only what else the page tells.
    * `undefined` when the log knows no such stream.
    */
   read(sessionKey: string, streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined>
   /**
    * Says that the stream ended and its last event was written to a connection: it may be dropped before others. Not at
-   * once, since an event that was written may not have arrived. Does not throw.
+   * once, since what was written may not have arrived. Does not throw.
    */
   release(sessionKey: string, streamTag: string): void
   /**
@@ -160,7 +157,7 @@ export interface EventLog {
    * trace, begins anew.
    */
   delete(sessionKey: string): MaybePromise<void>
-  /** Counts of what is held on this node, for `endpoint.stats()`. */
+  /** What is held on this node, for `endpoint.stats()`. */
   stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
 }
 

@@ -114,7 +114,12 @@ export class Calls implements Outgoing {
     this.posts++
     const observers = requests.map((message) => this.#observerOf(message))
     const firstInnerId = this.#lastInnerId + 1
-    const exchange = new Exchange(this, firstInnerId, requests.map(({ id }) => id), posted)
+    const exchange = new Exchange(
+      this,
+      firstInnerId,
+      requests.map(({ id }) => id),
+      posted,
+    )
     const extra = new MessageExtra(posted.request, exchange, streams.standalone)
     for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
     for (let i = 0; i < requests.length; i++) {

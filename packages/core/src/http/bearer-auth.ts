@@ -1,3 +1,4 @@
+import { aFunction, type Check, checkOptions, expected, listOf, type OptionRow, option } from '../option-checks.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { Rejection } from './errors.ts'
@@ -7,9 +8,11 @@ import type { HttpReply, HttpRequest, Mountable } from './http.ts'
 /** Options of {@link createBearerAuth}. */
 export interface BearerAuthOptions {
   /**
-   * Verifies an access token: signature, issuer, audience. Gives `undefined` for one that is not valid, or throws an
-   * error with `errorCode: 'invalid_token'`, as verifiers written for the SDK do. Any other error is answered 500.
-   * Put issuer and subject into `extra.iss` and `extra.sub`: a session belongs to them.
+   * Verifies an access token: signature, issuer, audience. Gives `undefined` for one that is not valid, or throws, as the
+   * libraries for JWT and the verifiers written for the SDK do: 401. An error that says that the token could not be verified
+   * at all is answered 503: one with the `code` of a network failure (`ECONNREFUSED`, `UND_ERR_…`, `ERR_JWKS_TIMEOUT`) or a
+   * `status` from 500, itself or in its `cause`. All errors but those that JWT libraries throw for a bad token go to
+   * `onError` of the endpoint. Put issuer and subject into `extra.iss` and `extra.sub`: they say whose a session is.
    */
   verify(token: string): MaybePromise<AuthInfo | undefined>
   /**
@@ -23,6 +26,12 @@ export interface BearerAuthOptions {
    * @default []
    */
   requiredScopes?: readonly string[]
+  /**
+   * The public URL of the metadata document. Needed where only a part of the host is yours: behind a proxy that passes
+   * `https://example.com/tools/` on to you, the place that the specification names would be another server's.
+   * @default `/.well-known/oauth-protected-resource` and the path of `resource`, on its host
+   */
+  metadataUrl?: string
 }
 
 /** An `auth` option for the endpoint, and the metadata document that tells clients where to get a token. */
@@ -30,9 +39,17 @@ export interface BearerAuth {
   (request: HttpRequest): Promise<AuthInfo>
   /** Serves the document (RFC 9728). Mount it at {@link BearerAuth.metadataPath} with the same adapter. */
   readonly metadata: Mountable
-  /** `/.well-known/oauth-protected-resource` and the path of the resource. */
+  /** The path of `metadataUrl`. */
   readonly metadataPath: string
 }
+
+const table = {
+  verify: option(undefined, aFunction<BearerAuthOptions['verify']>()),
+  resource: option(undefined, aUrl("the endpoint's URL")),
+  authorizationServers: option(undefined, atLeastOne(listOf('the URL of an issuer', readIssuer))),
+  requiredScopes: option([], listOf('a scope (RFC 6749 §3.3)', readScope)),
+  metadataUrl: option(undefined, (value, name) => (value === undefined ? undefined : aUrl('a URL')(value, name))),
+} satisfies { [Name in keyof Required<BearerAuthOptions>]: OptionRow<unknown> }
 
 /**
  * Bearer tokens for every mount (Authorization, Access Token Usage). A request without a valid token is answered 401,
@@ -41,13 +58,16 @@ export interface BearerAuth {
  * @throws TypeError for a bad option, naming it.
  */
 export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
-  const { verify, authorizationServers, requiredScopes = [] } = options
-  const resource = readResource(options.resource)
-  if (typeof verify !== 'function') throw new TypeError('Expected verify to be a function')
-  if (authorizationServers.length === 0)
-    throw new TypeError('Expected authorizationServers to name at least one issuer')
-  const metadataPath = `/.well-known/oauth-protected-resource${resource.pathname === '/' ? '' : resource.pathname}`
-  const challenge = `Bearer resource_metadata="${new URL(metadataPath, resource)}"`
+  const {
+    verify,
+    resource,
+    authorizationServers,
+    requiredScopes,
+    metadataUrl = wellKnown(resource),
+  } = checkOptions(table, options)
+  // Clients ask for the scopes that they are told of with the first refusal (Scope Selection Strategy).
+  const scope = requiredScopes.length > 0 ? `, scope="${requiredScopes.join(' ')}"` : ''
+  const challenge = `Bearer resource_metadata="${metadataUrl}"${scope}`
   const document = JSON.stringify({
     resource: options.resource,
     authorization_servers: authorizationServers,
@@ -55,7 +75,10 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
     bearer_methods_supported: ['header'],
   })
 
-  return Object.assign(authenticate, { metadata: { handle: serveDocument, closing: false }, metadataPath })
+  return Object.assign(authenticate, {
+    metadata: { handle: serveDocument, closing: false },
+    metadataPath: metadataUrl.pathname,
+  })
 
   async function authenticate(request: HttpRequest): Promise<AuthInfo> {
     const header = request.header('authorization')
@@ -65,15 +88,16 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
     if (!auth || isExpired(auth) || !isFor(auth, resource))
       throw refuse('unauthorized', `${challenge}, error="invalid_token"`)
     if (requiredScopes.every((scope) => auth.scopes.includes(scope))) return auth
-    throw refuse('insufficient_scope', `${challenge}, error="insufficient_scope", scope="${requiredScopes.join(' ')}"`)
+    throw refuse('insufficient_scope', `${challenge}, error="insufficient_scope"`)
   }
 
   async function verifyToken(token: string): Promise<AuthInfo | undefined> {
     try {
       return await verify(token)
     } catch (error) {
-      if ((error as { errorCode?: unknown } | null)?.errorCode === 'invalid_token') return undefined
-      throw error
+      if (isOutage(error)) throw new Rejection('auth_unavailable', { cause: error, headers: { 'retry-after': '5' } })
+      if (isTokenError(error)) return undefined
+      throw refuse('unauthorized', `${challenge}, error="invalid_token"`, error)
     }
   }
 
@@ -85,8 +109,41 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
   }
 }
 
-function refuse(code: 'unauthorized' | 'insufficient_scope', challenge: string): Rejection {
-  return new Rejection(code, { headers: { 'www-authenticate': challenge } })
+function refuse(code: 'unauthorized' | 'insufficient_scope', challenge: string, cause?: unknown): Rejection {
+  return new Rejection(code, { headers: { 'www-authenticate': challenge }, cause })
+}
+
+/** What errors say of themselves: those of Node, fetch, HTTP clients, jose, jsonwebtoken and the SDK. */
+interface ErrorLike {
+  readonly name?: unknown
+  readonly code?: unknown
+  readonly errorCode?: unknown
+  readonly status?: unknown
+  readonly statusCode?: unknown
+  readonly cause?: unknown
+}
+
+/** System errors (`ECONNREFUSED`), those of fetch in Node, and those of jose for a key set that did not come. Not `ERR_JWT_EXPIRED` and its like. */
+const outageCode = /^(E(?!RR_)[A-Z]\w*|UND_ERR_\w+|ERR_JWKS_TIMEOUT|ERR_JOSE_GENERIC)$/
+
+/** The verifier could not reach what it needs: it is not the token's fault, and a new token would not help. */
+function isOutage(error: unknown, depth = 3): boolean {
+  if (typeof error !== 'object' || error === null || depth === 0) return false
+  const { code, errorCode, status, statusCode, cause } = error as ErrorLike
+  if (typeof code === 'string' && outageCode.test(code)) return true
+  if (Number(status ?? statusCode) >= 500) return true
+  return errorCode === 'server_error' || errorCode === 'temporarily_unavailable' || isOutage(cause, depth - 1)
+}
+
+/** What jose throws for a token. */
+const tokenErrorCode = /^ERR_(JW[TSE]_\w+|JWKS_NO_MATCHING_KEY|JOSE_ALG_NOT_ALLOWED|JOSE_NOT_SUPPORTED)$/
+
+/** Thrown because of the token: any client can cause it, so it is nothing to report. */
+function isTokenError(error: unknown): boolean {
+  const { name, code, errorCode } = (error ?? {}) as ErrorLike
+  if (errorCode === 'invalid_token') return true
+  if (typeof code === 'string' && tokenErrorCode.test(code)) return true
+  return name === 'JsonWebTokenError' || name === 'TokenExpiredError' || name === 'NotBeforeError'
 }
 
 function isExpired({ expiresAt }: AuthInfo): boolean {
@@ -102,8 +159,37 @@ function withoutHash(url: URL): string {
   return `${url.origin}${url.pathname.replace(/\/$/, '')}${url.search}`
 }
 
-function readResource(resource: string): URL {
-  const url = URL.canParse(resource) ? new URL(resource) : undefined
-  if (url && (url.protocol === 'https:' || url.protocol === 'http:') && url.hash === '') return url
-  throw new TypeError(`Expected resource to be the endpoint's URL, got ${JSON.stringify(resource)}`)
+/** RFC 9728 §3.1 */
+function wellKnown(resource: URL): URL {
+  const { pathname } = resource
+  return new URL(`/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`, resource)
+}
+
+function readUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url && (url.protocol === 'https:' || url.protocol === 'http:') && url.hash === '' ? url : undefined
+}
+
+function aUrl(what: string): Check<URL> {
+  return (value, name) => {
+    const url = typeof value === 'string' ? readUrl(value) : undefined
+    if (url) return url
+    throw expected(`${name} to be ${what}`, value)
+  }
+}
+
+/** As it was given: clients compare it with what the issuer says of itself. */
+function readIssuer(text: string): string | undefined {
+  return readUrl(text) && text
+}
+
+function readScope(text: string): string | undefined {
+  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? text : undefined
+}
+
+function atLeastOne<Value>(check: Check<readonly Value[]>): Check<readonly Value[]> {
+  return (value, name) => {
+    if (Array.isArray(value) && value.length === 0) throw expected(`${name} to name at least one`, value)
+    return check(value, name)
+  }
 }

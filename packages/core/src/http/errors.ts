@@ -29,7 +29,11 @@ export const refusals = {
     rpcCode.refused,
     'Unsupported media type: expected Content-Type application/json in UTF-8, without content coding',
   ),
-  repeated_header: refusal(400, rpcCode.refused, 'A header occurs several times: Host and Content-Type must occur once'),
+  repeated_header: refusal(
+    400,
+    rpcCode.refused,
+    'A header occurs several times: Host and Content-Type must occur once',
+  ),
   body_too_large: refusal(413, rpcCode.refused, 'Request body too large'),
   body_consumed: refusal(
     500,
@@ -37,6 +41,7 @@ export const refusals = {
     'The request body was read before it reached the MCP endpoint, and no parsed body was left: mount the endpoint before that middleware',
   ),
   unauthorized: refusal(401, rpcCode.refused, 'Unauthorized: a valid access token is required, see WWW-Authenticate'),
+  auth_unavailable: refusal(503, rpcCode.refused, 'Access tokens cannot be verified at the moment: try again'),
   insufficient_scope: refusal(403, rpcCode.refused, 'Forbidden: the access token lacks a scope, see WWW-Authenticate'),
   unsupported_version: refusal(400, rpcCode.refused, 'Unsupported MCP-Protocol-Version'),
   session_required: refusal(
@@ -79,12 +84,15 @@ export class Rejection extends Error {
   /** The id of the refused JSON-RPC request, when it could be read. */
   requestId: RequestId | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
+  /** The error behind it: told to `onError`, never to the client. */
+  override cause: unknown
 
   constructor(
     code: RefusalCode,
-    details?: { message?: string; requestId?: RequestId; headers?: Record<string, string> },
+    details?: { message?: string; requestId?: RequestId; headers?: Record<string, string>; cause?: unknown },
   ) {
     super(details?.message ?? refusals[code].message)
+    this.cause = details?.cause
     this.refusal = code
     this.requestId = details?.requestId
     this.headers = details?.headers

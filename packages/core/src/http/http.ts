@@ -31,8 +31,8 @@ export interface HttpRequest {
   readBody(maxBytes: number): Promise<Uint8Array>
   /** Calls `listener` once when the client left before the reply was complete. */
   onGone(listener: () => void): void
-  /** Receives an error of ours that was answered 500, for the framework's own log. */
-  readonly onError?: ((error: unknown) => void) | undefined
+  /** Is told of an error behind the refusal of this request, and the status of that, for the framework's own log. */
+  readonly onError?: ((error: unknown, status: number) => void) | undefined
 }
 
 /** Bridges and adapters mount it: an endpoint, or a document beside it. */

@@ -37,19 +37,41 @@ export function toErrorReply(rejection: Rejection): HttpReply {
 
 /** Reports a fault of ours, or of the user's code. */
 export interface Faults {
-  readonly onError: (error: unknown, where: 'request') => void
+  readonly onError: (error: unknown, where: 'request' | 'auth') => void
 }
 
-/** Any other error is a fault: it is reported, and the request refused without its details. */
-export function toRejection(error: unknown, request: HttpRequest, { onError }: Faults): Rejection {
-  if (error instanceof Rejection) return error
-  onError(error, 'request')
+/** What is not a refusal is a fault: it is reported, and refused without its details. So is what is behind a refusal. */
+export function toRejection(
+  error: unknown,
+  request: HttpRequest,
+  { onError }: Faults,
+  where: 'request' | 'auth' = 'request',
+): Rejection {
+  const rejection = error instanceof Rejection ? error : toFault(error)
+  const { cause } = rejection
+  if (cause === undefined) return rejection
+  // It passes here once more on its way out.
+  rejection.cause = undefined
   try {
-    request.onError?.(error)
+    request.onError?.(cause, refusals[rejection.refusal].status)
   } catch {
-    // It is reported already, and the request still wants its answer.
+    // It is reported all the same, and the request still wants its answer.
   }
-  return error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
+  onError(cause, where)
+  return rejection
+}
+
+function toFault(error: unknown): Rejection {
+  const rejection = error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
+  rejection.cause = error
+  return rejection
+}
+
+/** The reply to an error around an endpoint, which is reported. */
+export function toFaultReply({ report }: Mountable, error: unknown): HttpReply {
+  if (report) report(error)
+  else console.error(error)
+  return toErrorReply(new Rejection('internal_error'))
 }
 
 /** The refusal of a POST whose body was read. That of a single request carries its id (Error Responses). */

@@ -5,20 +5,37 @@ import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { onClose } from './on-close.ts'
 
-/**
- * Bytes of a refused body that are read and discarded, so that its client can read the refusal. After more the socket
- * is closed.
- */
+/** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
 const maxDiscarded = 67_108_864
 
-/** A framework's part of a request, beyond Node's own objects. */
-export interface NodeRequestOptions {
-  /** The body as an earlier parser left it. Looked at only when the body was already read. */
+/**
+ * Node's request, and what connect-style middleware hangs on it: `body` (body parsers) and `auth` (`requireBearerAuth`
+ * of the SDK).
+ */
+export type ConnectRequest = (IncomingMessage | Http2ServerRequest) & {
+  readonly body?: unknown
+  readonly auth?: AuthInfo
+}
+
+/** What a framework knows of a request beyond Node's own objects. What is left out is looked for on the request. */
+export interface NodeContext {
+  /**
+   * What an earlier body parser left. Looked at only when the body was already read.
+   * @default request.body
+   */
   readonly parsedBody?: unknown
-  /** The token that an authentication middleware verified. */
+  /**
+   * What an authentication middleware verified.
+   * @default request.auth
+   */
   readonly auth?: AuthInfo | undefined
-  /** Receives an error of ours that was answered 500. */
-  readonly onError?: (error: unknown) => void
+  /**
+   * The address on which the connection arrived. On a loopback address the Host is checked, against DNS rebinding.
+   * @default that of the socket
+   */
+  readonly localAddress?: string | undefined
+  /** Is told of an error behind the refusal of this request, and the status of that: 500 for one of ours. */
+  readonly onError?: ((error: unknown, status: number) => void) | undefined
 }
 
 /** Node's own request, without a copy of anything. */
@@ -26,7 +43,7 @@ export class NodeRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
-  readonly onError: ((error: unknown) => void) | undefined
+  readonly onError: ((error: unknown, status: number) => void) | undefined
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
 
@@ -35,10 +52,11 @@ export class NodeRequest implements HttpRequest {
     const incoming = connectRequest as IncomingMessage
     this.#incoming = incoming
     this.#response = response
-    this.auth = auth
-    this.onError = onError
-    // Parsers leave `{}` behind when they found nothing to parse: a body that was not read is still ours to read.
-    this.parsedBody = wasRead(incoming) ? parsedBody : undefined
+    this.auth = context.auth ?? connectRequest.auth
+    this.localAddress = context.localAddress ?? incoming.socket.localAddress
+    this.onError = context.onError
+    // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
+    this.parsedBody = wasRead(incoming) ? (context.parsedBody ?? connectRequest.body) : undefined
   }
 
   get method(): string {

@@ -51,7 +51,7 @@ function toResponse({ status, headers, body }: HttpReply, signal: AbortSignal): 
 
 /**
  * An event stream as a web stream: the body of a `Response`. Cancelling it says that the client left; so does `signal`,
- * for runtimes that abandon a stream without a word.
+ * for what drops a stream without a word.
  */
 export function toReadableStream(body: EventStreamBody, signal: AbortSignal): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()

@@ -2,20 +2,20 @@ import { Rejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 
-/** A runtime's or framework's part of a request, beyond the fetch `Request`. */
+/** What a runtime or framework knows of a request beyond the fetch `Request`. */
 export interface FetchContext {
   /** The body as an earlier middleware read it. */
   readonly parsedBody?: unknown
-  /** The token that an authentication middleware verified. */
+  /** What an authentication middleware verified. */
   readonly auth?: AuthInfo | undefined
   /**
-   * The address on which the request arrived, where the runtime tells. The client's address does as well: one that
-   * comes from a loopback address came to one. On a loopback address the Host is checked: leave this out for a server
-   * on your own machine, and a web page can reach it by DNS rebinding.
+   * The address on which the connection arrived, where the runtime tells; the peer's does as well, since who comes from a
+   * loopback address came to one. On a loopback address the Host is checked:
+   * leave it out for a server on your own machine, and a web page can reach it by DNS rebinding.
    */
   readonly localAddress?: string | undefined
-  /** Receives an error of ours that was answered 500. */
-  readonly onError?: ((error: unknown) => void) | undefined
+  /** Is told of an error behind the refusal of this request, and the status of that: 500 for one of ours. */
+  readonly onError?: ((error: unknown, status: number) => void) | undefined
 }
 
 export class WebRequest implements HttpRequest {
@@ -24,7 +24,7 @@ export class WebRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
-  readonly onError: ((error: unknown) => void) | undefined
+  readonly onError: ((error: unknown, status: number) => void) | undefined
   readonly #request: Request
   readonly #gone: (() => void)[] = []
 

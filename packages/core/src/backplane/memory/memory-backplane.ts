@@ -2,7 +2,9 @@ import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
 import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
-/** The backplane in this process's memory, within bounds. An endpoint that is given none uses it. */
+/**
+ * The embedded backplane: everything in this process's memory, within bounds. What an endpoint uses when it is given none.
+ */
 export function createMemoryBackplane(options: MemoryEventLogOptions = {}): Backplane {
   return { sessions: new MemorySessionStore(), events: createMemoryEventLog(options), bus: new MemoryBus() }
 }

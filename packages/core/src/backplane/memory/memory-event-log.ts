@@ -4,31 +4,21 @@ import type { StreamLog } from './memory-stream-log.ts'
 import { type Rank, Ranking } from './ranking.ts'
 import { isThere, SessionEvents, type Totals, tidy } from './session-events.ts'
 
-/**
- * Bounds of the event log in memory. Bytes are the UTF-16 units of the messages' JSON text, 150 more per event and 350
- * per stream.
- */
+/** Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes beside. */
 export interface MemoryEventLogOptions {
   /**
-   * Bytes of one session. They must exceed what a kernel buffers for one connection, or a client whose connection
-   * breaks misses events.
+   * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses events.
    * @default 8_388_608
    */
   maxBytesPerSession?: number
-  /**
-   * Events of one session.
-   * @default 10_000
-   */
+  /** @default 10_000 */
   maxEventsPerSession?: number
   /**
-   * Bytes of all sessions together.
+   * What all sessions together may hold.
    * @default 134_217_728
    */
   maxBytes?: number
-  /**
-   * Events of all sessions together.
-   * @default 1_000_000
-   */
+  /** @default 1_000_000 */
   maxEvents?: number
   /**
    * How long, in milliseconds, a finished stream is kept after its last event was written to a connection.
@@ -38,9 +28,6 @@ export interface MemoryEventLogOptions {
 }
 
 type Bounds = Required<MemoryEventLogOptions>
-
-/** Dropped streams of a session whose request ids are kept, so that a late client gets an error and does not wait. */
-const maxTombstones = 100
 
 /**
  * The event log of one node: an index per stream, so that a resume costs the same whatever else is stored.
@@ -110,33 +97,13 @@ export class MemoryEventLog implements EventLog {
     return session
   }
 
-  #push(session: SessionEvents, event: LogEvent): StreamLog {
-    const known = session.streams.get(event.streamTag)
-    if (known) {
-      known.push(event)
-      return known
-    }
-    const stream = new StreamLog(session, event)
-    session.streams.set(event.streamTag, stream)
-    this.#streams++
-    this.#count(session, 0, streamOverhead)
-    return stream
-  }
-
-  #count(session: SessionEvents, events: number, bytes: number): void {
-    session.events += events
-    session.bytes += bytes
-    this.#events += events
-    this.#bytes += bytes
-  }
-
-  /**
-   * Drops streams that were delivered long enough ago. Done while appending, so that no timer is needed: without
-   * appends nothing grows.
-   */
-  #expire(oldest: StreamLog | undefined, now: number): void {
-    for (let front = oldest; front; front = this.#released.peek()) {
-      if (now - (front.releasedAt ?? now) < this.#bounds.retainMs) return
+  /** Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends nothing grows. */
+  #expire(): void {
+    let oldest = this.#released.peek()
+    if (!oldest) return
+    // Not the wall clock, which may be set.
+    const since = performance.now() - this.#bounds.retainMs
+    for (; oldest && (oldest.dropped || (oldest.releasedAt ?? since) <= since); oldest = this.#released.peek()) {
       this.#released.shift()
       oldest.session.dropStream(oldest)
     }
@@ -164,22 +131,26 @@ export class MemoryEventLog implements EventLog {
     return bytes > times * this.#bounds.maxBytes || events > times * this.#bounds.maxEvents
   }
 
-  /** Drops from the oldest sessions first. */
-  #trimAll(newest: LogEvent): void {
-    for (const session of this.#sessions.values()) {
-      while (this.#isFull()) if (!this.#dropOne(session, newest)) break
-      if (!this.#isFull()) return
+  /**
+   * Who holds most pays first. Who has nothing left to pay with is not asked again until it has: so an append asks few,
+   * however many there are. `pay` gives the rank of one that could not.
+   */
+  #collect(
+    times: number,
+    payers: Ranking<SessionEvents>,
+    pay: (payer: SessionEvents) => Rank<SessionEvents> | undefined,
+  ): void {
+    for (let payer = payers.top(); payer && this.#isFull(times); payer = payers.top()) {
+      const rank = pay(payer)
+      if (rank) payers.remove(rank)
+      else this.#moveRank(payer)
     }
   }
 
-  /** Drops one event or stream, the least needed. `false`: nothing is left that may be dropped. */
-  #dropOne(session: SessionEvents, newest: LogEvent): boolean {
-    return (
-      this.#dropOldest(session, session.progress, newest) ||
-      this.#dropOldest(session, session.notifications, newest) ||
-      this.#dropFinished(session.released, newest) ||
-      this.#dropFinished(session.finished, newest)
-    )
+  #rank(session: SessionEvents): void {
+    const share = this.#shareOf(session)
+    this.#payers.put(session.rank, share)
+    this.#payersInNeed.put(session.rankInNeed, share)
   }
 
   #moveRank(session: SessionEvents): void {

@@ -1,48 +1,20 @@
 import type { LogEvent } from '../backplane.ts'
 import type { SessionEvents } from './session-events.ts'
 
-/** The events of one session in memory, in the order in which they may be dropped. */
-export class SessionEvents {
-  readonly streams = new Map<string, StreamLog>()
-  readonly progress = new Fifo<LogEvent>()
-  readonly notifications = new Fifo<LogEvent>()
-  /** Ended streams that were delivered, and all that ended, in order of that. */
-  readonly released = new Fifo<StreamLog>()
-  readonly finished = new Fifo<StreamLog>()
-  /** Dropped streams. */
-  readonly tombstones = new Fifo<StreamLog>()
-  /** Highest that has written: an event with a lower one comes from an earlier owner. */
-  term = 0
-  bytes = 0
-  events = 0
+/** An event for as long as it is kept: the queues that it waits in do not hold its text once it is gone. */
+export class Kept {
+  event: LogEvent | undefined
+  isSettled = false
 
   constructor(event: LogEvent) {
     this.event = event
   }
-
-  /** The queues also hold events of streams that were dropped; they are cleaned when these are more than half. */
-  tidy(): void {
-    const { streams, events } = this
-    const isKept = ({ streamTag }: LogEvent): boolean => streams.get(streamTag)?.dropped === false
-    tidy(this.progress, events, isKept)
-    tidy(this.notifications, events, isKept)
-    tidy(this.released, streams.size, isThere)
-    tidy(this.finished, streams.size, isThere)
-  }
-}
-
-function tidy<T>(queue: Fifo<T>, kept: number, isKept: (item: T) => boolean): void {
-  if (queue.length > 2 * kept + 64) queue.keep(isKept)
-}
-
-function isThere(stream: StreamLog): boolean {
-  return !stream.dropped
 }
 
 /** The events of one stream in memory. */
 export class StreamLog {
   readonly session: SessionEvents
-  /** Stays when the stream is dropped, and tells a reader its position, its requests and whether it has ended. */
+  /** What a reader is told of a stream that was dropped, too: its place, its requests and whether it has ended. */
   newest: LogEvent
   /** When its last event was delivered, by `performance.now()`. */
   releasedAt: number | undefined
@@ -77,7 +49,14 @@ export class StreamLog {
     return kept?.event?.index === index ? kept : undefined
   }
 
-  /** Empties the stream; its newest event stays without data. Returns the bytes it held. */
+  remove(kept: Kept, { index }: LogEvent): void {
+    const at = this.#seek(index - 1)
+    kept.event = undefined
+    if (at > this.#start) this.#kept.splice(at, 1)
+    else if (++this.#start > 64 && this.#start * 2 > this.#kept.length) this.#forget()
+  }
+
+  /** Empties the stream; what remains says that it was there. Returns the bytes its events held. */
   drop(): number {
     let bytes = 0
     for (const kept of this.#kept) {
@@ -96,7 +75,7 @@ export class StreamLog {
     this.#start = 0
   }
 
-  /** Where in `#events` the first one with an index above `after` is. */
+  /** Place of the first event with an index above `after`. */
   #seek(after: number): number {
     let low = this.#start
     let high = this.#kept.length
@@ -110,11 +89,11 @@ export class StreamLog {
 }
 
 // What V8 takes for them beside the texts, on 64 bits; measured with one stream per event.
-const eventOverhead = 150
-/** A stream's share of a budget, in bytes. */
-export const streamOverhead = 350
+const eventOverhead = 200
+const streamOverhead = 350
+const requestIdOverhead = 16
 
-/** An event's share of a budget, in bytes. */
+/** What an event counts against a budget, in bytes. */
 export function sizeOf(event: LogEvent): number {
   return event.data.length + eventOverhead
 }

@@ -18,7 +18,7 @@ import { Visit } from './visit.ts'
 export interface StatelessEraOptions extends ServersOptions, ReadLimits, Omit<CallsOptions, 'onError'> {
   /** Requests that are answered at the same time, each with a server object of its own. */
   readonly maxSessions: number
-  readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request') => void
+  readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request' | 'auth') => void
 }
 
 /** The revisions with sessions, served without them: a server object for each POST, and nothing to come back to. */
