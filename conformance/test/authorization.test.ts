@@ -59,10 +59,10 @@ async function findUnmet(url: URL, given: Credentials): Promise<string[]> {
   return results.flatMap(({ id, verdict, message }) => (verdict === 'pass' ? [] : [`${verdict} ${id}: ${message}`]))
 }
 
-test.each(adapters)(
-  'createBearerAuth on $name meets every requirement of authorization',
+test.each(adapters.map((adapter) => [adapter.name, adapter] as const))(
+  'createBearerAuth on %s meets every requirement of authorization',
   { timeout: 30_000 },
-  async (adapter) => {
+  async (_name, adapter) => {
     expect(await findUnmet(await start(adapter), credentials)).toEqual([])
   },
 )
