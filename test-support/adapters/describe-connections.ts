@@ -57,7 +57,7 @@ export function describeConnections<M>(adapter: Adapter<M>): void {
       const standalone = await client.get()
       const held = client.call('hold')
       await started
-      const draining = endpoint.close({ drainMs: 500 })
+      const draining = endpoint.close({ drainMs: 10_000 })
       expect(endpoint.closing).toBe(true)
       await standalone.events.ended
       const { headers } = client

@@ -16,6 +16,9 @@ export const page = 'https://app.example.com'
 /** What a browser of an allowed page sends. */
 const browser = { origin: page, 'accept-encoding': 'gzip' }
 
+/** The quickest of several events arrives so soon: a busy machine delays some of them, a buffer in between all. */
+const soonMs = 50
+
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
 
 /**
@@ -110,7 +113,7 @@ function describeStack<M>(adapter: Adapter<M>, stack: Stack<M>): void {
     expect(reply.headers['content-type']).toBe('text/event-stream')
     expect(reply.headers['content-encoding']).toBeUndefined()
     expect(reply.headers['cache-control']).toBe('no-store, no-transform')
-    expect(median(await readDelays(reply))).toBeLessThan(50)
+    expect(Math.min(...(await readDelays(reply)))).toBeLessThan(soonMs)
     expectNoFault()
   })
 
@@ -160,11 +163,15 @@ function describeCompression(start: Start): void {
     const client = await McpClient.open(url, browser)
     const stream = await client.get()
     expect(stream.headers['content-encoding']).toBeUndefined()
-    const sentAt = performance.now()
-    await endpoint.notify({ method: 'notifications/tools/list_changed' })
-    const { message, at } = await stream.events.next()
-    expect(message.method).toBe('notifications/tools/list_changed')
-    expect(at - sentAt).toBeLessThan(50)
+    const delays: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const sentAt = performance.now()
+      await endpoint.notify({ method: 'notifications/tools/list_changed' })
+      const { message, at } = await stream.events.next()
+      expect(message.method).toBe('notifications/tools/list_changed')
+      delays.push(at - sentAt)
+    }
+    expect(Math.min(...delays)).toBeLessThan(soonMs)
     stream.leave()
   })
 
@@ -253,8 +260,4 @@ function describeCompression(start: Start): void {
     expect(new Set(exchanges.slice(2).map(({ request }) => request.socket)).size).toBe(1)
     expectNoFault()
   })
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 }

@@ -436,14 +436,14 @@ describe('slow bodies', () => {
     const text = JSON.stringify(initializeMessage)
     const drips = await Promise.all(Array.from({ length: 20 }, () => RawConnection.open(port)))
     for (const drip of drips) drip.write(toPostHead(port, { 'content-length': String(text.length) }))
-    const startedAt = performance.now()
-    for (const byte of text) {
+    for (const byte of text.slice(0, -1)) {
       for (const drip of drips) drip.write(byte)
       await new Promise((resolve) => setImmediate(resolve))
     }
     const client = await McpClient.open(url)
     expect(await client.textOf('echo', { text: 'quick' })).toBe('quick')
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(endpoint.stats().sessions).toBe(1)
+    for (const drip of drips) drip.write(text.slice(-1))
     for (const drip of drips) expect((await drip.readResponse()).status).toBe(200)
     expect(endpoint.stats().sessions).toBe(21)
   })
