@@ -1,6 +1,8 @@
 import { execFile, execFileSync } from 'node:child_process'
+import type { IncomingHttpHeaders } from 'node:http'
 import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
+import { listen } from '../../test-support/listen.ts'
 import { doubles } from '../doubles/doubles.ts'
 import { type ReferenceServer, startReferenceServer } from '../doubles/reference-server.ts'
 import { type CheckContext, createContext } from '../src/client/context.ts'
@@ -35,10 +37,13 @@ async function start(options: Parameters<typeof startReferenceServer>[0] = {}): 
   return server
 }
 
-/** What curl shows when it sends what `send` sent. */
-async function repeat(send: (context: CheckContext) => Promise<unknown>): Promise<{ lines: string; output: string }> {
+/** What curl shows when it sends what `send` sent, to the reference server or to `url`. */
+async function repeat(
+  send: (context: CheckContext) => Promise<unknown>,
+  url?: URL,
+): Promise<{ lines: string; output: string }> {
   const target = await probeTarget(new URL((await start()).url))
-  const context = createContext(target)
+  const context = createContext({ ...target, ...(url && { url }) })
   try {
     await send(context)
     const lines = toCurl(context.transcript)
@@ -48,13 +53,37 @@ async function repeat(send: (context: CheckContext) => Promise<unknown>): Promis
   }
 }
 
+interface Received {
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** A server that refuses every request, and keeps what came. */
+async function recordRequests(): Promise<{ url: URL; received: readonly Received[] }> {
+  const received: Received[] = []
+  const { origin } = await listen(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    // Each client has a name and ways of its own.
+    const { 'user-agent': _name, connection: _connection, ...headers } = request.headers
+    received.push({ headers, body: Buffer.concat(chunks).toString() })
+    response.writeHead(403).end()
+  })
+  return { url: new URL(`${origin}/mcp`), received }
+}
+
 testWithCurl('sends the same headers and body', async () => {
   const text = `it's "quoted" $HOME \`date\` \\ é\n`
+  const message = initialize('2025-11-25', { experimental: { text } })
+  const { url, received } = await recordRequests()
   const { lines, output } = await repeat(async ({ post }) => {
-    await post(initialize('2025-11-25', { experimental: { text } }), { headers: { Origin: 'http://evil.example.com' } })
-  })
+    await post(message, { headers: { Origin: 'http://evil.example.com' } })
+  }, url)
   expect(lines).toMatch(/^curl -sS -i /)
   expect(output).toMatch(/^HTTP\/1\.1 403 /)
+  const [sent, repeated] = received
+  expect(repeated).toEqual(sent)
+  expect(JSON.parse(repeated?.body ?? '')).toEqual(message)
 })
 
 testWithCurl('shows the answer when the last request opens a session', async () => {

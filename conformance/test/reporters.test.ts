@@ -488,17 +488,20 @@ describe('progress', () => {
 
   it('rewrites one line on a terminal, and removes it at the end', () => {
     const { stream, read } = collect()
+    let cleared = 0
     const terminal = Object.assign(stream, {
       isTTY: true,
       columns: 80,
-      clearLine: () => true,
+      clearLine: () => cleared++ >= 0,
       cursorTo: () => true,
       moveCursor: () => true,
     })
     const progress = createProgress({ stream: terminal, isTty: true, total: 2, url: 'http://127.0.0.1:3000/mcp' })
     expect(read()).toContain('0 of 2  http://127.0.0.1:3000/mcp')
     progress.result(resultOf('fail'))
+    const before = cleared
     progress.stop()
+    expect(cleared).toBeGreaterThan(before)
     progress.stop()
     expect(read()).not.toContain('\n')
   })
