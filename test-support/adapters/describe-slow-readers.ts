@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { McpClient } from '../client/mcp-client.ts'
-import { sleep } from '../waiting.ts'
+import { stopClock } from '../stop-clock.ts'
 import type { Adapter } from './adapter.ts'
 import { type Exchange, type Started, start } from './start.ts'
 
@@ -20,9 +20,7 @@ export function describeSlowReaders<M>(adapter: Adapter<M>): void {
 
   describe(`${adapter.name}: a client that reads slowly`, () => {
     test('gets a large event whole, as long as it reads', async () => {
-      // How long the reader takes is up to the test, however busy the machine is.
-      vi.useFakeTimers({ toFake: ['Date', 'performance'] })
-      onTestFinished(() => void vi.useRealTimers())
+      const clock = stopClock()
       const stallMs = 40
       const { client, endpoint, exchanges, expectNoFault } = await startBig(stallMs)
       const { response } = await client.call('big')
@@ -34,10 +32,8 @@ export function describeSlowReaders<M>(adapter: Adapter<M>): void {
       // Each time that the endpoint could write on, nobody reads for most of a stall.
       while (!(await Promise.race([isOver, once(served, 'drain').then(() => false)]))) {
         response.pause()
-        vi.advanceTimersByTime(0.75 * stallMs)
+        await clock.pass(0.75 * stallMs)
         passedMs += 0.75 * stallMs
-        // Long enough for the endpoint to look who has stalled.
-        await sleep(15)
         response.resume()
       }
       expect(passedMs).toBeGreaterThan(stallMs)

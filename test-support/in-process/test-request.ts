@@ -3,7 +3,7 @@ import type { AuthInfo, HttpRequest } from '../../packages/core/src/index.ts'
 /** A request as a bridge would make it. */
 export class TestRequest implements HttpRequest {
   readonly method: string
-  readonly url = '/mcp'
+  readonly url: string
   readonly headers: Record<string, string>
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
@@ -14,6 +14,7 @@ export class TestRequest implements HttpRequest {
 
   constructor(method: string, options: RequestOptions = {}) {
     this.method = method
+    this.url = options.url ?? '/mcp'
     this.headers = {
       host: 'localhost:3000',
       accept: method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream',
@@ -53,6 +54,7 @@ export class TestRequest implements HttpRequest {
 }
 
 export interface RequestOptions {
+  url?: string
   headers?: Record<string, string>
   body?: unknown
   auth?: AuthInfo | undefined

@@ -29,9 +29,9 @@ const options: BearerAuthOptions = {
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-test.each<[string, Record<string, string>, number, string]>([
+test.each<[string, Record<string, string>, number, string, url?: string]>([
   ['no token', {}, 401, challenge],
-  ['a token in the query', {}, 401, challenge],
+  ['a token in the query', {}, 401, challenge, '/mcp?access_token=alice'],
   ['another scheme', { authorization: 'Basic YTpi' }, 401, `${challenge}, error="invalid_token"`],
   ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, `${challenge}, error="invalid_token"`],
   ['an invalid token', bearer('invalid'), 401, `${challenge}, error="invalid_token"`],
@@ -41,7 +41,7 @@ test.each<[string, Record<string, string>, number, string]>([
   ['a token without the scope', bearer('alice/other'), 403, `${challenge}, error="insufficient_scope"`],
 ])(
   '%s: refused for every method, known and unknown session alike, before the body is read',
-  async (_, headers, status, expected) => {
+  async (_, headers, status, expected, url = '/mcp') => {
     const { endpoint } = createTestEndpoint({}, { auth: createBearerAuth(options) })
     const known = new TestClient(endpoint)
     const opened = await known.post(
@@ -50,7 +50,8 @@ test.each<[string, Record<string, string>, number, string]>([
     )
     for (const sessionId of [opened.headers['mcp-session-id'] as string, 'x'.repeat(32)]) {
       for (const method of ['POST', 'GET', 'DELETE']) {
-        const request = new TestRequest(method, { headers: { 'mcp-session-id': sessionId, ...headers }, body: ping })
+        const all = { 'mcp-session-id': sessionId, ...headers }
+        const request = new TestRequest(method, { url, headers: all, body: ping })
         const reply = await endpoint.handle(request)
         expect(reply).toMatchObject({ status, headers: { 'www-authenticate': expected, 'cache-control': 'no-store' } })
         expect(toJson(reply)).not.toHaveProperty('id')

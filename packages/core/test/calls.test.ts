@@ -3,11 +3,23 @@ import { openSession, toJson } from '../../../test-support/in-process/test-clien
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { HandlerContext, Handlers } from '../../../test-support/in-process/test-server.ts'
+import { stopClock } from '../../../test-support/stop-clock.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
 
-function createProbe(): { handlers: Handlers; aborted: unknown[]; running: () => number } {
+interface Probe {
+  readonly handlers: Handlers
+  readonly aborted: unknown[]
+  readonly running: () => number
+  /** Sends progress for the call of `late`, which was answered before. */
+  readonly sendLate: () => Promise<void>
+}
+
+function createProbe(): Probe {
   const aborted: unknown[] = []
   let running = 0
+  let sendLate = async (): Promise<void> => {
+    throw new Error('Expected a call of `late` before')
+  }
   const park = ({ signal, params }: HandlerContext): Promise<unknown> =>
     new Promise((resolve) => {
       running++
@@ -25,8 +37,8 @@ function createProbe(): { handlers: Handlers; aborted: unknown[]; running: () =>
     },
     ask: async ({ ask }) => ({ answer: String(await ask('elicitation/create', { message: '?' })) }),
     askApart: async ({ ask }) => ({ answer: String(await ask('roots/list', {}, false)) }),
-    late: async ({ notify }) => {
-      setTimeout(() => void notify('notifications/progress', { progressToken: 'old', progress: 9 }), 30)
+    late: ({ notify }) => {
+      sendLate = () => notify('notifications/progress', { progressToken: 'old', progress: 9 })
       return {}
     },
     circular: () => {
@@ -47,7 +59,7 @@ function createProbe(): { handlers: Handlers; aborted: unknown[]; running: () =>
       return { polled: true }
     },
   }
-  return { handlers, aborted, running: () => running }
+  return { handlers, aborted, running: () => running, sendLate: () => sendLate() }
 }
 
 function cancel(requestId: unknown): unknown {
@@ -134,12 +146,15 @@ test('a cancelled call of a client that reads only JSON is finished too', async 
 })
 
 test('what a handler sends after its answer reaches nobody, also when its id is used again', async () => {
-  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers)
   const client = await openSession(endpoint)
   await client.call('late')
-  const next = await TestReader.open(await client.call('echo', { text: 'next', ms: 150 }))
+  const next = await TestReader.open(await client.call('ask'))
+  await probe.sendLate()
+  await client.post({ jsonrpc: '2.0', id: next.messages[0]?.id, result: {} })
   await next.until(() => next.ended)
-  expect(next.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: { text: 'next' } }])
+  expect(next.messages).toMatchObject([{ method: 'elicitation/create' }, { id: 1, result: {} }])
   expect(endpoint.stats().undeliveredMessages).toBe(1)
 })
 
@@ -189,12 +204,12 @@ test('an answer to a question never put is refused, and no other session can ans
 test('a question that names no call goes out on the stream of the one call that runs', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
-  const call = await TestReader.open(await client.call('askApart'))
-  await call.until(() => call.messages.length > 0)
-  expect(call.messages).toMatchObject([{ method: 'roots/list' }])
-  await client.post({ jsonrpc: '2.0', id: call.messages[0]?.id, result: {} })
-  await call.until(() => call.ended)
-  expect(call.messages.at(-1)).toMatchObject({ id: 1, result: {} })
+  const asking = client.call('askApart')
+  await waitFor(() => endpoint.stats().questions === 1)
+  const standalone = await client.read()
+  expect(standalone.messages).toMatchObject([{ method: 'roots/list' }])
+  await client.post({ jsonrpc: '2.0', id: standalone.messages[0]?.id, result: {} })
+  expect(toJson(await asking).result).toBeDefined()
 })
 
 test.each([
@@ -219,14 +234,16 @@ test('cancelling a call withdraws its question', async () => {
 })
 
 test('a call whose client left runs on, and is cancelled when nobody comes back', async () => {
+  const clock = stopClock()
   const probe = createProbe()
-  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 300, response: 'sse' })
+  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 40, response: 'sse' })
   const client = await openSession(endpoint)
   const reader = await TestReader.open(await client.call('park', { name: 'abandoned' }, 2))
   reader.leave()
-  await sleep(150)
+  await clock.pass(39)
   expect(probe.aborted).toEqual([])
-  await waitFor(() => probe.aborted.length === 1)
+  await clock.pass(2)
+  expect(probe.aborted).toEqual(['abandoned'])
   const again = await client.read(reader.lastEventId)
   expect(again.ended).toBe(true)
   expect(again.messages).toMatchObject([{ id: 2, error: { message: 'Nobody was connected to read the answer' } }])
@@ -247,17 +264,21 @@ test('a client that leaves before it was sent anything leaves nothing behind', a
 })
 
 test('a client that comes back in time keeps its call', async () => {
+  const clock = stopClock()
   const probe = createProbe()
-  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 250, response: 'sse' })
+  const { endpoint } = createTestEndpoint(probe.handlers, { abandonAfterMs: 40, response: 'sse' })
   const client = await openSession(endpoint)
   let reader = await TestReader.open(await client.call('park', { name: 'kept' }))
   for (let i = 0; i < 3; i++) {
     reader.leave()
-    await sleep(120)
+    await clock.pass(30)
     reader = await client.read(reader.lastEventId)
-    await sleep(180)
+    await clock.pass(30)
   }
   expect(probe.aborted).toEqual([])
+  reader.leave()
+  await clock.pass(41)
+  expect(probe.aborted).toEqual(['kept'])
 })
 
 test('one call more than allowed is refused with 429, and the others go on', async () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import { constants, createServer as createHttp2Server } from 'node:http2'
@@ -12,7 +12,7 @@ import { acceptBoth, send } from '../../../test-support/client/reply.ts'
 import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { type Listening, listen } from '../../../test-support/listen.ts'
 import { cancelled, flooding, report, slowFactory, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred, sleep, standstill, within } from '../../../test-support/waiting.ts'
+import { deferred, standstill, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 import { createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
@@ -461,6 +461,31 @@ describe('slow bodies', () => {
 })
 
 describe('shutting down', () => {
+  interface Script {
+    readonly child: ChildProcess
+    readonly exited: Promise<unknown>
+    /** The first that it printed. */
+    readonly line: string
+  }
+
+  /** Runs an ES module in a process of its own, with the endpoint and what it takes to serve one imported. */
+  async function runScript(script: string): Promise<Script> {
+    const source = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
+    const imports = `
+      import { createServer } from 'node:http'
+      import { createEndpoint } from ${source('../src/index.ts')}
+      import { toNodeHandler } from ${source('../src/node/index.ts')}
+      import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+    `
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', imports + script]
+    const cwd = fileURLToPath(new URL('..', import.meta.url))
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    return { child, exited, line: line.toString().trim() }
+  }
+
   test('closes connections with each answer while it drains', async () => {
     const finish = deferred()
     const begun = deferred()
@@ -493,10 +518,6 @@ describe('shutting down', () => {
 
   test('lets the process exit after endpoint.close() and server.close()', async () => {
     const script = `
-      import { createServer } from 'node:http'
-      import { createEndpoint } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
-      import { toNodeHandler } from ${JSON.stringify(new URL('../src/node/index.ts', import.meta.url).href)}
-      import { Server } from '@modelcontextprotocol/sdk/server/index.js'
       import { CallToolRequestSchema } from '@modelcontextprotocol/sdk/types.js'
       const endpoint = createEndpoint({
         server: () => {
@@ -513,18 +534,10 @@ describe('shutting down', () => {
         server.close()
       })
     `
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => {
-      child.kill('SIGKILL')
-    })
-    const exited = once(child, 'exit')
-    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const { child, exited, line } = await runScript(script)
     const agent = new Agent({ keepAlive: true })
     onTestFinished(() => agent.destroy())
-    const client = await McpClient.open(`http://127.0.0.1:${line.toString().trim()}/mcp`, {}, agent)
+    const client = await McpClient.open(`http://127.0.0.1:${line}/mcp`, {}, agent)
     const standalone = await client.get()
     const running = await client.call('hold')
     expect(running.isStream).toBe(true)
@@ -538,10 +551,6 @@ describe('shutting down', () => {
 
   test('an endpoint alone, with sessions in it, keeps no process alive', async () => {
     const script = `
-      import { createServer } from 'node:http'
-      import { createEndpoint } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
-      import { toNodeHandler } from ${JSON.stringify(new URL('../src/node/index.ts', import.meta.url).href)}
-      import { Server } from '@modelcontextprotocol/sdk/server/index.js'
       const endpoint = createEndpoint({ server: () => new Server({ name: 'child', version: '1' }, { capabilities: {} }) })
       const server = createServer(toNodeHandler(endpoint)).listen(0, '127.0.0.1', async () => {
         const response = await fetch('http://127.0.0.1:' + server.address().port, {
@@ -554,29 +563,27 @@ describe('shutting down', () => {
         server.close()
       })
     `
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => {
-      child.kill('SIGKILL')
-    })
-    const exited = once(child, 'exit')
-    const [line] = (await once(child.stdout, 'data')) as [Buffer]
-    expect(line.toString().trim()).toBe('200 1')
+    const { exited, line } = await runScript(script)
+    expect(line).toBe('200 1')
     expect(await exited).toEqual([0, null])
   })
 })
 
 describe('HTTP/2', () => {
-  async function startH2(
-    tools: Record<string, Tool> = {},
-    options: Partial<EndpointOptions> = {},
-  ): Promise<WatchedEndpoint & { readonly client: Http2Client }> {
+  interface H2Started extends WatchedEndpoint {
+    readonly client: Http2Client
+    /** Resolves when the server knows that its first connection is closed. */
+    readonly closed: Promise<void>
+  }
+
+  async function startH2(tools: Record<string, Tool> = {}, options: Partial<EndpointOptions> = {}): Promise<H2Started> {
     const watched = watchedEndpoint(tools, options)
     // The compatibility API behaves as Node's own request and response, but has types of its own.
-    const { port } = await listen(createHttp2Server(toNodeHandler(watched.endpoint) as never))
-    return { ...watched, client: new Http2Client(port) }
+    const server = createHttp2Server(toNodeHandler(watched.endpoint) as never)
+    const closed = deferred()
+    server.once('session', (session) => session.once('close', closed.resolve))
+    const { port } = await listen(server)
+    return { ...watched, client: new Http2Client(port), closed: closed.promise }
   }
 
   const callMessage = (name: string, id = 1): unknown => ({
@@ -713,7 +720,7 @@ describe('HTTP/2', () => {
     await closed
     // The server side learns of it before anything that is sent after it.
     if (what === 'stream') await (await second.client.ask('PUT')).text()
-    else await sleep(50)
+    else await second.closed
     finish()
     await settle(second.endpoint)
     expect(second.errors).toEqual([])

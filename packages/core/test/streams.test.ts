@@ -160,6 +160,8 @@ test('ids of another session, of another stream or made up are refused with 400 
   const { endpoint } = createTestEndpoint(handlers, { response: 'sse' })
   const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
   const ofB = await TestReader.open(await b.call('burst', { count: 30 }))
+  await ofB.until(() => ofB.ended)
+  expect(ofB.blocks.length).toBeGreaterThan(30)
   const ofA = await TestReader.open(await a.call('burst', { count: 3 }))
   const real = ofA.lastEventId
   const [tag, index, place] = real.split('.') as [string, string, string]
