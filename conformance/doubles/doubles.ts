@@ -267,6 +267,7 @@ const table = [
   double('version/header-may-be-absent-in-a-session', 'version-header-required'),
   double('version/other-supported-is-treated-alike', 'other-version-refused-on-requests'),
   double('version/header-on-initialize-is-accepted', 'initialize-must-match-the-header'),
+  double('version/initialize-is-negotiated-whatever-the-header-says', 'initialize-of-a-newer-header-refused'),
   double('version/invalid-in-unknown-session-is-refused', 'bad-version-in-unknown-session-is-500'),
   double('stateless/absent-version-means-2025-03-26', 'absent-version-means-the-latest'),
 

@@ -99,7 +99,10 @@ export class Endpoint {
     const isExempt = defects.has('origin-not-checked-for-notifications') && kind !== 'request'
     if (isOriginDeferred(request, this.#settings) && !isExempt) checkOrigin(request, this.#settings)
     const session = early ?? this.#sessions.resolve(request, value)
-    checkVersion(request, session, this.#settings, kind)
+    const negotiates = isObject(value) && value.method === 'initialize'
+    if (!negotiates || defects.has('initialize-of-a-newer-header-refused')) {
+      checkVersion(request, session, this.#settings, kind)
+    }
     const { isBatch, messages } = toMessages(value, session?.version, this.#settings)
     this.#checkEventId(request, session)
     const [first] = messages

@@ -18,7 +18,8 @@ export function checkHead(request: IncomingMessage, settings: Settings): Accepte
   if (!isOriginDeferred(request, settings)) checkOrigin(request, settings)
   const accepted = checkAccept(request, settings)
   if (request.method === 'POST') checkContentType(request, settings)
-  if (!isVersionDeferred(settings)) checkVersion(request, undefined, settings)
+  // That of a POST is looked at once its body is parsed: initialize negotiates whatever it carries.
+  if (request.method !== 'POST' && !isVersionDeferred(settings)) checkVersion(request, undefined, settings)
   return accepted
 }
 

@@ -111,7 +111,8 @@ export class Sessions {
     }
     if (!isValid) throw refuse('Invalid params', -32602)
     const named = request.headers['mcp-protocol-version']
-    if (named !== undefined && named !== protocolVersion && defects.has('initialize-must-match-the-header')) {
+    const isOther = supportedVersions.includes(String(named)) && named !== protocolVersion
+    if (isOther && defects.has('initialize-must-match-the-header')) {
       throw refuse('MCP-Protocol-Version differs')
     }
     if (this.#live.size > 500 && defects.has('crowd-of-sessions-is-500')) throw new Error('No room')

@@ -14,7 +14,7 @@ function naming(version: string | readonly string[] | undefined) {
 export const versionHeaderRequirements = [
   requirement({
     id: 'version/invalid-is-400-on-request',
-    title: 'A request of an invalid or unsupported MCP-Protocol-Version is refused with 400.',
+    title: 'A request other than initialize, of an invalid or unsupported MCP-Protocol-Version, is refused with 400.',
     rows: ['R170'],
     level: 'MUST',
     spec,
@@ -76,17 +76,17 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/header-is-one-version',
-    title: 'An MCP-Protocol-Version that is empty, a list or sent twice is refused with 400.',
+    title:
+      'On a request other than initialize, an MCP-Protocol-Version that is a list or sent twice is refused with 400.',
     rows: ['R174'],
     level: 'HARD',
     spec,
-    because:
-      'The header names the one version that was negotiated: an empty value or several are none that is supported.',
+    because: 'The header names the one version that was negotiated: several are none that is supported.',
     since: '2025-06-18',
     async check({ open }) {
       const session = await open()
       const lines = ['2025-11-25', '2025-06-18']
-      for (const value of ['', '2025-11-25, 2025-06-18', lines]) {
+      for (const value of ['2025-11-25, 2025-06-18', lines]) {
         const exchange = await session.post(freshPing(), naming(value))
         expectStatus(exchange, 400, `the version header ${JSON.stringify(value)}`)
       }
@@ -141,6 +141,25 @@ export const versionHeaderRequirements = [
       for (const named of [undefined, ...target.versions]) {
         const exchange = await post(initialize(version), naming(named))
         expectAccepted(exchange, `initialize with the version header ${named ?? '(absent)'}`)
+        const sessionId = exchange.header('mcp-session-id')
+        if (sessionId !== undefined) await remove({ sessionId })
+      }
+    },
+  }),
+  requirement({
+    id: 'version/initialize-is-negotiated-whatever-the-header-says',
+    title: 'An initialize that asks for a supported version gets it, whatever MCP-Protocol-Version it carries.',
+    rows: ['R178'],
+    level: 'HARD',
+    spec,
+    because:
+      'Clients set the header for all their requests, to the newest version they know: a server that refuses it there keeps newer clients from negotiating down.',
+    async check({ post, delete: remove, version }) {
+      for (const named of ['2099-01-01', 'garbage']) {
+        const exchange = await post(initialize(version), naming(named))
+        expectAccepted(exchange, `initialize with the version header ${named}`)
+        const [response] = (await exchange.messages()).filter(isResponse)
+        expectEqual(response?.result?.protocolVersion, version, `the version negotiated with the header ${named}`)
         const sessionId = exchange.header('mcp-session-id')
         if (sessionId !== undefined) await remove({ sessionId })
       }

@@ -208,13 +208,6 @@ describe('the other headers of a POST', () => {
     expect(await statusOf({ 'content-length': '4194305' })).toBe(413)
   })
 
-  test.each(['garbage', '1999-01-01', '2099-01-01', '', '2025-11-25, 2025-06-18'])(
-    'MCP-Protocol-Version %j is refused',
-    async (version) => {
-      expect(await statusOf({ 'mcp-protocol-version': version })).toBe(400)
-    },
-  )
-
   test('methods that are not served get 405 with Allow', async () => {
     const { endpoint } = createTestEndpoint()
     for (const method of ['HEAD', 'PUT', 'PATCH', 'OPTIONS', 'QUERY', 'FOO']) {

@@ -1,8 +1,10 @@
+import { isBatch } from '../call/dispatch.ts'
 import { Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Incoming } from '../http/read-message.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
-import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
+import { isInitialize, type JsonRpcNotification } from '../rpc/json-rpc.ts'
 import { findRevision, supportedVersions } from '../rpc/revision.ts'
 
 /** Counts of what an era holds on this node. */
@@ -30,11 +32,21 @@ export interface Era {
 }
 
 /**
- * The one classifier: which era answers a request, by its head alone. An unsupported version is refused whatever else
- * the request says; an absent one is fine (Protocol Version Header).
+ * The one classifier: which era answers a request, by its head. An unsupported version is refused, but for that of a POST
+ * only its era can tell: it may be an `initialize`.
  */
-export function eraOf({ version }: RequestHead, era: Era): Era {
-  if (version === undefined || findRevision(version)) return era
+export function eraOf(head: RequestHead, era: Era): Era {
+  if (head.method !== 'POST') checkVersion(head)
+  return era
+}
+
+/**
+ * Refuses an unsupported version; an absent one is fine (Protocol Version Header). `initialize` is exempt: it negotiates the
+ * version by its body, so that a newer client, whose header names a newer one, can negotiate down.
+ */
+export function checkVersion({ version }: RequestHead, incoming?: Incoming): void {
+  if (version === undefined || findRevision(version)) return
+  if (incoming && !isBatch(incoming) && isInitialize(incoming)) return
   throw new Rejection('unsupported_version', {
     message: `Unsupported MCP-Protocol-Version: supported are ${supportedVersions.join(', ')}`,
   })

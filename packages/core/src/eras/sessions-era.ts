@@ -8,14 +8,14 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toJsonReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { isRequest, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
+import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
 import type { LiveSession } from '../session/live-session.ts'
 import { openSession, type SessionParts, type SessionsOptions } from '../session/open-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
-import type { Counts, Era } from './era.ts'
+import { type Counts, checkVersion, type Era } from './era.ts'
 
 export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadLimits & Faults
 
@@ -53,6 +53,7 @@ export class SessionsEra implements Era {
     if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
     // No body is read for a request that names no session of its principal.
     const session = await this.#directory.find(request, head)
+    checkVersion(head)
     if (method === 'POST') return this.#post(session, request, head)
     if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')
@@ -71,6 +72,7 @@ export class SessionsEra implements Era {
   async #open(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const incoming = await readMessage(request, this.#options)
     try {
+      checkVersion(head, incoming)
       return await this.#initialize(checkInitialize(incoming), request, head)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
@@ -142,7 +144,7 @@ export class SessionsEra implements Era {
 /** Without a session id only `initialize` may come. */
 function checkInitialize(incoming: Incoming): JsonRpcRequest {
   if (isBatch(incoming)) checkBatch(incoming, { batches: true })
-  else if (isRequest(incoming) && incoming.method === 'initialize') return incoming
+  else if (isInitialize(incoming)) return incoming
   throw new Rejection('session_required')
 }
 

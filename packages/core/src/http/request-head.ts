@@ -10,7 +10,7 @@ export interface RequestHead {
   /** `Sec-Fetch-Site` */
   readonly site: string | undefined
   readonly acceptable: Acceptable
-  /** `MCP-Protocol-Version` */
+  /** `MCP-Protocol-Version`; `undefined` also when it is empty. */
   readonly version: string | undefined
   /** `Mcp-Session-Id`; `undefined` also when it is empty. */
   readonly sessionId: string | undefined
@@ -42,7 +42,7 @@ export function readHead(request: HttpRequest): RequestHead {
     hostCount: request.headerCount('host'),
     origin: request.header('origin'),
     site: request.header('sec-fetch-site'),
-    version: request.header('mcp-protocol-version'),
+    version: request.header('mcp-protocol-version') || undefined,
     sessionId: request.header('mcp-session-id') || undefined,
     lastEventId: request.header('last-event-id'),
     acceptable: readAccept(request.header('accept')),

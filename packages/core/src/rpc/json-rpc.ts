@@ -51,6 +51,10 @@ export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
   return 'method' in message && 'id' in message
 }
 
+export function isInitialize(message: JsonRpcMessage): message is JsonRpcRequest {
+  return isRequest(message) && message.method === 'initialize'
+}
+
 export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
   return !('method' in message)
 }

@@ -1,7 +1,7 @@
 /** Differences between protocol revisions, as data. No other file compares version strings. */
 export interface Revision {
   readonly version: string
-  /** A POST may carry an array of messages (2025-03-26 only). */
+  /** A POST may carry an array of messages (2025-03-26, and what is served by its rules). */
   readonly batches: boolean
   /** Clients understand events with empty data, so a stream may start with one that only carries an id. */
   readonly priming: boolean
@@ -13,6 +13,8 @@ const revisions: readonly Revision[] = [
   { version: '2025-11-25', batches: false, priming: true, polling: true },
   { version: '2025-06-18', batches: false, priming: false, polling: false },
   { version: '2025-03-26', batches: true, priming: false, polling: false },
+  // It knows no Streamable HTTP, but the first clients that do ask for it.
+  { version: '2024-11-05', batches: true, priming: false, polling: false },
 ]
 
 const byVersion = new Map(revisions.map((revision) => [revision.version, revision]))

@@ -10,9 +10,9 @@ import { type Incoming, type ReadLimits, readMessage } from '../../http/read-mes
 import { accepted, type Faults, refusing } from '../../http/reply.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
-import { isRequest, isResponse, type JsonRpcRequest } from '../../rpc/json-rpc.ts'
+import { isInitialize, isRequest, isResponse, type JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { negotiate, resolveRevision } from '../../rpc/revision.ts'
-import type { Counts, Era } from '../era.ts'
+import { type Counts, checkVersion, type Era } from '../era.ts'
 import { Visit } from './visit.ts'
 
 export interface StatelessEraOptions extends ServersOptions, ReadLimits, Omit<CallsOptions, 'onError'> {
@@ -40,6 +40,7 @@ export class StatelessEra implements Era {
   async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const incoming = await readMessage(request, this.#options)
     try {
+      checkVersion(head, incoming)
       const requests = this.#requestsOf(incoming, head)
       if (requests.length === 0) return accepted
       if (this.#attendance.draining) throw drainingRejection()
@@ -110,5 +111,5 @@ export class StatelessEra implements Era {
 }
 
 function negotiated(request: JsonRpcRequest): JsonRpcRequest {
-  return request.method === 'initialize' ? { ...request, params: negotiate(request.params ?? {}) } : request
+  return isInitialize(request) ? { ...request, params: negotiate(request.params ?? {}) } : request
 }
