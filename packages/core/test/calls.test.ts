@@ -67,7 +67,7 @@ function cancel(requestId: unknown): unknown {
 }
 
 test.each([12, 200])('%i concurrent calls that all carry id 1 each get their own answer', async (count) => {
-  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const { endpoint } = createTestEndpoint(createProbe().handlers, { upgradeAfterMs: 10_000 })
   const client = await openSession(endpoint)
   const replies = await Promise.all(
     Array.from({ length: count }, (_, i) => client.call('echo', { text: `own ${i}`, ms: Math.random() * 30 }, 1)),
@@ -204,12 +204,12 @@ test('an answer to a question never put is refused, and no other session can ans
 test('a question that names no call goes out on the stream of the one call that runs', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)
   const client = await openSession(endpoint)
-  const asking = client.call('askApart')
-  await waitFor(() => endpoint.stats().questions === 1)
-  const standalone = await client.read()
-  expect(standalone.messages).toMatchObject([{ method: 'roots/list' }])
-  await client.post({ jsonrpc: '2.0', id: standalone.messages[0]?.id, result: {} })
-  expect(toJson(await asking).result).toBeDefined()
+  const call = await TestReader.open(await client.call('askApart'))
+  await call.until(() => call.messages.length > 0)
+  expect(call.messages).toMatchObject([{ method: 'roots/list' }])
+  await client.post({ jsonrpc: '2.0', id: call.messages[0]?.id, result: {} })
+  await call.until(() => call.ended)
+  expect(call.messages.at(-1)).toMatchObject({ id: 1, result: {} })
 })
 
 test.each([

@@ -190,11 +190,12 @@ describe('how sessions end', () => {
       collect()
       return process.memoryUsage().heapUsed
     }
-    const before = await openMany(3_000)
+    // As many as later: tables that have grown once stay as large.
+    const before = await openMany(10_000)
     const after = await openMany(10_000)
     expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
     expect(after / before).toBeLessThan(1.05)
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('how many sessions there are', () => {

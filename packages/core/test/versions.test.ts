@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createTestEndpoint, openSession, TestClient, toInitializeParams, toJson } from './support.ts'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 
 const naming = (version: string) => ({ headers: { 'mcp-protocol-version': version } })
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
