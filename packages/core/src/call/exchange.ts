@@ -34,7 +34,7 @@ export interface Posted {
 }
 
 /** How the answer travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
-type Shape = 'undecided' | 'json' | 'stream' | 'lost'
+type Shape = 'undecided' | 'json' | 'stream' | 'left'
 
 /**
  * One POST being answered, from its arrival to its last answer. Decides between a JSON body and an event stream, as
@@ -85,7 +85,7 @@ export class Exchange implements RunningExchange {
 
   /** The client can be sent something before the answer. */
   get canCarry(): boolean {
-    return this.#canStream && this.#shape !== 'lost'
+    return this.#canStream && this.#shape !== 'left'
   }
 
   /** Sends a message that belongs to a call, before its answer. `false`: nothing can carry it. */
@@ -147,7 +147,7 @@ export class Exchange implements RunningExchange {
   /** The client left before it was sent anything. It has no event id to resume from, so its answer can reach nobody. */
   #leave(): void {
     if (this.#shape !== 'undecided') return
-    this.#shape = 'lost'
+    this.#shape = 'left'
     clearTimeout(this.#upgradeTimer)
     this.#decide(clientLeft)
     this.#left()

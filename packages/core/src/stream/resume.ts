@@ -67,7 +67,7 @@ function findKept({ index, position }: EventPlace, { events }: LogPage, { head, 
 /** A stream without stored events: it has had none yet, or they went with an earlier owner's log. */
 function findUnkept({ writer }: SessionStreams, { index, position }: EventPlace, stream: StreamWriter): Found {
   if (!writer.hasIssued(position)) throw new Rejection('invalid_event_id')
-  if (!writer.isOwnTerm(position)) return { index: 0, position: stream.origin, historyLost: true, gap: true }
+  if (!writer.isOwnTerm(position)) return { index: 0, position: stream.origin, historyGone: true, gap: true }
   const isOrigin = index === 0 && position.n === stream.origin.n
   if (!isOrigin && stream.head === 0) throw new Rejection('invalid_event_id')
   return { index, position, gap: !isOrigin }

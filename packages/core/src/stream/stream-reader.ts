@@ -56,7 +56,7 @@ export interface Cursor {
   readonly index: number
   readonly position: LogPosition
   /** It had more of the stream, which went with an earlier owner's log: it hears so before it gets a new cursor. */
-  readonly historyLost?: boolean
+  readonly historyGone?: boolean
   /** Events after it are gone, and the reply says so. */
   readonly isGapTold?: boolean
 }
@@ -112,7 +112,7 @@ export class StreamReader {
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
     const place = { streamTag: this.#feed.streamTag, index: from.index, position: from.position }
-    this.#buffer.add(format.opening(place, from.historyLost ? makeUpForGap() : []))
+    this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
   }
 
   close(): void {
@@ -163,7 +163,7 @@ export class StreamReader {
       this.#writePage(page)
     }
     if (!this.#canWrite || !this.#feed.ended) return
-    if (!this.#sawLast) this.#writeLostAnswers()
+    if (!this.#sawLast) this.#writeGoneAnswers()
     this.#response.cut()
   }
 
@@ -240,11 +240,11 @@ export class StreamReader {
   }
 
   /** The answer is not in the log: the client's call must not hang. The last one moves the cursor to the end. */
-  #writeLostAnswers(): void {
+  #writeGoneAnswers(): void {
     const { streamTag, requestIds, head, headAt } = this.#feed
     const end = { streamTag, index: head, position: headAt }
     for (const [i, requestId] of requestIds.entries()) {
-      const text = toLostAnswer(requestId)
+      const text = toGoneAnswer(requestId)
       const isLast = i === requestIds.length - 1
       this.#buffer.add(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
     }
@@ -252,6 +252,6 @@ export class StreamReader {
 }
 
 /** For a request whose answer existed and is not kept any more. */
-function toLostAnswer(requestId: RequestId): string {
+function toGoneAnswer(requestId: RequestId): string {
   return JSON.stringify(toErrorMessage(rpcCode.refused, 'The answer to this request is no longer kept', requestId))
 }
