@@ -44,7 +44,7 @@ export function describeBearerAuth<M>(adapter: Adapter<M>): void {
       const { url, errors } = await start()
       const refused = await send(url, { body: initializeMessage })
       expect(refused.status).toBe(401)
-      expect(refused.headers['www-authenticate']).toBe(`Bearer resource_metadata="${metadataUrl}"`)
+      expect(refused.headers['www-authenticate']).toBe(`Bearer resource_metadata="${metadataUrl}", scope="mcp"`)
       expect(await refused.json()).toMatchObject({ jsonrpc: '2.0', error: { code: expect.any(Number) } })
       const limited = await send(url, { headers: bearer('limited.1'), body: initializeMessage })
       expect(limited.status).toBe(403)

@@ -59,7 +59,6 @@ export function describeConnections<M>(adapter: Adapter<M>): void {
       await started
       const draining = endpoint.close({ drainMs: 10_000 })
       expect(endpoint.closing).toBe(true)
-      await standalone.events.ended
       const { headers } = client
       const requests: [request: RawRequest, status: number][] = [
         [{ method: 'POST', body: initializeMessage }, 503],
@@ -75,6 +74,7 @@ export function describeConnections<M>(adapter: Adapter<M>): void {
         await connection.closed
       }
       expect((await held).headers.connection).toBe('close')
+      await standalone.events.ended
       await draining
     })
   })

@@ -26,9 +26,9 @@ describe.each(adapters)('$name', ({ framework }) => {
     const call = await client.call('hold')
     await call.events.next()
     const closing = app.close()
-    await standalone.events.ended
     finish.resolve()
     expect(toText(await call.answer())).toBe('finished')
+    await standalone.events.ended
     await closing
     expect(errors).toEqual([])
   })

@@ -32,11 +32,11 @@ export interface Era {
 }
 
 /**
- * The one classifier: which era answers a request, by its head. An unsupported version is refused, but for that of a POST
- * only its era can tell: it may be an `initialize`.
+ * The one classifier: which era answers a request, by its head. An unsupported version is refused; only for a POST without
+ * a session its era must tell, since it may be an `initialize`.
  */
 export function eraOf(head: RequestHead, era: Era): Era {
-  if (head.method !== 'POST') checkVersion(head)
+  if (head.method !== 'POST' || head.sessionId !== undefined) checkVersion(head)
   return era
 }
 

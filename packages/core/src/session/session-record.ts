@@ -16,8 +16,8 @@ export interface NewSession {
 const maxInitializeParams = 65_536
 
 /** What a server object built anew needs of the client's `initialize`. */
-export function toKeptParams({ protocolVersion, capabilities, clientInfo, _meta }: Params): Params {
-  const kept = { protocolVersion, capabilities, clientInfo, ...(_meta !== undefined && { _meta }) }
+export function toKeptParams({ protocolVersion, capabilities, clientInfo }: Params): Params {
+  const kept = { protocolVersion, capabilities, clientInfo }
   if (JSON.stringify(kept).length <= maxInitializeParams) return kept
   throw new Rejection('invalid_params', {
     message: `Invalid params: expected at most ${maxInitializeParams} characters in the params of initialize`,
