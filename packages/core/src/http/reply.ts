@@ -47,9 +47,11 @@ export function toRejection(
   { onError }: Faults,
   where: 'request' | 'auth' = 'request',
 ): Rejection {
-  const rejection = error instanceof Rejection ? error : toFault(error)
-  const { cause } = rejection
-  if (cause === undefined) return rejection
+  const isFault = !(error instanceof Rejection)
+  const rejection = isFault ? toFault(error) : error
+  // Code that is not ours may throw anything, `undefined` too.
+  const cause = isFault ? error : rejection.cause
+  if (!isFault && cause === undefined) return rejection
   // It passes here once more on its way out.
   rejection.cause = undefined
   try {
@@ -62,9 +64,7 @@ export function toRejection(
 }
 
 function toFault(error: unknown): Rejection {
-  const rejection = error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
-  rejection.cause = error
-  return rejection
+  return error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
 }
 
 /** The reply to an error around an endpoint, which is reported. */
