@@ -1,16 +1,14 @@
 import { Attendance } from './attendance/attendance.ts'
-import type { SessionRecord } from './backplane/backplane.ts'
-import { type NodeMessage, NodeMessages, toNotification } from './cluster/node-messages.ts'
+import { createEndpointSessions, type EndpointSessions } from './cluster/endpoint-sessions.ts'
+import { NodeMessages, toNotification } from './cluster/node-messages.ts'
 import { createEra } from './eras/create-era.ts'
 import { eraOf } from './eras/era.ts'
+import { authenticate } from './http/authenticate.ts'
 import { guard } from './http/guard.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http/http.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
 import { type EndpointOptions, resolveOptions } from './options.ts'
-
-/** A session as an app sees it, without its id: the id is a secret of its client. */
-export type SessionInfo = Omit<SessionRecord, 'owner' | 'term'>
 
 /** Counts of what this node holds. All but `undeliveredMessages` return to 0 when its sessions have ended. */
 export interface EndpointStats {
@@ -47,14 +45,6 @@ export interface Endpoint extends Mountable {
   close(options?: { drainMs?: number }): Promise<void>
 }
 
-/** Sessions by key: `await sessionKey(sessionId)`. */
-export interface EndpointSessions {
-  list(): AsyncIterable<SessionInfo>
-  get(key: string): Promise<SessionInfo | undefined>
-  /** Ends a session on every node: its calls, its streams, its record. `false` when there was none. */
-  end(key: string): Promise<boolean>
-}
-
 /**
  * Builds an endpoint.
  * @throws TypeError for a bad option, naming it.
@@ -65,13 +55,13 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   const attendance = new Attendance(options)
   const era = createEra(options, attendance)
   const guardOptions = { ...options, methods: era.methods }
-  const nodes = new NodeMessages(backplane.bus, receive, (error) => options.onError(error, 'message-bus'))
+  const nodes = new NodeMessages(backplane.bus, era, (error) => options.onError(error, 'message-bus'))
   let closing: Promise<void> | undefined
 
   return {
     handle,
     notify,
-    sessions: { list, get, end },
+    sessions: createEndpointSessions(backplane, nodes),
     stats,
     close,
     report: (error) => options.onError(error, 'request'),
@@ -84,18 +74,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     try {
       const head = readHead(request)
       guard(request, head, guardOptions)
-      if (options.auth) await authenticate(request, options.auth)
+      if (options.auth) await authenticate(request, options.auth, options)
       return await eraOf(head, era).answer(request, head)
     } catch (error) {
       return toErrorReply(toRejection(error, request, options))
-    }
-  }
-
-  async function authenticate(request: HttpRequest, auth: EndpointOptions['auth'] & object): Promise<void> {
-    try {
-      request.auth = await auth(request)
-    } catch (error) {
-      throw toRejection(error, request, options, 'auth')
     }
   }
 
@@ -104,27 +86,6 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     to?: { sessionKey: string },
   ): Promise<void> {
     await nodes.publish({ type: 'notify', notification: toNotification(method, params), ...to })
-  }
-
-  async function* list(): AsyncIterable<SessionInfo> {
-    for await (const record of backplane.sessions.list()) yield toInfo(record)
-  }
-
-  async function get(key: string): Promise<SessionInfo | undefined> {
-    const record = await backplane.sessions.get(key)
-    return record && toInfo(record)
-  }
-
-  async function end(key: string): Promise<boolean> {
-    const existed = await backplane.sessions.delete(key)
-    await nodes.publish({ type: 'end', sessionKey: key })
-    await backplane.events.delete(key)
-    return existed
-  }
-
-  function receive(message: NodeMessage): void {
-    if (message.type === 'end') era.sessionEnded(message.sessionKey)
-    else era.notify(message.notification, message.sessionKey)
   }
 
   function stats(): EndpointStats {
@@ -145,8 +106,4 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     attendance.destroyConnections()
     await nodes.close()
   }
-}
-
-function toInfo({ owner: _owner, term: _term, ...info }: SessionRecord): SessionInfo {
-  return info
 }

@@ -13,13 +13,8 @@ export type {
 } from './backplane/backplane.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 export type { MemoryEventLogOptions } from './backplane/memory/memory-event-log.ts'
-export {
-  createEndpoint,
-  type Endpoint,
-  type EndpointSessions,
-  type EndpointStats,
-  type SessionInfo,
-} from './endpoint.ts'
+export type { EndpointSessions, SessionInfo } from './cluster/endpoint-sessions.ts'
+export { createEndpoint, type Endpoint, type EndpointStats } from './endpoint.ts'
 export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './http/bearer-auth.ts'
 export { type RefusalCode, Rejection } from './http/errors.ts'
 export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http/http.ts'

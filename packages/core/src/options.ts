@@ -19,10 +19,11 @@ import {
 } from './option-checks.ts'
 import { isThenable, type MaybePromise } from './promises/maybe-promise.ts'
 import type { AuthInfo, ServerFactory } from './rpc/server.ts'
+import { toPrincipal } from './session/principal.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
 
-/** Where an error came from that no reply could carry. */
+/** Where an error came from: see {@link EndpointOptions.onError}. */
 export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'auth' | 'request'
 
 /** Options of {@link createEndpoint}, the same in every adapter. Only `server` is needed. */
@@ -224,7 +225,7 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   const checked = checkOptions(table, options)
-  return { ...checked, principal: toPrincipal(checked) }
+  return { ...checked, principal: toPrincipal(checked.principal, checked.onError) }
 }
 
 function toOrigins(value: unknown, name: string): ReadonlySet<string> {
@@ -258,7 +259,7 @@ function toBackplane(value: unknown, name: string): Backplane {
 }
 
 /** One that never throws: there is nobody left who could be told. */
-function toReporter(value: unknown, name: string): Reporter {
+function toReporter(value: unknown, name: string): (error: unknown, where: ErrorSource) => void {
   const report = aFunction<EndpointOptions['onError'] & object>()(value, name)
   return (error, where) => {
     try {
@@ -269,36 +270,3 @@ function toReporter(value: unknown, name: string): Reporter {
     }
   }
 }
-
-type Reporter = (error: unknown, where: ErrorSource) => void
-
-/** Names principals with the function of the options. What it gives is not trusted: sessions belong to it. */
-function toPrincipal({ principal, onError }: Checked<typeof table>): (auth: AuthInfo) => string {
-  const nameOf = principal ?? createDefaultPrincipal(onError)
-  return (auth) => {
-    const name = nameOf(auth)
-    // `undefined` would stand for nobody; a promise or an object would belong to no request that follows.
-    if (typeof name === 'string' && name !== '') return name
-    throw expected('`principal` to return a non-empty string', name)
-  }
-}
-
-/** Issuer, subject and client. A token names its subject in a claim, which verifiers leave in `extra`. */
-function createDefaultPrincipal(onError: Reporter): (auth: AuthInfo) => string {
-  let isWarned = false
-  return ({ clientId, extra }) => {
-    // Some other plugin's object: whoever it stands for, all users would be one.
-    if (typeof clientId !== 'string')
-      throw expected('auth.clientId to be a string, or the option `principal`', clientId)
-    const issuer = extra?.iss ?? extra?.issuer ?? null
-    const subject = extra?.sub ?? extra?.subject ?? extra?.userId ?? null
-    if (subject === null && !isWarned) {
-      isWarned = true
-      onError(new Error(withoutSubject), 'auth')
-    }
-    return JSON.stringify([issuer, subject, clientId])
-  }
-}
-
-const withoutSubject =
-  'An access token names no subject: all users of its client share their sessions. Let the verifier set extra.sub, or set the option `principal`'

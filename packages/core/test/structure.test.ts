@@ -74,3 +74,14 @@ test('only node/ knows node: modules, and only revision.ts compares version stri
     if (file !== 'rpc/revision.ts') expect(code, file).not.toMatch(/'20\d\d-\d\d-\d\d'/)
   }
 })
+
+test('no file has more than 300 lines', () => {
+  expect(files.filter((file) => read(file).trimEnd().split('\n').length > 300)).toEqual([])
+})
+
+test('no function has more than 60 lines', () => {
+  const functions = /^( *)(?:export )?(?:async )?(?:function\b|static |get |\*?#?\w+\().*\{\n[\s\S]*?\n\1\}$/gm
+  const long = files.flatMap((file) => [...read(file).matchAll(functions)].map(([code]) => ({ file, code })))
+  expect(long.length).toBeGreaterThan(300)
+  expect(long.filter(({ code }) => code.split('\n').length > 60).map(({ file }) => file)).toEqual([])
+})

@@ -1,3 +1,4 @@
+import { now } from '../promises/clock.ts'
 import { Turns } from '../promises/turns.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
 import { StoreCalls } from './store-calls.ts'
@@ -24,7 +25,7 @@ export class GuardedEvents implements EventLog {
    * had not begun are not made.
    */
   append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
-    const since = performance.now()
+    const since = now()
     const make = (): unknown => this.#events.append(sessionKey, event)
     return this.#turns.take(sessionKey, () =>
       this.#calls.call({ method: 'append', make, read: readAppendOutcome, repeats: true, since }),

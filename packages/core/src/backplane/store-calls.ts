@@ -1,3 +1,4 @@
+import { now } from '../promises/clock.ts'
 import { DeadlineError, within } from '../promises/deadline.ts'
 import type { Backplane } from './backplane.ts'
 
@@ -27,7 +28,7 @@ export interface StoreCall<T> {
   readonly read: ReadOutcome<T>
   /** Whether it is made once more when it rejects. What is silent is not repeated: it may still be under way. */
   readonly repeats: boolean
-  /** When it was asked for, by `performance.now()`, if it had to wait. */
+  /** When it was asked for, by {@link now}, if it had to wait. */
   readonly since?: number
 }
 
@@ -45,7 +46,7 @@ export class StoreCalls {
    * @throws StoreError when the method failed, or was silent until its deadline
    * @throws TypeError when it gave what no such method gives
    */
-  async call<T>({ method, make, read, repeats, since = performance.now() }: StoreCall<T>): Promise<T> {
+  async call<T>({ method, make, read, repeats, since = now() }: StoreCall<T>): Promise<T> {
     const endsAt = since + this.#timeoutMs
     let outcome: unknown
     try {
@@ -84,7 +85,7 @@ export class StoreCalls {
 
   async #within(endsAt: number, method: string, make: () => unknown): Promise<unknown> {
     const expectation = `backplane.${this.#part}.${method} to settle`
-    const left = Math.ceil(endsAt - performance.now())
+    const left = Math.ceil(endsAt - now())
     if (left <= 0) throw new DeadlineError(`Expected ${expectation} within ${this.#timeoutMs} ms`)
     return await within(left, make(), expectation)
   }

@@ -1,5 +1,5 @@
 import { type JsonRpcMessage, type JsonRpcRequest, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { Call } from './calls.ts'
+import type { Call } from './call.ts'
 import type { CallStreams } from './exchange.ts'
 import { Questions } from './questions.ts'
 

@@ -1,5 +1,3 @@
-import type { Attendance } from '../attendance/attendance.ts'
-import type { Activity } from '../attendance/seat.ts'
 import type { EventKind } from '../backplane/backplane.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
@@ -17,46 +15,10 @@ import {
 } from '../rpc/json-rpc.ts'
 import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
 import { Asking } from './asking.ts'
-import { type CallStreams, Exchange, type Posted, type ResponseShape } from './exchange.ts'
+import type { Call, CallsParts } from './call.ts'
+import { Exchange, type Posted } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
 import { ConnectedTransport, type Outgoing } from './server-transport.ts'
-
-/** One JSON-RPC request being answered. */
-export interface Call {
-  /** The id inside: unique in the session, never falsy. Clients repeat theirs, some send `id: 1` every time. */
-  readonly innerId: number
-  /** The client's id. */
-  readonly requestId: RequestId
-  /** `undefined` for a request that is not answered by an exchange: see {@link Calls.request}. */
-  readonly exchange: Exchange | undefined
-  /** Sees the answer before the client gets it. */
-  readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
-}
-
-/** Options of the endpoint that calls go by. */
-export interface CallsOptions {
-  readonly response: ResponseShape
-  readonly upgradeAfterMs: number
-  readonly maxCallsPerSession: number
-  readonly onError: (error: unknown, where: 'server') => void
-}
-
-export interface CallsParts {
-  /** `undefined` when served without sessions. */
-  readonly sessionId: string | undefined
-  readonly term: number
-  readonly streams: CallStreams
-  readonly attendance: Attendance
-  readonly activity: Activity
-  readonly options: CallsOptions
-  /**
-   * Gives what to do once a message from the client has taken effect: a request when its result is there, a
-   * notification at once.
-   */
-  readonly observe?: (message: JsonRpcRequest | JsonRpcNotification) => (() => void) | undefined
-  /** The server object closed its transport. */
-  readonly serverClosed: () => void
-}
 
 type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => unknown
 
@@ -114,12 +76,7 @@ export class Calls implements Outgoing {
     this.posts++
     const observers = requests.map((message) => this.#observerOf(message))
     const firstInnerId = this.#lastInnerId + 1
-    const exchange = new Exchange(
-      this,
-      firstInnerId,
-      requests.map(({ id }) => id),
-      posted,
-    )
+    const exchange = new Exchange(this, firstInnerId, requests, posted)
     const extra = new MessageExtra(posted.request, exchange, streams.standalone)
     for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
     for (let i = 0; i < requests.length; i++) {

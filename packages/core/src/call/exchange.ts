@@ -4,7 +4,7 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Acceptable } from '../http/media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
 import type { Link } from '../queues/linked-list.ts'
-import { type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import { type JsonRpcRequest, type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { Connection } from '../stream/connection.ts'
 import type { Cursor } from '../stream/stream-reader.ts'
@@ -60,13 +60,13 @@ export class Exchange implements RunningExchange {
   /** While calls run and nobody is connected to read their answers. */
   #detached: Link<RunningExchange> | undefined
 
-  constructor(calls: Calls, firstInnerId: number, requestIds: readonly RequestId[], posted: Posted) {
+  constructor(calls: Calls, firstInnerId: number, requests: readonly JsonRpcRequest[], posted: Posted) {
     const { response, upgradeAfterMs } = calls.parts.options
     this.#calls = calls
     this.firstInnerId = firstInnerId
-    this.requestIds = requestIds
+    this.requestIds = requests.map(({ id }) => id)
     this.#posted = posted
-    this.#unanswered = requestIds.length
+    this.#unanswered = requests.length
     this.#canStream = posted.acceptable.eventStream && response !== 'json'
     this.#canJson = posted.acceptable.json && response !== 'sse'
     this.reply = new Promise((resolve) => {
@@ -99,7 +99,6 @@ export class Exchange implements RunningExchange {
   answer(requestId: RequestId, response: JsonRpcResponse): void {
     const isLast = this.#countAnswer()
     const text = this.#stringify(requestId, response)
-    if (this.#shape === 'undecided' && !this.#canJson) this.#upgrade()
     if (this.#shape === 'stream') return this.stream?.append('message', text, isLast)
     this.#answers.push(text)
     if (isLast) this.#decideJson()

@@ -54,17 +54,24 @@ function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What the messages are for. */
+export interface NodeMessageHearer {
+  notify(notification: JsonRpcNotification, sessionKey?: string): void
+  sessionEnded(sessionKey: string): void
+}
+
 /** Carries messages between the nodes of one deployment, this one included. */
 export class NodeMessages {
   readonly #bus: MessageBus
   readonly #listening: Promise<() => unknown>
 
-  constructor(bus: MessageBus, receive: (message: NodeMessage) => void, onError: (error: unknown) => void) {
+  constructor(bus: MessageBus, hearer: NodeMessageHearer, onError: (error: unknown) => void) {
     this.#bus = bus
     const hear = (text: string): void => {
       try {
         const message = readNodeMessage(text)
-        if (message) receive(message)
+        if (message?.type === 'end') hearer.sessionEnded(message.sessionKey)
+        else if (message) hearer.notify(message.notification, message.sessionKey)
       } catch (error) {
         onError(error)
       }

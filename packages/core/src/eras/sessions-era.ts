@@ -53,7 +53,6 @@ export class SessionsEra implements Era {
     if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
     // No body is read for a request that names no session of its principal.
     const session = await this.#directory.find(request, head)
-    checkVersion(head)
     if (method === 'POST') return this.#post(session, request, head)
     if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')

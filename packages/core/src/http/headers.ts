@@ -13,7 +13,6 @@ export const eventStreamHeaders = {
 } as const
 
 export const sessionIdHeader = 'mcp-session-id'
-export const protocolVersionHeader = 'mcp-protocol-version'
 
 /** `gap`: on the standalone stream, when events that the client missed are no longer all kept. */
 export const resumeHeader = 'mcp-resume'

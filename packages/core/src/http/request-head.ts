@@ -1,3 +1,4 @@
+import { sessionIdHeader } from './headers.ts'
 import type { HttpRequest } from './http.ts'
 import { type Acceptable, readAccept } from './media-types.ts'
 
@@ -43,7 +44,7 @@ export function readHead(request: HttpRequest): RequestHead {
     origin: request.header('origin'),
     site: request.header('sec-fetch-site'),
     version: request.header('mcp-protocol-version') || undefined,
-    sessionId: request.header('mcp-session-id') || undefined,
+    sessionId: request.header(sessionIdHeader) || undefined,
     lastEventId: request.header('last-event-id'),
     acceptable: readAccept(request.header('accept')),
   }

@@ -2,6 +2,11 @@ import type { SessionRecord } from '../backplane/backplane.ts'
 
 const listCapabilities = ['tools', 'prompts', 'resources'] as const
 
+/** For streams on which nothing is made up for: a call's. */
+export function noGapMessages(): readonly string[] {
+  return []
+}
+
 /**
  * Events of the standalone stream were dropped, and MCP has no message for that. All that a client can miss there for
  * good is that something changed. To say so again is harmless: these messages name everything that can have changed.

@@ -8,6 +8,7 @@ import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
+import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
 import type { Cursor, Feed } from './stream-reader.ts'
@@ -31,8 +32,6 @@ export interface SessionStreamsParts {
   /** Messages that make up for dropped events of the standalone stream. */
   readonly makeUpForGap: () => readonly string[]
 }
-
-const nothing = (): readonly string[] => []
 
 /** The streams of one live session: the standalone one, opened by GET, and one per exchange that was upgraded. */
 export class SessionStreams {
@@ -114,7 +113,7 @@ export class SessionStreams {
       oldAt: this.#oldAt(isStandalone),
       // A call whose client cannot come back for the answer is spared: it would wait for ever.
       expiresAt: isStandalone || this.canPoll ? expiryOf(auth) : Infinity,
-      makeUpForGap: isStandalone ? makeUpForGap : nothing,
+      makeUpForGap: isStandalone ? makeUpForGap : noGapMessages,
       onError: (error) => onError(error, 'event-log'),
     })
   }

@@ -1,4 +1,5 @@
 import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
+import { now } from '../../promises/clock.ts'
 import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
@@ -29,7 +30,7 @@ export function isEmbedded(part: Backplane[keyof Backplane]): boolean {
 
 interface Kept {
   readonly record: SessionRecord
-  /** By `performance.now()`: the wall clock may be set, and no session ends by that. */
+  /** By {@link now}. */
   readonly expiresAt: number
 }
 
@@ -51,7 +52,7 @@ class MemorySessionStore implements SessionStore {
 
   get(key: string): SessionRecord | undefined {
     const kept = this.#kept.get(key)
-    return kept && kept.expiresAt > performance.now() ? kept.record : undefined
+    return kept && kept.expiresAt > now() ? kept.record : undefined
   }
 
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): boolean {
@@ -82,23 +83,23 @@ class MemorySessionStore implements SessionStore {
 
   #put(record: SessionRecord, ttlMs: number): SessionRecord {
     this.#kept.delete(record.key)
-    this.#kept.set(record.key, { record, expiresAt: performance.now() + ttlMs })
+    this.#kept.set(record.key, { record, expiresAt: now() + ttlMs })
     return record
   }
 
   #expire(): void {
-    const now = performance.now()
+    const time = now()
     for (const [key, { expiresAt }] of this.#kept) {
-      if (expiresAt > now) break
+      if (expiresAt > time) break
       this.#kept.delete(key)
     }
-    for (let step = 0; step < sweepSteps; step++) this.#sweepOne(now)
+    for (let step = 0; step < sweepSteps; step++) this.#sweepOne(time)
   }
 
-  #sweepOne(now: number): void {
+  #sweepOne(time: number): void {
     const { done, value } = this.#sweep.next()
     if (done) this.#sweep = this.#kept.entries()
-    else if (value[1].expiresAt <= now) this.#kept.delete(value[0])
+    else if (value[1].expiresAt <= time) this.#kept.delete(value[0])
   }
 }
 

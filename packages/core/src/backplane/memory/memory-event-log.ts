@@ -1,3 +1,4 @@
+import { now } from '../../promises/clock.ts'
 import { Fifo } from '../../queues/fifo.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from '../backplane.ts'
 import type { StreamLog } from './memory-stream-log.ts'
@@ -64,7 +65,7 @@ export class MemoryEventLog implements EventLog {
   }
 
   release(sessionKey: string, streamTag: string): void {
-    const stream = this.#sessions.get(sessionKey)?.release(streamTag, performance.now())
+    const stream = this.#sessions.get(sessionKey)?.release(streamTag, now())
     if (stream) this.#released.push(stream)
   }
 
@@ -101,8 +102,7 @@ export class MemoryEventLog implements EventLog {
   #expire(): void {
     let oldest = this.#released.peek()
     if (!oldest) return
-    // Not the wall clock, which may be set.
-    const since = performance.now() - this.#bounds.retainMs
+    const since = now() - this.#bounds.retainMs
     for (; oldest && (oldest.dropped || (oldest.releasedAt ?? since) <= since); oldest = this.#released.peek()) {
       this.#released.shift()
       oldest.session.dropStream(oldest)

@@ -16,7 +16,7 @@ export class StreamLog {
   readonly session: SessionEvents
   /** What a reader is told of a stream that was dropped, too: its place, its requests and whether it has ended. */
   newest: LogEvent
-  /** When its last event was delivered, by `performance.now()`. */
+  /** When its last event was delivered, by `now()`. */
   releasedAt: number | undefined
   dropped = false
   /** In order of index, from `#start`; dropped ones are taken out. */

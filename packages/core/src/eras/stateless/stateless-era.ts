@@ -1,7 +1,7 @@
 import type { Attendance } from '../../attendance/attendance.ts'
 import { createMemoryEventLog } from '../../backplane/memory/memory-backplane.ts'
 import { Servers, type ServersOptions, toContext } from '../../call/build-server.ts'
-import type { CallsOptions } from '../../call/calls.ts'
+import type { CallsOptions } from '../../call/call.ts'
 import { checkBatch, isBatch } from '../../call/dispatch.ts'
 import type { Posted } from '../../call/exchange.ts'
 import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'

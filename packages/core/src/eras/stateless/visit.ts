@@ -1,11 +1,13 @@
 import type { Attendance } from '../../attendance/attendance.ts'
 import type { Activity } from '../../attendance/seat.ts'
 import type { EventLog } from '../../backplane/backplane.ts'
-import { Calls, type CallsOptions } from '../../call/calls.ts'
+import type { CallsOptions } from '../../call/call.ts'
+import { Calls } from '../../call/calls.ts'
 import type { CallStreams } from '../../call/exchange.ts'
 import type { RequestId } from '../../rpc/json-rpc.ts'
 import type { AuthInfo } from '../../rpc/server.ts'
 import { Connection } from '../../stream/connection.ts'
+import { noGapMessages } from '../../stream/history-gap.ts'
 import { LogWriter } from '../../stream/log-writer.ts'
 import type { Cursor } from '../../stream/stream-reader.ts'
 import { StreamWriter } from '../../stream/stream-writer.ts'
@@ -21,8 +23,6 @@ export interface VisitParts {
   /** The visit has ended. */
   readonly leave: () => void
 }
-
-const nothing = (): readonly string[] => []
 
 /** One POST without a session: a server object, its calls, and the one stream that they can be answered on. */
 export class Visit implements CallStreams, Activity {
@@ -83,7 +83,7 @@ export class Visit implements CallStreams, Activity {
       // Nobody can come back for the answer, so neither age nor the token's expiry ends the connection.
       expiresAt: Infinity,
       oldAt: Infinity,
-      makeUpForGap: nothing,
+      makeUpForGap: noGapMessages,
       onError: (error) => options.onError(error, 'event-log'),
     })
   }

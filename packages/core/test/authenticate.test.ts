@@ -1,0 +1,23 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
+
+test('auth that never settles is refused with 503 after 10 s, and reported', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { endpoint, errors } = createTestEndpoint({}, { auth: () => new Promise(() => undefined) })
+  const answered = endpoint.handle(new TestRequest('POST', { body: { jsonrpc: '2.0', id: 1, method: 'ping' } }))
+  await vi.advanceTimersByTimeAsync(10_000)
+  const { status, headers, body } = await answered
+  expect([status, headers['retry-after']]).toEqual([503, '5'])
+  expect(body).toContain('Access tokens cannot be verified at the moment: try again')
+  expect(errors.map(String)).toEqual(['DeadlineError: Expected auth to settle within 10000 ms'])
+})
+
+test('auth that answers at once leaves no timer behind', async () => {
+  const setTimeout = vi.spyOn(globalThis, 'setTimeout')
+  onTestFinished(() => setTimeout.mockRestore())
+  const { endpoint } = createTestEndpoint({}, { auth: () => undefined })
+  await endpoint.handle(new TestRequest('DELETE'))
+  expect(setTimeout).not.toHaveBeenCalled()
+})
