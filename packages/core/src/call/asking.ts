@@ -30,10 +30,9 @@ export class Asking {
     const carrier = this.#carrierOf(relatedRequestId)
     if (isEnded || !carrier || this.questions.isFull) return this.#refuse(request, this.questions.isFull)
     if (carrier !== 'standalone') {
-      carrier.exchange?.send('message', JSON.stringify(this.questions.ask(request, carrier)))
-      return
+      return this.questions.ask(request, carrier, (text) => carrier.exchange?.ask(text))
     }
-    standalone?.append('message', JSON.stringify(this.questions.ask(request, undefined)))
+    this.questions.ask(request, undefined, (text) => standalone?.ask(text))
     // The client may be about to open its stream.
     if (!standalone?.reader) setTimeout(() => this.#giveUp(request), listenTimeoutMs)
   }

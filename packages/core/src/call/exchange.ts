@@ -96,6 +96,12 @@ export class Exchange implements RunningExchange {
     return true
   }
 
+  /** Sends a request to the client, where {@link canCarry}. Call what it returns when that needs no answer any more. */
+  ask(text: string): (() => void) | undefined {
+    if (this.#shape === 'undecided') this.#upgrade()
+    return this.stream?.ask(text)
+  }
+
   answer(requestId: RequestId, response: JsonRpcResponse): void {
     const isLast = this.#countAnswer()
     const text = this.#stringify(requestId, response)

@@ -16,6 +16,8 @@ interface Question<Asker> {
   readonly innerId: RequestId
   /** The call that asks; `undefined` for a question that belongs to no call. */
   readonly asker: Asker | undefined
+  /** The event that carries it need not be kept any more. */
+  settle: (() => void) | undefined
 }
 
 /**
@@ -47,13 +49,17 @@ export class Questions<Asker> {
     return this.#byInnerId.has(innerId)
   }
 
-  /** The request as the client gets it. */
-  ask(request: JsonRpcRequest, asker: Asker | undefined): JsonRpcRequest {
-    const id = `s${this.#term}-${++this.#count}`
-    this.#open.set(id, { innerId: request.id, asker })
+  /** Sends a request, as JSON text, to the client. `send` gives what to call when it needs no answer any more. */
+  ask(request: JsonRpcRequest, asker: Asker | undefined, send: (text: string) => (() => void) | undefined): void {
+    const id = `s${this.#term}-${this.#count + 1}`
+    // It throws where params have no JSON: then nothing was asked.
+    const text = JSON.stringify({ ...request, id })
+    const question: Question<Asker> = { innerId: request.id, asker, settle: undefined }
+    this.#count++
+    this.#open.set(id, question)
     this.#byInnerId.set(request.id, id)
     if (asker) this.#byAsker.set(asker, (this.#byAsker.get(asker) ?? new Set()).add(id))
-    return { ...request, id }
+    question.settle = send(text)
   }
 
   /** The response as the server object knows it; `undefined` when nothing waits for it any more. */
@@ -94,8 +100,9 @@ export class Questions<Asker> {
   #settle(id: string): Question<Asker> | undefined {
     const question = this.#open.get(id)
     if (!question) return undefined
-    const { innerId, asker } = question
+    const { innerId, asker, settle } = question
     this.#open.delete(id)
+    settle?.()
     if (this.#byInnerId.get(innerId) === id) this.#byInnerId.delete(innerId)
     const ids = asker && this.#byAsker.get(asker)
     if (ids?.delete(id) && ids.size === 0) this.#byAsker.delete(asker as Asker)

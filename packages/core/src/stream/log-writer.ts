@@ -62,6 +62,11 @@ export class LogWriter {
     else this.#settle(event, appender, outcome)
   }
 
+  /** The event need not be kept any more. */
+  settle(streamTag: string, index: number): void {
+    this.#options.log.settle?.(this.#options.sessionKey, streamTag, index)
+  }
+
   /** Removes everything the session has in the log. */
   async delete(): Promise<void> {
     await this.#options.log.delete(this.#options.sessionKey)

@@ -80,6 +80,13 @@ export class StreamWriter implements Feed {
     this.#log.append({ streamTag, index: ++this.#assigned, position, kind, data, last, requestIds }, this)
   }
 
+  /** Appends a request to the client. Call what it returns when the request needs no answer any more. */
+  ask(data: string): () => void {
+    this.append('message', data)
+    const index = this.#assigned
+    return () => this.#log.settle(this.streamTag, index)
+  }
+
   /** An event is in the log, or could not be stored: then only a reader that is up to date gets it. */
   settled(event: LogEvent, isStored: boolean): void {
     this.head = event.index
