@@ -3,7 +3,7 @@ import { openSession, TestClient, toInitializeParams, toJson } from '../../../te
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
-import { createEventIdCodec, createMemoryBackplane } from '../src/index.ts'
+import { createEventIdCodec, createMemoryBackplane, type SessionStore } from '../src/index.ts'
 
 test('of the params of initialize only known members are kept, and not more than 64 KiB', async () => {
   const { endpoint } = createTestEndpoint()
@@ -43,6 +43,35 @@ test('a generator that repeats an id takes nothing from the session that has it'
   expect(toJson(await first.call('ping')).result).toEqual({})
   reader.leave()
   const again = await first.read(reader.blocks[0]?.id)
+  expect(again.messages).toMatchObject([{ method: 'notifications/tools/list_changed' }])
+})
+
+test('of two sessions that open with one id at the same time, the later one takes nothing from the other', async () => {
+  const { sessions: kept } = createMemoryBackplane()
+  let letGo: (taken: boolean) => void = () => undefined
+  const taken = new Promise<boolean>((resolve) => {
+    letGo = resolve
+  })
+  let created = 0
+  const sessions: SessionStore = {
+    // Both find the id free.
+    get: () => undefined,
+    create: (record, ttlMs) => (created++ === 0 ? kept.create(record, ttlMs) : taken),
+    update: (...changed) => kept.update(...changed),
+    takeOver: (...taking) => kept.takeOver(...taking),
+    delete: (key) => kept.delete(key),
+    list: () => kept.list(),
+  }
+  const { endpoint } = createTestEndpoint({}, { generateSessionId: () => 'b'.repeat(32), backplane: { sessions } })
+  const client = await openSession(endpoint)
+  const second = new TestClient(endpoint).call('initialize', toInitializeParams())
+  const reader = await client.read()
+  await endpoint.notify({ method: 'notifications/tools/list_changed' })
+  await reader.until(() => reader.messages.length === 1)
+  letGo(false)
+  expect((await second).status).toBe(500)
+  reader.leave()
+  const again = await client.read(reader.blocks[0]?.id)
   expect(again.messages).toMatchObject([{ method: 'notifications/tools/list_changed' }])
 })
 

@@ -31,6 +31,7 @@ test.each<[string, unknown, number, number | string | undefined]>([
   ['a fractional id', { ...call, id: 1.5 }, -32600, undefined],
   ['an id that JSON rounds', '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}', -32600, undefined],
   ['a boolean id', { ...call, id: true }, -32600, undefined],
+  ['an id of 257 characters', { ...call, id: 'x'.repeat(257) }, -32600, undefined],
   ['an object id', { ...call, id: {} }, -32600, undefined],
   ['a method that is no string', { ...call, method: 7 }, -32600, 1],
   ['a method and a result', { ...call, result: {} }, -32600, 1],

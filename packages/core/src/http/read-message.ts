@@ -5,6 +5,9 @@ import type { HttpRequest } from './http.ts'
 /** The body of a POST: one message, or the messages of a batch. */
 export type Incoming = JsonRpcMessage | readonly JsonRpcMessage[]
 
+/** Most characters of an id: streams keep the ids of their requests, also after their events are gone. */
+const maxIdLength = 256
+
 /** Most messages in a batch. A batch answers all of them at once, so an unbounded one holds memory for all. */
 const maxBatch = 100
 
@@ -68,11 +71,16 @@ function isWithinDepth(value: unknown, depth: number): boolean {
 function readRpc(value: unknown): JsonRpcMessage {
   if (!isObject(value)) throw invalid('expected an object')
   const requestId = isRequestId(value.id) ? value.id : undefined
+  if (isTooLong(requestId)) throw invalid(`expected id to have at most ${maxIdLength} characters`)
   if (value.jsonrpc !== '2.0') throw invalid('expected jsonrpc to be "2.0"', requestId)
   if ('id' in value && requestId === undefined) throw invalid('expected id to be a string or a safe integer')
   if ('method' in value) checkCall(value, requestId)
   else checkResponse(value, requestId)
   return withoutUnknownMembers(value) as unknown as JsonRpcMessage
+}
+
+function isTooLong(requestId: RequestId | undefined): boolean {
+  return typeof requestId === 'string' && requestId.length > maxIdLength
 }
 
 type Members = Readonly<Record<string, unknown>>

@@ -72,11 +72,15 @@ async function handshake(
     // The endpoint closed meanwhile.
     if (attendance.isClosed) throw drainingRejection()
     if (!('result' in response)) await discard(session, 'initialize was refused')
-    else if (!(await store(session, response.result, options))) throw repeatedId()
-    else table.add(session)
+    else if (await store(session, response.result, options)) table.add(session)
+    else {
+      // What the log has under the key is the other session's.
+      await session.stop('The session id is in use')
+      throw repeatedId()
+    }
     return { session: session.calls.ended ? undefined : session, response }
   } catch (error) {
-    await discard(session, 'The session could not be opened')
+    if (!session.calls.ended) await discard(session, 'The session could not be opened')
     throw error
   }
 }
