@@ -91,8 +91,8 @@ export class ReferenceLog implements EventLog {
     // A repetition after a lost reply.
     const isKnown = stream.headPosition.term === term && stream.headPosition.n === event.position.n
     if (isKnown && !has('repeated-append-is-written-twice')) return
-    stream.ended ||= event.last
-    if (has('empty-events-are-left-out') && event.data === '') return
+    stream.ended ||= event.last || (has('empty-text-ends-the-stream') && event.data === '')
+    if (has('empty-ends-are-left-out') && event.last && event.data === '') return
     stream.head = Math.max(stream.head, event.index)
     stream.headPosition = has('head-keeps-its-first-term')
       ? { ...event.position, term: stream.firstTerm }

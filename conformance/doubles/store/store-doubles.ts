@@ -114,7 +114,8 @@ const table = [
   double('events/page-tells-the-head', 'head-of-the-page'),
   double('events/page-tells-the-end', 'end-of-the-page'),
   double('events/page-tells-the-request-ids', 'numeric-ids-become-numbers'),
-  double('events/last-event-may-be-empty', 'empty-events-are-left-out'),
+  double('events/first-event-may-be-empty', 'empty-text-ends-the-stream'),
+  double('events/last-event-may-be-empty', 'empty-ends-are-left-out'),
   double('events/delete-removes-every-stream', 'delete-takes-the-first-stream', {
     'store/events/is-in-the-database': 'what is left is in the database',
   }),

@@ -11,6 +11,7 @@ export type {
   SessionRecord,
   SessionStore,
 } from './backplane/backplane.ts'
+export { StoreError } from './backplane/guarded-backplane.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 export type { MemoryEventLogOptions } from './backplane/memory/memory-event-log.ts'
 export type { EndpointSessions, SessionInfo } from './cluster/endpoint-sessions.ts'

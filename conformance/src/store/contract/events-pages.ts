@@ -108,6 +108,20 @@ export const eventsPages = requirementsOf('events', [
     },
   },
   {
+    id: 'first-event-may-be-empty',
+    title:
+      'An event with empty text that only announces the stream is an event: the stream is known, and has not ended.',
+    async check(context) {
+      const writer = await context.beginLog()
+      const first = writer.next('p1-1', { data: '', requestIds: [7, 'a'] })
+      expectEqual(await writer.append(first), 'ok', 'the outcome of append')
+      const page = await context.events.read(writer.sessionKey, 'p1-1', 0, 10)
+      expectEvents(page, [first], 'the stream')
+      expectEqual(page?.ended, false, '`ended`')
+      expectSame(page?.requestIds, [7, 'a'], 'the requestIds')
+    },
+  },
+  {
     id: 'last-event-may-be-empty',
     title: 'An event with empty text that only ends the stream is an event: it is read back and counts as the head.',
     async check(context) {

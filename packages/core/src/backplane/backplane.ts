@@ -89,7 +89,7 @@ export interface LogEvent {
   readonly index: number
   readonly position: LogPosition
   readonly kind: EventKind
-  /** One JSON-RPC message as JSON text; empty for an entry that only ends the stream. */
+  /** One JSON-RPC message as JSON text; empty for an entry that only announces the stream, with its request ids, or ends it. */
   readonly data: string
   /** `true` on the stream's last event. */
   readonly last: boolean

@@ -44,6 +44,7 @@ export class LiveSession implements SessionHandle, PresentSession {
   readonly streams: SessionStreams
   record: SessionRecord
   readonly #parts: LiveSessionParts
+  #isStopped = false
 
   constructor(sessionId: string, record: SessionRecord, parts: LiveSessionParts) {
     const { attendance, options } = parts
@@ -133,8 +134,10 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   /** Ends the live half: calls get an error, connections are cut, the server object is closed. The record stays. */
   async stop(reason: string): Promise<void> {
+    if (this.#isStopped) return
+    // First: what its calls are answered with may find the session lost, and stop it again.
+    this.#isStopped = true
     this.#parts.leave(this)
-    if (this.calls.ended) return
     this.calls.end(reason)
     this.streams.close()
     await this.calls.closeServer()
@@ -170,7 +173,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     const { key, term } = this.record
     try {
       const updated = await backplane.sessions.update(key, term, changes, sessionIdleMs)
-      if (!updated && !this.calls.ended) this.#lost()
+      if (!updated) this.#lost()
     } catch (error) {
       onError(error, 'session-store')
     }
@@ -183,6 +186,7 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   /** Another node owns the session, or its log is gone: the record and the log are not ours any more. */
   #lost(): void {
+    if (this.#isStopped) return
     this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }
 

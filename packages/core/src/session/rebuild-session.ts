@@ -1,3 +1,4 @@
+import type { SessionRecord } from '../backplane/backplane.ts'
 import { toContext } from '../call/build-server.ts'
 import { Rejection } from '../http/errors.ts'
 import { isRequest } from '../rpc/json-rpc.ts'
@@ -8,7 +9,7 @@ import type { SessionParts } from './open-session.ts'
 
 /**
  * Brings a stored session to life on this node: takes it over, and builds its server object anew from the record.
- * @throws Rejection `session_not_found`
+ * @throws Rejection `session_not_found`, `too_many_sessions`
  */
 export async function rebuildSession(
   parts: SessionParts,
@@ -16,9 +17,29 @@ export async function rebuildSession(
   key: string,
   auth: AuthInfo | undefined,
 ): Promise<LiveSession> {
-  const { options, caps, servers, table } = parts
+  const { options, caps, table } = parts
   const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.sessionIdleMs)
   if (!record) throw new Rejection('session_not_found')
+  let session: LiveSession | undefined
+  caps.take(record.principal)
+  try {
+    await caps.makeRoom(record.principal)
+    session = await rebuild(parts, sessionId, record, auth)
+  } finally {
+    if (!session) caps.release(record.principal)
+  }
+  table.add(session)
+  if (session.initialized) parts.settle(session).catch((error: unknown) => options.onError(error, 'session-store'))
+  return session
+}
+
+async function rebuild(
+  parts: SessionParts,
+  sessionId: string,
+  record: SessionRecord,
+  auth: AuthInfo | undefined,
+): Promise<LiveSession> {
+  const { servers } = parts
   const session = new LiveSession(sessionId, record, parts)
   try {
     await session.streams.restoreStandalone()
@@ -30,8 +51,6 @@ export async function rebuildSession(
     await session.stop('The session could not be rebuilt')
     throw error
   }
-  caps.take(record.principal)
-  table.add(session)
   return session
 }
 

@@ -3,6 +3,7 @@ import { drainingRejection, Rejection } from '../http/errors.ts'
 import { resumeHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { nothingLeft, toStreamReply } from '../http/reply.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
 import type { SessionStreams } from './session-streams.ts'
 import { type Cursor, type Feed, toStoredFeed } from './stream-reader.ts'
@@ -30,13 +31,17 @@ export async function resume(
   const live = streams.find(place.streamTag)
   // The event itself is read too, to see that it is the one the id names.
   const page = await streams.read(place.streamTag, Math.max(place.index - 1, 0), 2)
-  const feed = live ?? (page && toStoredFeed(place.streamTag, page))
+  const feed = live ?? (page && (await findStored(streams, place.streamTag, page)))
   if (!feed) throw new Rejection(streams.writer.hasIssued(place.position) ? 'history_gone' : 'invalid_event_id')
   const { gap, ...from } = page ? findKept(place, page, feed) : findUnkept(streams, place, live as StreamWriter)
   streams.hasResumed = true
   if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft
   const headers = gap ? { [resumeHeader]: 'gap' } : undefined
   return toStreamReply(streams.connect(feed, request.auth, { ...from, isGapTold: gap }), headers)
+}
+
+function findStored(streams: SessionStreams, streamTag: string, page: LogPage): MaybePromise<Feed | undefined> {
+  return page.ended ? toStoredFeed(streamTag, page) : streams.endAbandoned(streamTag)
 }
 
 /** A codec of the user's may throw for a text that it did not make, which is then none of its ids. */

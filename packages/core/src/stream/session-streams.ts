@@ -1,18 +1,20 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
 import type { EventLog, LogPage } from '../backplane/backplane.ts'
+import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import { now } from '../promises/clock.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
+import { endAbandoned } from './abandoned-stream.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
 import type { Cursor, Feed } from './stream-reader.ts'
-import { StreamWriter } from './stream-writer.ts'
+import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
 
 /** Options of the endpoint that streams go by. */
 export interface StreamsOptions {
@@ -44,6 +46,8 @@ export class SessionStreams {
   readonly #parts: SessionStreamsParts
   /** Streams of exchanges that run or are being read. */
   readonly #running = new Map<string, StreamWriter>()
+  /** Streams of a node that is gone, while they are being ended. */
+  readonly #ending = new Map<string, Promise<Feed | undefined>>()
 
   constructor(revision: Revision, parts: SessionStreamsParts) {
     this.revision = revision
@@ -77,9 +81,36 @@ export class SessionStreams {
 
   /** A stream for the answers to these requests. */
   open(requestIds: readonly RequestId[], attended?: (isAttended: boolean) => void): StreamWriter {
-    const { writer } = this.#parts
-    const options = { streamTag: writer.nextTag(), requestIds, log: writer, running: this.#running }
-    const stream = new StreamWriter(attended ? { ...options, attended } : options)
+    const { writer, log } = this.#parts
+    const stream = this.#add({ streamTag: writer.nextTag(), requestIds, attended, isAnnounced: !isEmbedded(log) })
+    if (stream.isAnnounced) stream.append('message', '')
+    return stream
+  }
+
+  /**
+   * A stream of which the log has no end and that does not run here: its node is gone, and with it the calls. Ends it for
+   * who comes back for them.
+   */
+  endAbandoned(streamTag: string): Promise<Feed | undefined> {
+    const underWay = this.#ending.get(streamTag)
+    if (underWay) return underWay
+    const ending = endAbandoned({
+      streamTag,
+      read: (after, limit) => this.read(streamTag, after, limit),
+      goOn: (page) => this.#goOn(streamTag, page),
+    }).finally(() => this.#ending.delete(streamTag))
+    this.#ending.set(streamTag, ending)
+    return ending
+  }
+
+  #goOn(streamTag: string, page: LogPage): StreamWriter {
+    const stream = this.#add({ streamTag, requestIds: page.requestIds })
+    stream.goOnAfter(page)
+    return stream
+  }
+
+  #add(options: Omit<StreamWriterOptions, 'log' | 'running'>): StreamWriter {
+    const stream = new StreamWriter({ ...options, log: this.#parts.writer, running: this.#running })
     this.#running.set(stream.streamTag, stream)
     return stream
   }

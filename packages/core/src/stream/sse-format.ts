@@ -37,8 +37,13 @@ export interface StreamFormat {
   readonly gap: string
   /** Before a planned end: how long the client is to wait, in milliseconds. */
   comeBackIn(ms: number): string
-  /** What comes before the first event. `from` is the place the client has, `missed` makes up for what it cannot get. */
-  opening(from: EventPlace, missed: readonly string[]): string
+  /**
+   * What comes before the first event. `from` is the place the client has, `undefined` when it cannot come back yet;
+   * `missed` makes up for what it cannot get.
+   */
+  opening(from: EventPlace | undefined, missed: readonly string[]): string
+  /** From now on the client can come back to this place. */
+  priming(place: EventPlace): string
   /** A message; `place` is where a client resumes after it, `undefined` when it cannot. */
   message(data: string, place?: EventPlace): string
 }
@@ -68,12 +73,17 @@ export class ResumableFormat implements StreamFormat {
   }
 
   /** `retry` first, then a cursor or a comment: whatever happens next, the client knows how to come back. */
-  opening(from: EventPlace, missed: readonly string[]): string {
-    const { eventIds, retryMs, priming } = this.#options
+  opening(from: EventPlace | undefined, missed: readonly string[]): string {
+    const { retryMs } = this.#options
     // Spread over time, so that clients cut off together do not come back together.
     const retry = formatRetry(Math.round(retryMs * (1 + Math.random() / 2)))
     const madeUp = missed.map(formatEventWithoutId).join('')
-    return retry + madeUp + (priming ? formatPriming(eventIds.encode(from)) : comment)
+    return retry + madeUp + ((from && this.priming(from)) || comment)
+  }
+
+  priming(place: EventPlace): string {
+    const { eventIds, priming } = this.#options
+    return priming ? formatPriming(eventIds.encode(place)) : ''
   }
 
   message(data: string, place?: EventPlace): string {

@@ -21,6 +21,11 @@ export interface Feed {
   /** The last event is visible. */
   readonly ended: boolean
   /**
+   * Its first event says only that it is there, and whose answers it carries: before a client gets an id of the stream, that
+   * must be known to who may have to answer in place of this node.
+   */
+  readonly isAnnounced: boolean
+  /**
    * A reader follows the stream. The connection of the one before is cut, the new one never refused: dead peers look
    * open for minutes.
    */
@@ -30,7 +35,7 @@ export interface Feed {
   advanced(to: Place): void
 }
 
-/** A stream that only the log knows. Nothing is appended to it any more, even where it has no last event. */
+/** A stream that only the log knows, and that has ended. */
 export function toStoredFeed(streamTag: string, { head, headPosition, requestIds }: LogPage): Feed {
   const ignore = (): void => undefined
   return {
@@ -39,6 +44,7 @@ export function toStoredFeed(streamTag: string, { head, headPosition, requestIds
     head,
     headAt: headPosition,
     ended: true,
+    isAnnounced: false,
     attach: ignore,
     detach: ignore,
     advanced: ignore,
@@ -111,8 +117,10 @@ export class StreamReader {
 
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
-    const place = { streamTag: this.#feed.streamTag, index: from.index, position: from.position }
-    this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
+    const { streamTag, isAnnounced } = this.#feed
+    const place = { streamTag, index: from.index, position: from.position }
+    const canReturn = !isAnnounced || from.index > 0
+    this.#buffer.add(format.opening(canReturn ? place : undefined, from.historyGone ? makeUpForGap() : []))
   }
 
   close(): void {
@@ -212,6 +220,7 @@ export class StreamReader {
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
     if (event.data !== '') this.#buffer.add(isStored ? format.message(event.data, event) : format.message(event.data))
+    else if (!event.last && isStored) this.#buffer.add(format.priming(event))
     this.#advance(event)
     if (event.last) {
       this.#sawLast = true

@@ -19,7 +19,9 @@ export interface StreamWriterOptions {
   /** The session's streams that run or are being read. An exchange's stream is taken out when it is neither. */
   readonly running?: Map<string, StreamWriter>
   /** Somebody reads the stream now, or nobody does any more. */
-  readonly attended?: (isAttended: boolean) => void
+  readonly attended?: ((isAttended: boolean) => void) | undefined
+  /** See {@link Feed.isAnnounced}. */
+  readonly isAnnounced?: boolean
 }
 
 /**
@@ -29,6 +31,7 @@ export interface StreamWriterOptions {
 export class StreamWriter implements Feed {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
+  readonly isAnnounced: boolean
   /** Position in the session's log before the first event. */
   readonly origin: LogPosition
   head = 0
@@ -50,9 +53,10 @@ export class StreamWriter implements Feed {
   #backlog = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
 
-  constructor({ streamTag, requestIds, log, running, attended }: StreamWriterOptions) {
+  constructor({ streamTag, requestIds, log, running, attended, isAnnounced }: StreamWriterOptions) {
     this.streamTag = streamTag
     this.requestIds = requestIds
+    this.isAnnounced = isAnnounced ?? false
     this.origin = log.position
     this.headAt = this.origin
     this.writtenAt = this.origin
@@ -73,7 +77,7 @@ export class StreamWriter implements Feed {
     this.headAt = headPosition
   }
 
-  /** `data` is one message as JSON text; empty to only end the stream. */
+  /** `data` is one message as JSON text; empty to only announce or end the stream. */
   append(kind: EventKind, data: string, last = false): void {
     const { streamTag, requestIds } = this
     const position = this.#log.nextPosition()

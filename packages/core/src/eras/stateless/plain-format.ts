@@ -6,5 +6,6 @@ export const plainFormat: StreamFormat = {
   gap: gapComment,
   comeBackIn: () => '',
   opening: () => comment,
+  priming: () => '',
   message: formatEventWithoutId,
 }
