@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { guardBackplane, StoreError } from '../src/backplane/guarded-backplane.ts'
 import {
   type Backplane,
@@ -366,4 +367,37 @@ test('an event whose reply was lost is read once, by who was there and by who re
   await again.until(() => again.ended)
   expect(again.messages).toEqual(live.messages.slice(1))
   expect(errors).toEqual([])
+})
+
+test('a log that is slower than a handler holds it back, on every stream', async () => {
+  const memory = createMemoryBackplane()
+  let waiting = 0
+  let most = 0
+  const events: EventLog = {
+    append: async (key, event) => {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      waiting -= event.data.length
+      return memory.events.append(key, event)
+    },
+    read: (...asked) => memory.events.read(...asked),
+    release: (...released) => memory.events.release(...released),
+    delete: (key) => memory.events.delete(key),
+    stats: () => memory.events.stats(),
+  }
+  const sent = async (send: (method: string, params: Record<string, unknown>) => Promise<void>) => {
+    for (let i = 0; i < 200; i++) {
+      waiting += 65_536
+      most = Math.max(most, waiting)
+      await send('notifications/message', { data: 'x'.repeat(65_536) })
+    }
+    return {}
+  }
+  const handlers: Handlers = { flood: ({ notify }) => sent(notify), push: ({ push }) => sent(push) }
+  const { endpoint } = createTestEndpoint(handlers, { response: 'sse', backplane: { events } })
+  const client = await openSession(endpoint)
+  for (const method of ['flood', 'push']) {
+    const reader = await TestReader.open(await client.call(method))
+    await reader.until(() => reader.ended, 20_000)
+  }
+  expect(most).toBeLessThan(2_500_000)
 })

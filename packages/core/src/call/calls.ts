@@ -220,7 +220,7 @@ export class Calls implements Outgoing {
     if (relatedRequestId === undefined) {
       this.notify(text, known.method)
       const { standalone } = this.parts.streams
-      return standalone?.reader ? standalone.room() : nextTurn()
+      return standalone?.room() ?? (standalone?.reader ? undefined : nextTurn())
     }
     const exchange = this.#running.get(relatedRequestId as number)?.exchange
     if (!exchange?.send(kindOf(known.method), text)) return this.#undelivered()

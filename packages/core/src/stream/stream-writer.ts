@@ -4,7 +4,7 @@ import type { RequestId } from '../rpc/json-rpc.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Feed, Place, StreamReader } from './stream-reader.ts'
 
-/** Characters stored but not yet written: above the first senders wait for the reader, below the second they go on. */
+/** Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader, below the second they go on. */
 const highWater = 1_048_576
 const lowWater = 524_288
 
@@ -51,6 +51,8 @@ export class StreamWriter implements Feed {
   readonly #unread = new Fifo<number>()
   #unreadFrom = 1
   #backlog = 0
+  /** Characters that the log has not settled. */
+  #unsettled = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
 
   constructor({ streamTag, requestIds, log, running, attended, isAnnounced }: StreamWriterOptions) {
@@ -81,6 +83,7 @@ export class StreamWriter implements Feed {
   append(kind: EventKind, data: string, last = false): void {
     const { streamTag, requestIds } = this
     const position = this.#log.nextPosition()
+    this.#unsettled += data.length
     this.#log.append({ streamTag, index: ++this.#assigned, position, kind, data, last, requestIds }, this)
   }
 
@@ -95,19 +98,22 @@ export class StreamWriter implements Feed {
   settled(event: LogEvent, isStored: boolean): void {
     this.head = event.index
     this.headAt = event.position
+    this.#unsettled -= event.data.length
     this.#countUnread(event)
     if (event.last) this.ended = true
     this.#reader?.deliver(event, isStored)
     if (this.ended) this.#finish()
+    else this.#openRoomIfAny()
   }
 
   /**
    * Resolves when a sender may go on; `undefined` when it need not wait. A call's sender also waits while the client is
    * away, so that the client misses nothing: it comes back, or the call is abandoned. Whether anybody will ever read
-   * the standalone stream is unknown, so there the sender goes on and the log drops the oldest events.
+   * the standalone stream is unknown, so there the sender goes on and the log drops the oldest events. All wait for a log that
+   * is slower than they are.
    */
   room(): Promise<void> | undefined {
-    if (this.#backlog <= highWater || this.ended || (this.requestIds.length === 0 && !this.#reader)) return undefined
+    if (this.ended || !this.#holds(highWater)) return undefined
     this.#room ??= createRoom()
     return this.#room.promise
   }
@@ -141,7 +147,7 @@ export class StreamWriter implements Feed {
     this.written = index
     this.writtenAt = position
     while (this.#unreadFrom <= index && this.#unread.length > 0) this.#forgetOldest()
-    if (this.#backlog <= lowWater) this.#openRoom()
+    this.#openRoomIfAny()
   }
 
   /** What no reader has yet holds senders back. What the log has surely dropped by now does not. */
@@ -160,6 +166,16 @@ export class StreamWriter implements Feed {
   #finish(): void {
     this.#openRoom()
     if (!this.#reader) this.#running?.delete(this.streamTag)
+  }
+
+  #openRoomIfAny(): void {
+    if (this.#room && !this.#holds(lowWater)) this.#openRoom()
+  }
+
+  /** More than this waits for the log, or for a reader where there is one or will be. */
+  #holds(characters: number): boolean {
+    const isRead = this.requestIds.length > 0 || this.#reader !== undefined
+    return this.#unsettled > characters || (isRead && this.#backlog > characters)
   }
 
   #openRoom(): void {
