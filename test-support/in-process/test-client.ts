@@ -35,8 +35,13 @@ export class TestClient {
     return new TestRequest(method, { auth: this.auth, ...options, headers: { ...session, ...options.headers } })
   }
 
-  call(method: string, params: Record<string, unknown> = {}, id: string | number = 1): Promise<HttpReply> {
-    return this.post({ jsonrpc: '2.0', id, method, params })
+  call(
+    method: string,
+    params: Record<string, unknown> = {},
+    id: string | number = 1,
+    options: RequestOptions = {},
+  ): Promise<HttpReply> {
+    return this.post({ jsonrpc: '2.0', id, method, params }, options)
   }
 
   async read(lastEventId?: string): Promise<TestReader> {

@@ -8,6 +8,7 @@ export class TestRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
+  readonly clientAddress: string | undefined
   bodyRead = false
   #leave: () => void = () => undefined
   readonly #body: Uint8Array
@@ -24,6 +25,7 @@ export class TestRequest implements HttpRequest {
     this.auth = options.auth
     this.parsedBody = options.parsedBody
     this.localAddress = options.localAddress ?? '127.0.0.1'
+    this.clientAddress = options.clientAddress
     const { body } = options
     this.#body =
       body instanceof Uint8Array
@@ -60,4 +62,5 @@ export interface RequestOptions {
   auth?: AuthInfo | undefined
   parsedBody?: unknown
   localAddress?: string
+  clientAddress?: string
 }

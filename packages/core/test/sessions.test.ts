@@ -5,6 +5,7 @@ import { openSession, TestClient, toInitializeParams, toJson } from '../../../te
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestServer } from '../../../test-support/in-process/test-server.ts'
+import { stopClock } from '../../../test-support/stop-clock.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
 import { createSessionId } from '../src/session/session-id.ts'
@@ -182,9 +183,12 @@ describe('how sessions end', () => {
   test('10,000 sessions opened and abandoned leave nothing behind', async () => {
     setFlagsFromString('--expose_gc')
     const collect = runInNewContext('gc') as () => void
+    const clock = stopClock()
     const { endpoint, servers } = createTestEndpoint({}, { sessionIdleMs: 1_000, initializeTimeoutMs: 1_000 })
     const openMany = async (count: number) => {
+      // None ends before the last was opened, however busy the machine is.
       for (let i = 0; i < count; i++) await openSession(endpoint, { initialized: i % 2 === 0 })
+      await clock.pass(1_001)
       await waitFor(() => endpoint.stats().sessions === 0, 20_000)
       servers.splice(0)
       collect()
@@ -233,6 +237,22 @@ describe('how many sessions there are', () => {
     for (let i = 0; i < 20; i++) await (await openSession(endpoint)).call('ping')
     expect((await used.call('ping')).status).toBe(200)
     expect(endpoint.stats().sessions).toBe(3)
+  })
+
+  test('of anonymous sessions those of the address that holds most make room, however new they are', async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 10 })
+    const openFrom = async (clientAddress: string): Promise<TestClient> => {
+      const client = new TestClient(endpoint)
+      const opened = await client.call('initialize', toInitializeParams(), 1, { clientAddress })
+      client.sessionId = opened.headers['mcp-session-id'] ?? ''
+      await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })
+      for (let i = 0; i < 2; i++) await client.call('ping')
+      return client
+    }
+    const quiet = [await openFrom('192.0.2.1'), await openFrom('192.0.2.2')]
+    for (let i = 0; i < 40; i++) await openFrom('198.51.100.7')
+    for (const client of quiet) expect((await client.call('ping')).status).toBe(200)
+    expect(endpoint.stats().sessions).toBe(10)
   })
 
   test("a principal at its cap loses its own longest-idle session, nobody else's", async () => {

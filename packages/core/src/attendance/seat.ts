@@ -11,6 +11,8 @@ export interface Activity {
 export interface PresentSession {
   /** Whose it is; `null` when it was opened without authentication. */
   readonly principal: string | null
+  /** Where it was opened from, where that is known. */
+  readonly clientAddress: string | undefined
   readonly initialized: boolean
   readonly runningCalls: number
   /** POSTs with requests that it has answered or answers, `initialize` aside. */

@@ -19,6 +19,11 @@ export interface HttpRequest {
   headerCount(name: string): number
   /** The address on which the request arrived; `undefined` where the platform does not tell. */
   readonly localAddress: string | undefined
+  /**
+   * The address that the request came from, a reverse proxy's where there is one; `undefined` where the platform does not tell.
+   * Of anonymous sessions those make room first whose address holds most.
+   */
+  readonly clientAddress?: string | undefined
   /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */
   auth: AuthInfo | undefined
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */

@@ -71,6 +71,10 @@ export class NodeRequest implements HttpRequest {
     return this.#incoming.headers
   }
 
+  get clientAddress(): string | undefined {
+    return this.#incoming.socket.remoteAddress
+  }
+
   header(name: string): string | undefined {
     const value = this.#incoming.headers[name]
     if (typeof value === 'string') return value

@@ -7,6 +7,9 @@ export interface CapsOptions {
   readonly maxSessionsPerPrincipal: number
 }
 
+/** Who a session counts for: its principal, and of anonymous ones its client's address. */
+export type Holder = Pick<PresentSession, 'principal' | 'clientAddress'>
+
 interface Bound {
   readonly held: number
   readonly most: number
@@ -19,7 +22,7 @@ const madeRoom = 'The session made room for another'
 export class SessionCaps {
   readonly #options: CapsOptions
   readonly #attendance: Attendance
-  readonly #perPrincipal = new Map<string, number>()
+  readonly #perHolder = new Map<string, number>()
   #taken = 0
 
   constructor(options: CapsOptions, attendance: Attendance) {
@@ -30,12 +33,12 @@ export class SessionCaps {
   /**
    * Counts a session, open or about to be: before anything is awaited, or many at once would all find the last place.
    */
-  take(principal: string | null): void {
-    this.#count(principal, 1)
+  take(holder: Holder): void {
+    this.#count(holder, 1)
   }
 
-  release(principal: string | null): void {
-    this.#count(principal, -1)
+  release(holder: Holder): void {
+    this.#count(holder, -1)
   }
 
   /**
@@ -43,8 +46,8 @@ export class SessionCaps {
    * session in use: that one makes room when the newcomer has shown, with `notifications/initialized`, that it is a client.
    * @throws Rejection `too_many_sessions`
    */
-  async makeRoom(principal: string | null): Promise<void> {
-    for (const { held, most, includes } of this.#boundsFor(principal)) {
+  async makeRoom(holder: Holder): Promise<void> {
+    for (const { held, most, includes } of this.#boundsFor(holder)) {
       if (held <= most) continue
       const neverInitialized = this.#attendance.findUninitialized(includes)
       if (neverInitialized) await neverInitialized.end(madeRoom)
@@ -56,36 +59,48 @@ export class SessionCaps {
 
   /** A session was initialized: the least used one makes room for it, if there are too many now. */
   async settle(newcomer: PresentSession): Promise<void> {
-    for (const { held, most, includes } of this.#boundsFor(newcomer.principal)) {
+    for (const { held, most, includes } of this.#boundsFor(newcomer)) {
       if (held <= most) continue
       await this.#findLeastUsed((session) => session !== newcomer && includes(session))?.end(madeRoom)
     }
   }
 
-  *#boundsFor(principal: string | null): Iterable<Bound> {
+  *#boundsFor(holder: Holder): Iterable<Bound> {
     const { maxSessions, maxSessionsPerPrincipal } = this.#options
+    const { principal } = holder
     if (principal !== null) {
-      const held = this.#perPrincipal.get(principal) ?? 0
+      const held = this.#heldBy(holder)
       yield { held, most: maxSessionsPerPrincipal, includes: (session) => session.principal === principal }
     }
     yield { held: this.#taken, most: maxSessions, includes: () => true }
   }
 
-  /** First what was used once at most, as by clients that open a session for each call; then anonymous ones; then the holder of most. */
+  /**
+   * First what was used once at most, as by clients that open a session for each call; then anonymous ones; then others. Of both
+   * those of the holder of most: nobody pushes out others by opening many.
+   */
   #findLeastUsed(includes: (session: PresentSession) => boolean): PresentSession | undefined {
     return this.#attendance.findFree((session) => {
       if (!includes(session)) return undefined
       if (session.uses <= 1) return 0
-      if (session.principal === null) return 1
-      return 3 - (this.#perPrincipal.get(session.principal) ?? 0) / (this.#taken + 1)
+      return (session.principal === null ? 2 : 3) - this.#heldBy(session) / (this.#taken + 1)
     })
   }
 
-  #count(principal: string | null, change: 1 | -1): void {
-    this.#taken += change
-    if (principal === null) return
-    const count = (this.#perPrincipal.get(principal) ?? 0) + change
-    if (count > 0) this.#perPrincipal.set(principal, count)
-    else this.#perPrincipal.delete(principal)
+  #heldBy(holder: Holder): number {
+    return this.#perHolder.get(toKey(holder)) ?? 0
   }
+
+  #count(holder: Holder, change: 1 | -1): void {
+    const key = toKey(holder)
+    const held = this.#heldBy(holder) + change
+    this.#taken += change
+    if (held > 0) this.#perHolder.set(key, held)
+    else this.#perHolder.delete(key)
+  }
+}
+
+/** A principal's name is never the key of an address. */
+function toKey({ principal, clientAddress }: Holder): string {
+  return principal === null ? `from ${clientAddress}` : `of ${principal}`
 }

@@ -39,6 +39,7 @@ export interface LiveSessionParts {
 /** The live half of a session: its server object's calls, and its streams. Lives on one node, the owner. */
 export class LiveSession implements SessionHandle, PresentSession {
   readonly sessionId: string
+  readonly clientAddress: string | undefined
   readonly seat: Seat
   readonly calls: Calls
   readonly streams: SessionStreams
@@ -46,11 +47,12 @@ export class LiveSession implements SessionHandle, PresentSession {
   readonly #parts: LiveSessionParts
   #isStopped = false
 
-  constructor(sessionId: string, record: SessionRecord, parts: LiveSessionParts) {
+  constructor(sessionId: string, record: SessionRecord, parts: LiveSessionParts, clientAddress?: string) {
     const { attendance, options } = parts
     const log = options.backplane.events
     this.#parts = parts
     this.sessionId = sessionId
+    this.clientAddress = clientAddress
     this.record = record
     this.seat = attendance.seat(this)
     const { key, term } = record

@@ -41,14 +41,15 @@ export interface Opened {
 export async function openSession(parts: SessionParts, message: JsonRpcRequest, request: HttpRequest): Promise<Opened> {
   const { caps, options } = parts
   const principal = request.auth ? options.principal(request.auth) : null
-  caps.take(principal)
+  const holder = { principal, clientAddress: request.clientAddress }
+  caps.take(holder)
   let opened: Opened | undefined
   try {
-    await caps.makeRoom(principal)
+    await caps.makeRoom(holder)
     opened = await handshake(parts, message, request, principal)
     return opened
   } finally {
-    if (!opened?.session) caps.release(principal)
+    if (!opened?.session) caps.release(holder)
   }
 }
 
@@ -66,7 +67,7 @@ async function handshake(
   const isOurs = options.generateSessionId === createSessionId
   if (!isOurs && (await options.backplane.sessions.get(key))) throw repeatedId()
   const record = toRecord({ key, principal, initializeParams, owner: parts.nodeName() })
-  const session = new LiveSession(sessionId, record, parts)
+  const session = new LiveSession(sessionId, record, parts, request.clientAddress)
   try {
     const response = await initialize(session, message, request, parts)
     // The endpoint closed meanwhile.

@@ -21,12 +21,13 @@ export async function rebuildSession(
   const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.sessionIdleMs)
   if (!record) throw new Rejection('session_not_found')
   let session: LiveSession | undefined
-  caps.take(record.principal)
+  const holder = { principal: record.principal, clientAddress: undefined }
+  caps.take(holder)
   try {
-    await caps.makeRoom(record.principal)
+    await caps.makeRoom(holder)
     session = await rebuild(parts, sessionId, record, auth)
   } finally {
-    if (!session) caps.release(record.principal)
+    if (!session) caps.release(holder)
   }
   table.add(session)
   if (session.initialized) parts.settle(session).catch((error: unknown) => options.onError(error, 'session-store'))

@@ -40,7 +40,7 @@ export class SessionTable {
     if (this.#byId.get(session.sessionId) !== session) return
     this.#byId.delete(session.sessionId)
     this.#byKey.delete(session.record.key)
-    this.#caps.release(session.record.principal)
+    this.#caps.release(session)
     session.seat.leave()
   }
 }
