@@ -66,6 +66,16 @@ describe('which answer a session id gets', () => {
     expect(endpoint.stats()).toMatchObject({ ...empty, log: emptyLog })
   })
 
+  // Mastra starts anew on exactly these words: official clients of 2.x show it the body, not the status.
+  test('the refusal of an unknown session names its status', async () => {
+    const client = await openSession(createTestEndpoint().endpoint)
+    client.sessionId = 'x'.repeat(32)
+    expect(toJson(await client.call('ping')).error).toMatchObject({
+      code: -32001,
+      message: expect.stringMatching(/http 404/i),
+    })
+  })
+
   test('a second initialize is refused and the session lives on', async () => {
     const { endpoint } = createTestEndpoint()
     const client = await openSession(endpoint)

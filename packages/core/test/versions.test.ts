@@ -32,6 +32,24 @@ describe.each([true, false])('with sessions: %s', (sessions) => {
   })
 })
 
+// -32022 makes @ai-sdk/mcp 2 give up instead of falling back to initialize.
+test.each([
+  ['with the header of its revision', naming('2026-07-28')],
+  ['without a header', {}],
+])('server/discover is refused with -32000 where there are only sessions: %s', async (_what, options) => {
+  const { endpoint } = createTestEndpoint()
+  const discover = {
+    jsonrpc: '2.0',
+    id: 7,
+    method: 'server/discover',
+    params: { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } },
+  }
+  const reply = await new TestClient(endpoint).post(discover, options)
+  expect(reply.status).toBe(400)
+  expect(toJson(reply)).toMatchObject({ id: 7, error: { code: -32000 } })
+  expect(endpoint.stats().sessions).toBe(0)
+})
+
 test('in a session an unknown version is refused before the body is read', async () => {
   const client = await openSession(createTestEndpoint().endpoint)
   const request = client.request('POST', { body: ping, ...naming('2099-01-01') })

@@ -49,7 +49,8 @@ export const refusals = {
     rpcCode.refused,
     'Mcp-Session-Id header required: send initialize first, then the session id it was answered with',
   ),
-  session_not_found: refusal(404, rpcCode.sessionNotFound, 'Session not found: start anew with initialize'),
+  // Mastra starts anew on the words "HTTP 404": the client in it hides the status and shows the body.
+  session_not_found: refusal(404, rpcCode.sessionNotFound, 'Session not found (HTTP 404): start anew with initialize'),
   already_initialized: refusal(400, rpcCode.invalidRequest, 'This session is already initialized'),
   parse_error: refusal(400, rpcCode.parseError, 'Parse error: the body is not JSON in UTF-8'),
   too_deep: refusal(400, rpcCode.invalidRequest, 'Invalid request: JSON nested too deeply'),
