@@ -50,6 +50,19 @@ export function describeConnections<M>(adapter: Adapter<M>): void {
       expectNoFault()
     })
 
+    test('gets a 408 for a body that does not end in time, and is closed', async () => {
+      const { port, endpoint, expectNoFault } = await start(adapter, { options: { bodyTimeoutMs: 200 } })
+      const connection = await RawConnection.open(port)
+      const framing = { 'content-type': 'application/json', 'content-length': '1000' }
+      connection.write(toHead('POST', '/mcp', { host: 'localhost', accept: acceptBoth, ...framing }))
+      connection.write('{')
+      const { status, headers } = await connection.readResponse()
+      expect([status, headers.connection]).toEqual([408, 'close'])
+      await connection.closed
+      expect(endpoint.stats().bodyBytes).toBe(0)
+      expectNoFault()
+    })
+
     test('is closed after every plain answer while the endpoint drains', async () => {
       const { hold, started } = holding()
       const { url, port, endpoint } = await start(adapter, { tools: { hold }, options: { upgradeAfterMs: 10_000 } })

@@ -41,9 +41,13 @@ export class TestRequest implements HttpRequest {
     return name in this.headers ? 1 : 0
   }
 
-  async readBody(): Promise<Uint8Array> {
+  async readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
     this.bodyRead = true
-    return this.#body
+    receive(this.#body)
+  }
+
+  stopReading(): void {
+    return
   }
 
   onGone(listener: () => void): void {

@@ -4,6 +4,7 @@ import { NodeMessages, toNotification } from './cluster/node-messages.ts'
 import { createEra } from './eras/create-era.ts'
 import { eraOf } from './eras/era.ts'
 import { authenticate } from './http/authenticate.ts'
+import { Bodies } from './http/bodies.ts'
 import { guard } from './http/guard.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http/http.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
@@ -20,6 +21,8 @@ export interface EndpointStats {
   readonly questions: number
   /** Exchanges with running calls that no connection is attached to. */
   readonly detachedCalls: number
+  /** Bytes that are held for request bodies of which more is to come. */
+  readonly bodyBytes: number
   /** Messages that handlers sent and nobody could get, since the endpoint was made. */
   readonly undeliveredMessages: number
   /** Counts of what the event log holds. */
@@ -53,7 +56,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   const options = resolveOptions(given)
   const { backplane } = options
   const attendance = new Attendance(options)
-  const era = createEra(options, attendance)
+  const bodies = new Bodies(options)
+  const era = createEra({ ...options, bodies }, attendance)
   const guardOptions = { ...options, methods: era.methods }
   const nodes = new NodeMessages(backplane.bus, era, (error) => options.onError(error, 'message-bus'))
   let closing: Promise<void> | undefined
@@ -90,7 +94,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 
   function stats(): EndpointStats {
     const { connections, detachedExchanges: detachedCalls, undelivered: undeliveredMessages } = attendance
-    return { ...era.counts(), connections, detachedCalls, undeliveredMessages, log: backplane.events.stats() }
+    const log = backplane.events.stats()
+    return { ...era.counts(), connections, detachedCalls, bodyBytes: bodies.bytes, undeliveredMessages, log }
   }
 
   function close({ drainMs = 10_000 }: { drainMs?: number } = {}): Promise<void> {

@@ -76,6 +76,22 @@ export interface EndpointOptions {
   maxBodyBytes?: number
 
   /**
+   * Memory, in bytes, for all request bodies that are being read at the same time: at least `maxBodyBytes`. A body that
+   * finds no room is refused with 503 and `Retry-After`. Without a bound anyone who can connect can fill the memory
+   * with bodies that never end.
+   * @default 67_108_864
+   */
+  maxBodyBytesInFlight?: number
+
+  /**
+   * Time, in milliseconds, in which a request body must have come, counted from when its reading begins. After that it
+   * is refused with 408 and its connection closed. `0` turns it off: then a client that sends a byte now and then holds
+   * a connection, and its share of `maxBodyBytesInFlight`, as long as the platform lets it: with Fastify for ever.
+   * @default 30_000
+   */
+  bodyTimeoutMs?: number
+
+  /**
    * Deepest nesting of a JSON body, in levels. A deeper one overflows the stack of code that walks it: refused with
    * 400.
    * @default 64
@@ -195,6 +211,8 @@ const table = {
   allowedHosts: option([], listOf("a host such as 'mcp.example.com' or 'localhost:3000'", readHost)),
   allowedOrigins: option([], toOrigins),
   maxBodyBytes: option(4_194_304, wholeNumber(1)),
+  maxBodyBytesInFlight: option(67_108_864, wholeNumber(1)),
+  bodyTimeoutMs: option(30_000, wholeNumber(0)),
   maxDepth: option(64, wholeNumber(1)),
   sessionIdleMs: option(1_800_000, wholeNumber(1)),
   initializeTimeoutMs: option(60_000, wholeNumber(1)),
@@ -225,6 +243,9 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   const checked = checkOptions(table, options)
+  const { maxBodyBytes, maxBodyBytesInFlight } = checked
+  if (maxBodyBytesInFlight < maxBodyBytes)
+    throw expected(`maxBodyBytesInFlight to be at least maxBodyBytes, ${maxBodyBytes}`, maxBodyBytesInFlight)
   return { ...checked, principal: toPrincipal(checked.principal, checked.onError) }
 }
 

@@ -117,11 +117,11 @@ test('a session whose handshake ends after the endpoint has closed is not left b
   const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method: 'ping' } })
   let send: () => void = () => undefined
   const { readBody } = request
-  request.readBody = async () => {
+  request.readBody = async (receive) => {
     await new Promise<void>((resolve) => {
       send = resolve
     })
-    return readBody.call(request)
+    return readBody.call(request, receive)
   }
   const posting = other.endpoint.handle(request)
   await sleep(20)

@@ -4,7 +4,7 @@ import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
 import { constants, createServer as createHttp2Server } from 'node:http2'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Http2Client } from '../../../test-support/client/http2-client.ts'
 import { initializeMessage, McpClient, ping, toText } from '../../../test-support/client/mcp-client.ts'
 import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
@@ -220,6 +220,17 @@ describe('a body that is too large', () => {
 })
 
 describe('a request that is refused by its head', () => {
+  test('is cut off when the rest of its body does not come', async () => {
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { port } = await start()
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '1000', origin: 'https://evil.example' }))
+    expect((await connection.readResponse()).status).toBe(403)
+    vi.advanceTimersByTime(30_000)
+    await connection.closed
+  })
+
   test.each([
     ['a foreign Origin', 403, { origin: 'https://evil.example' }],
     ['a foreign Host', 403, { host: 'evil.example' }],
@@ -658,6 +669,35 @@ describe('HTTP/2', () => {
     expect(large.status).toBe(413)
     await large.text()
     await client.open()
+  })
+
+  test('keeps the stream of a GET open beyond the time that the rest of a body has', async () => {
+    const { client, endpoint } = await startH2()
+    const headers = await client.open()
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { stream } = await client.ask('GET', headers)
+    await once(stream, 'data')
+    vi.advanceTimersByTime(31_000)
+    const came = once(stream, 'data')
+    await endpoint.notify({ method: 'notifications/tools/list_changed' })
+    expect(String(await came)).toContain('list_changed')
+  })
+
+  test('refuses a body that does not end in time, closes its stream, and goes on', async () => {
+    const { faults } = watchProcess()
+    const { client, endpoint } = await startH2({}, { bodyTimeoutMs: 100 })
+    const stream = client.begin('POST')
+    stream.write('{')
+    const [head] = (await once(stream, 'response')) as [Record<string, unknown>]
+    expect(head).toMatchObject({ ':status': 408 })
+    expect(head).not.toHaveProperty('connection')
+    stream.resume()
+    await once(stream, 'close')
+    expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR)
+    await client.open()
+    expect(endpoint.stats()).toMatchObject({ sessions: 1, bodyBytes: 0 })
+    expect(faults).toEqual([])
   })
 
   test('holds a flood back while its reader does not read', async () => {

@@ -5,7 +5,7 @@ import { Directory } from '../cluster/directory.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
-import { type Incoming, type ReadLimits, readMessage } from '../http/read-message.ts'
+import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toJsonReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
@@ -17,7 +17,7 @@ import type { SessionHandle } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
 import { type Counts, checkVersion, type Era } from './era.ts'
 
-export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadLimits & Faults
+export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadOptions & Faults
 
 /** 2024-11-05 to 2025-11-25: a session per client, opened with `initialize` and named by `Mcp-Session-Id`. */
 export class SessionsEra implements Era {

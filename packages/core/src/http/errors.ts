@@ -35,6 +35,8 @@ export const refusals = {
     'A header occurs several times: Host and Content-Type must occur once',
   ),
   body_too_large: refusal(413, rpcCode.refused, 'Request body too large'),
+  body_too_slow: refusal(408, rpcCode.refused, 'Request body too slow: send it again, on a new connection'),
+  too_many_bodies: refusal(503, rpcCode.refused, 'No room for another request body: try again later'),
   body_consumed: refusal(
     500,
     rpcCode.internalError,

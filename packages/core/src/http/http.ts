@@ -29,11 +29,13 @@ export interface HttpRequest {
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */
   readonly parsedBody: unknown
   /**
-   * Reads the body once.
-   * @throws Rejection `body_too_large` as soon as more than `maxBytes` bytes have come; `client_left` when it ends
-   * early; `body_consumed` when something else has read it.
+   * Reads the body once, and hands out each chunk as it comes. What `receive` throws ends the reading.
+   * @throws Rejection what `receive` throws; `client_left` when the body ends early; `body_consumed` when something
+   * else has read it.
    */
-  readBody(maxBytes: number): Promise<Uint8Array>
+  readBody(receive: (chunk: Uint8Array) => void): Promise<void>
+  /** The body takes too long: stops reading it. Its connection serves no further request. */
+  stopReading(): void
   /** Calls `listener` once when the client left before the reply was complete. */
   onGone(listener: () => void): void
   /** Is told of an error behind the refusal of this request, and the status of that, for the framework's own log. */

@@ -1,4 +1,5 @@
 import { isRequestId, type JsonRpcMessage, type RequestId } from '../rpc/json-rpc.ts'
+import type { Bodies } from './bodies.ts'
 import { Rejection } from './errors.ts'
 import type { HttpRequest } from './http.ts'
 
@@ -14,20 +15,21 @@ const maxBatch = 100
 // Invalid UTF-8 must not be replaced and executed (Transports: messages MUST be UTF-8). A byte order mark is skipped.
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Bounds of a body: see the options of the same names. */
-export interface ReadLimits {
+/** Who reads a body, and its bounds: see the options of the same names. */
+export interface ReadOptions {
+  readonly bodies: Bodies
   readonly maxBodyBytes: number
   readonly maxDepth: number
 }
 
 /** Reads a request's body, or takes it as an earlier parser left it. */
-export async function readMessage(request: HttpRequest, limits: ReadLimits): Promise<Incoming> {
+export async function readMessage(request: HttpRequest, options: ReadOptions): Promise<Incoming> {
   const { parsedBody } = request
-  return toMessage(parsedBody === undefined ? await request.readBody(limits.maxBodyBytes) : parsedBody, limits)
+  return toMessage(parsedBody === undefined ? await options.bodies.read(request) : parsedBody, options)
 }
 
 /** Makes sure that a body is JSON-RPC. Whether a batch is allowed depends on the session: see `dispatch.ts`. */
-function toMessage(body: unknown, { maxBodyBytes, maxDepth }: ReadLimits): Incoming {
+function toMessage(body: unknown, { maxBodyBytes, maxDepth }: ReadOptions): Incoming {
   const value = body instanceof Uint8Array || typeof body === 'string' ? parse(body, maxBodyBytes) : body
   if (!isWithinDepth(value, maxDepth)) throw new Rejection('too_deep')
   if (!Array.isArray(value)) return readRpc(value)

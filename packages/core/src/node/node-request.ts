@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest } from 'node:http2'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Rejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -7,6 +7,9 @@ import { onClose } from './on-close.ts'
 
 /** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
 const maxDiscarded = 67_108_864
+
+/** Time, in milliseconds, in which the rest of a body that was refused must come. Fastify has no limit of its own. */
+const discardTimeoutMs = 30_000
 
 /**
  * Node's request, and what connect-style middleware hangs on it: `body` (body parsers) and `auth` (`requireBearerAuth`
@@ -46,6 +49,7 @@ export class NodeRequest implements HttpRequest {
   readonly onError: ((error: unknown, status: number) => void) | undefined
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
+  #stopListening: () => void = () => undefined
 
   constructor(connectRequest: ConnectRequest, response: ServerResponse, context: NodeContext) {
     // The compatibility API of HTTP/2 is the same for all that is used here.
@@ -101,31 +105,34 @@ export class NodeRequest implements HttpRequest {
     })
   }
 
-  readBody(maxBytes: number): Promise<Uint8Array> {
+  readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
     const incoming = this.#incoming
     if (wasRead(incoming)) return Promise.reject(new Rejection('body_consumed'))
     // Its events are past.
     if (incoming.destroyed) return Promise.reject(new Rejection('client_left'))
     return new Promise((resolve, reject) => {
-      let chunks: Buffer[] = []
-      let size = 0
       const onData = (chunk: Buffer): void => {
-        size += chunk.length
-        if (size <= maxBytes) return void chunks.push(chunk)
-        incoming.off('data', onData)
-        chunks = []
-        reject(new Rejection('body_too_large'))
-      }
-      const onEnd = (): void => {
-        resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
-        // The listeners live as long as the request, the body need not.
-        chunks = []
+        try {
+          receive(chunk)
+        } catch (error) {
+          this.#stopListening()
+          reject(error)
+        }
       }
       const onLeft = (): void => {
         if (!incoming.readableEnded) reject(new Rejection('client_left'))
       }
-      incoming.on('data', onData).on('end', onEnd).on('close', onLeft).on('error', onLeft)
+      this.#stopListening = () => incoming.off('data', onData)
+      incoming.on('data', onData).on('end', resolve).on('close', onLeft).on('error', onLeft)
     })
+  }
+
+  stopReading(): void {
+    this.#stopListening()
+    const response = this.#response as ServerResponse | Http2ServerResponse
+    if ('shouldKeepAlive' in response) response.shouldKeepAlive = false
+    // HTTP/2 keeps the connection for other streams, and resets this one (RFC 9113 §8.1).
+    else response.stream.once('finish', () => response.stream.close())
   }
 
   /** The reply is decided and the rest of the body does not matter. An unread body would block the connection. */
@@ -133,6 +140,9 @@ export class NodeRequest implements HttpRequest {
     const incoming = this.#incoming
     if (incoming.complete || incoming.destroyed) return
     let size = 0
+    const timer = setTimeout(() => incoming.destroy(), discardTimeoutMs)
+    const stop = (): void => clearTimeout(timer)
+    incoming.on('end', stop).on('close', stop)
     incoming.on('error', () => incoming.destroy())
     incoming.on('data', (chunk: Buffer) => {
       size += chunk.length

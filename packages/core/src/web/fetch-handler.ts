@@ -36,7 +36,10 @@ export function toFetchHandler<Platform extends unknown[] = []>(
   return async (request, ...platform) => {
     try {
       const known = context ? await context(request, ...platform) : {}
-      return toResponse(await endpoint.handle(new WebRequest(request, known)), request.signal)
+      const asked = new WebRequest(request, known)
+      const response = toResponse(await endpoint.handle(asked), request.signal)
+      if (asked.tooSlow) response.headers.set('connection', 'close')
+      return response
     } catch (error) {
       // `context` threw, or somebody's refusal has a header that no platform takes.
       return toResponse(toFaultReply(endpoint, error), request.signal)

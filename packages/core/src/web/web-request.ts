@@ -27,6 +27,9 @@ export class WebRequest implements HttpRequest {
   readonly onError: ((error: unknown, status: number) => void) | undefined
   readonly #request: Request
   readonly #gone: (() => void)[] = []
+  /** The body took too long. */
+  tooSlow = false
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
 
   constructor(request: Request, { parsedBody, auth, localAddress, onError }: FetchContext) {
     this.method = request.method
@@ -61,39 +64,34 @@ export class WebRequest implements HttpRequest {
     for (const listener of this.#gone.splice(0)) listener()
   }
 
-  async readBody(maxBytes: number): Promise<Uint8Array> {
+  async readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
     const { body, bodyUsed } = this.#request
     if (bodyUsed) throw new Rejection('body_consumed')
-    const reader = body?.getReader()
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for (let chunk = await readChunk(reader); chunk; chunk = await readChunk(reader)) {
-      size += chunk.length
-      chunks.push(chunk)
-      if (size <= maxBytes) continue
-      // The rest is of no interest, nor how its end goes.
-      reader?.cancel().catch(() => undefined)
-      throw new Rejection('body_too_large')
+    this.#reader = body?.getReader()
+    try {
+      for (let chunk = await this.#readChunk(); chunk; chunk = await this.#readChunk()) receive(chunk)
+    } catch (error) {
+      this.#cancel()
+      throw error
     }
-    return concat(chunks, size)
   }
-}
 
-/** A body that breaks off is the client's doing. */
-async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<Uint8Array | undefined> {
-  try {
-    return (await reader?.read())?.value
-  } catch {
-    throw new Rejection('client_left')
+  stopReading(): void {
+    this.tooSlow = true
+    this.#cancel()
   }
-}
 
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset)
-    offset += chunk.length
+  /** A body that breaks off is the client's doing. */
+  async #readChunk(): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#reader?.read())?.value
+    } catch {
+      throw new Rejection('client_left')
+    }
   }
-  return bytes
+
+  /** The rest is of no interest, nor how its end goes. */
+  #cancel(): void {
+    this.#reader?.cancel().catch(() => undefined)
+  }
 }

@@ -6,7 +6,7 @@ import { checkBatch, isBatch } from '../../call/dispatch.ts'
 import type { Posted } from '../../call/exchange.ts'
 import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
-import { type Incoming, type ReadLimits, readMessage } from '../../http/read-message.ts'
+import { type Incoming, type ReadOptions, readMessage } from '../../http/read-message.ts'
 import { accepted, type Faults, refusing } from '../../http/reply.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
@@ -15,7 +15,7 @@ import { negotiate, resolveRevision } from '../../rpc/revision.ts'
 import { type Counts, checkVersion, type Era } from '../era.ts'
 import { Visit } from './visit.ts'
 
-export interface StatelessEraOptions extends ServersOptions, ReadLimits, Omit<CallsOptions, 'onError'> {
+export interface StatelessEraOptions extends ServersOptions, ReadOptions, Omit<CallsOptions, 'onError'> {
   /** Requests that are answered at the same time, each with a server object of its own. */
   readonly maxSessions: number
   readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request' | 'auth') => void
