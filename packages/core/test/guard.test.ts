@@ -150,6 +150,51 @@ describe('Origin', () => {
   })
 })
 
+describe('what a refusal says', () => {
+  async function textOf(headers: Record<string, string>, method = 'POST', localAddress = '::1'): Promise<string> {
+    const { endpoint } = createTestEndpoint()
+    const reply = await endpoint.handle(new TestRequest(method, { headers, body: initialize, localAddress }))
+    expect(reply.status).toBe(403)
+    return (toJson(reply).error as { message: string }).message
+  }
+
+  test('which Host came, and what to set', async () => {
+    expect(await textOf({ host: 'mcp.example.com:8080' })).toBe(
+      'Host not allowed: "mcp.example.com:8080" came to a loopback address; if it names this server, list it in allowedHosts',
+    )
+    expect(await textOf({ host: '' })).toContain('Host not allowed: "" came')
+  })
+
+  test('which Origin came, and what to set', async () => {
+    expect(await textOf({ origin: 'https://app.example.com' })).toBe(
+      'Origin not allowed: "https://app.example.com"; list it in allowedOrigins, or, if it is this server, its host in allowedHosts',
+    )
+    expect(await textOf({ origin: 'null' })).toBe(
+      'Origin not allowed: "null" names no website that allowedOrigins could list',
+    )
+  })
+
+  test.each(['POST', 'GET'])('that a page of another site names no Origin, for a %s', async (method) => {
+    expect(await textOf({ 'sec-fetch-site': 'cross-site' }, method)).toBe(
+      'Page not allowed: Sec-Fetch-Site is "cross-site", and there is no Origin that could be listed in allowedOrigins; ' +
+        'browsers send one with every POST, unless a proxy takes it away',
+    )
+  })
+
+  test('that the Host of a page of this server must be known', async () => {
+    expect(await textOf({ host: 'mcp.example.com', 'sec-fetch-site': 'same-origin' }, 'POST', '10.0.0.5')).toBe(
+      'Host not allowed: "mcp.example.com" must be listed in allowedHosts before its own pages may call this server',
+    )
+  })
+
+  test('nothing but printable ASCII of what came, and not much of it', async () => {
+    const text = await textOf({ origin: `http://\u001b[2J\n\u202e${'x'.repeat(8_000)}` })
+    expect(text).toContain('"http://?[2J??xxx')
+    expect(text.length).toBeLessThan(250)
+    expect(await textOf({ host: `evil\r\n${'é'.repeat(300)}` })).toMatch(/^Host not allowed: "evil\?{96}" came/)
+  })
+})
+
 describe('the other headers of a POST', () => {
   test.each([
     ['application/json', 200],

@@ -19,6 +19,7 @@ export const refusals = {
     rpcCode.refused,
     'Origin not allowed: list it in allowedOrigins, or, if it is the own origin of this server, its host in allowedHosts',
   ),
+  site_not_allowed: refusal(403, rpcCode.refused, 'Page not allowed: it is of another site, and named no Origin'),
   not_acceptable: refusal(
     406,
     rpcCode.refused,

@@ -35,10 +35,10 @@ function checkHost(request: HttpRequest, head: RequestHead, { allowedHosts }: Gu
   const host = readHost(head.host ?? '')
   const known = host !== undefined && (isLoopbackHost(host) || allowedHosts.some((entry) => isSameHost(entry, host)))
   if (known) return host
-  if (request.localAddress !== undefined && isLoopbackAddress(request.localAddress)) {
-    throw new Rejection('host_not_allowed')
-  }
-  return undefined
+  if (request.localAddress === undefined || !isLoopbackAddress(request.localAddress)) return undefined
+  throw new Rejection('host_not_allowed', {
+    message: `Host not allowed: ${quote(head.host)} came to a loopback address; if it names this server, list it in allowedHosts`,
+  })
 }
 
 /** An entry without a port stands for every port. */
@@ -50,20 +50,35 @@ function isSameHost(entry: HostName, host: HostName): boolean {
  * Browsers name the page that sends a request (Transports, Security Warning 1). Without Origin and Sec-Fetch-Site
  * it is none.
  */
-function checkOrigin(
-  { origin: header, site }: RequestHead,
-  knownHost: HostName | undefined,
-  options: GuardOptions,
-): void {
-  if (header === undefined) {
-    // A same-origin GET carries no Origin; on a rebound page it looks the same, so the host must be known.
-    if (site === undefined || site === 'none' || (site === 'same-origin' && knownHost)) return
-    throw new Rejection('origin_not_allowed')
-  }
+function checkOrigin(head: RequestHead, knownHost: HostName | undefined, options: GuardOptions): void {
+  const { origin: header, site } = head
+  if (header === undefined) return checkSite(head, knownHost)
   const origin = readOrigin(header)
   if (origin && options.allowedOrigins.has(origin.text)) return
   const crossSite = site !== undefined && site !== 'same-origin' && site !== 'none'
-  if (!origin || crossSite || !knownHost || !isOwnOrigin(origin, knownHost)) throw new Rejection('origin_not_allowed')
+  if (origin && !crossSite && knownHost && isOwnOrigin(origin, knownHost)) return
+  const advice = origin
+    ? '; list it in allowedOrigins, or, if it is this server, its host in allowedHosts'
+    : ' names no website that allowedOrigins could list'
+  throw new Rejection('origin_not_allowed', { message: `Origin not allowed: ${quote(header)}${advice}` })
+}
+
+/** A same-origin GET carries no Origin; on a rebound page it looks the same, so the host must be known. */
+function checkSite({ site, host }: RequestHead, knownHost: HostName | undefined): void {
+  if (site === undefined || site === 'none' || (site === 'same-origin' && knownHost)) return
+  if (site === 'same-origin') {
+    throw new Rejection('host_not_allowed', {
+      message: `Host not allowed: ${quote(host)} must be listed in allowedHosts before its own pages may call this server`,
+    })
+  }
+  throw new Rejection('site_not_allowed', {
+    message: `Page not allowed: Sec-Fetch-Site is ${quote(site)}, and there is no Origin that could be listed in allowedOrigins; browsers send one with every POST, unless a proxy takes it away`,
+  })
+}
+
+/** What came, as far as it does no harm in a terminal or a log. */
+function quote(value = ''): string {
+  return `"${value.slice(0, 100).replaceAll(/[^ -~]/g, '?')}"`
 }
 
 /** Behind a proxy that ends TLS the scheme is not ours to know, so both are own. Loopback names are one host. */
