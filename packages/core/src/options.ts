@@ -1,7 +1,8 @@
 import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane/backplane.ts'
 import { guardBackplane } from './backplane/guarded-backplane.ts'
 import { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
-import { readHost, readOrigin } from './http/host-name.ts'
+import { toAllowedOrigins } from './http/allowed-origins.ts'
+import { readHost } from './http/host-name.ts'
 import type { HttpRequest } from './http/http.ts'
 import {
   aBoolean,
@@ -61,12 +62,13 @@ export interface EndpointOptions {
   allowedHosts?: readonly string[]
 
   /**
-   * Origins of the web pages that may call this server, in full: `https://app.example.com`. The server's own origin
-   * is allowed where its host is known. A page of an origin listed here can run every tool with the browser's
-   * credentials.
+   * Origins of the web pages that may call this server, in full: `https://app.example.com`; or a function that says so of
+   * an origin, at once; or, together with `auth`, `'*'` for every page. The server's own origin is allowed where its host
+   * is known. A page of an allowed origin can run every tool with what the browser sends by itself: with `'*'`, `auth`
+   * must ask for a token that pages have to have, never for a cookie.
    * @default []
    */
-  allowedOrigins?: readonly string[]
+  allowedOrigins?: readonly string[] | ((origin: string) => boolean) | '*'
 
   /**
    * Largest request body, in bytes. A larger one is refused with 413: unread when its length is declared, else as soon
@@ -209,7 +211,7 @@ const table = {
   response: option('auto', oneOf('auto', 'sse', 'json')),
   upgradeAfterMs: option(100, wholeNumber(0)),
   allowedHosts: option([], listOf("a host such as 'mcp.example.com' or 'localhost:3000'", readHost)),
-  allowedOrigins: option([], toOrigins),
+  allowedOrigins: option([], toAllowedOrigins),
   maxBodyBytes: option(4_194_304, wholeNumber(1)),
   maxBodyBytesInFlight: option(67_108_864, wholeNumber(1)),
   bodyTimeoutMs: option(30_000, wholeNumber(0)),
@@ -243,15 +245,16 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   const checked = checkOptions(table, options)
-  const { maxBodyBytes, maxBodyBytesInFlight } = checked
-  if (maxBodyBytesInFlight < maxBodyBytes)
-    throw expected(`maxBodyBytesInFlight to be at least maxBodyBytes, ${maxBodyBytes}`, maxBodyBytesInFlight)
+  checkTogether(checked)
   return { ...checked, principal: toPrincipal(checked.principal, checked.onError) }
 }
 
-function toOrigins(value: unknown, name: string): ReadonlySet<string> {
-  const read = (text: string): string | undefined => readOrigin(text)?.text
-  return new Set(listOf("an origin such as 'https://app.example.com'", read)(value, name))
+/** What one option alone cannot tell. */
+function checkTogether({ maxBodyBytes, maxBodyBytesInFlight, allowedOrigins, auth }: Checked<typeof table>): void {
+  if (maxBodyBytesInFlight < maxBodyBytes)
+    throw expected(`maxBodyBytesInFlight to be at least maxBodyBytes, ${maxBodyBytes}`, maxBodyBytesInFlight)
+  if (allowedOrigins === '*' && !auth)
+    throw new TypeError("Expected auth to be set with allowedOrigins '*', or every web page could use this server")
 }
 
 const parts = {

@@ -150,6 +150,81 @@ describe('Origin', () => {
   })
 })
 
+describe('allowedOrigins', () => {
+  const auth = () => undefined
+
+  async function ask(
+    allowedOrigins: unknown,
+    headers: Record<string, string>,
+    more: Record<string, unknown> = {},
+  ): Promise<{ status: number; errors: unknown[] }> {
+    const { endpoint, errors } = createTestEndpoint({}, { allowedOrigins, ...more } as never)
+    const { status } = await endpoint.handle(new TestRequest('POST', { headers, body: initialize }))
+    return { status, errors }
+  }
+
+  test('may be a function, which is asked for origins alone, in the form in which they can be compared', async () => {
+    const asked: string[] = []
+    const ofOurs = (origin: string) => {
+      asked.push(origin)
+      return origin.endsWith('.example.com')
+    }
+    const crossSite = { 'sec-fetch-site': 'cross-site' }
+    expect(await ask(ofOurs, { origin: 'HTTPS://A.Example.com:443', ...crossSite })).toEqual({
+      status: 200,
+      errors: [],
+    })
+    expect(await ask(ofOurs, { origin: 'https://evil.example' })).toEqual({ status: 403, errors: [] })
+    expect(await ask(ofOurs, { origin: 'null' })).toEqual({ status: 403, errors: [] })
+    expect(await ask(ofOurs, {})).toEqual({ status: 200, errors: [] })
+    expect(asked).toEqual(['https://a.example.com', 'https://evil.example'])
+  })
+
+  test('the own origin passes whatever the function says', async () => {
+    expect(await ask(() => false, { origin: 'http://localhost:3000' })).toEqual({ status: 200, errors: [] })
+  })
+
+  test.each<[string, (origin: string) => unknown]>([
+    ['gives a promise', async () => true],
+    ['gives a promise that rejects', () => Promise.reject(new Error('too late'))],
+    ['gives a text', () => 'yes'],
+    ['gives nothing', () => undefined],
+  ])('a function that %s refuses, and is reported', async (_what, allowed) => {
+    const { status, errors } = await ask(allowed, { origin: 'https://app.example.com' })
+    expect([status, errors.length]).toEqual([403, 1])
+    expect(String(errors[0])).toContain('Expected allowedOrigins to return true or false at once')
+  })
+
+  test('a function that throws refuses, and is reported', async () => {
+    const fault = new Error('broken')
+    const broken = () => {
+      throw fault
+    }
+    expect(await ask(broken, { origin: 'https://app.example.com' })).toEqual({ status: 403, errors: [fault] })
+  })
+
+  test.each([
+    [{ origin: 'https://any.example', 'sec-fetch-site': 'cross-site' }],
+    [{ origin: 'null' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+  ])("'*' with auth lets every page in: %j", async (headers) => {
+    expect(await ask('*', headers, { auth })).toEqual({ status: 200, errors: [] })
+  })
+
+  test("'*' spares no check of the Host", async () => {
+    expect(await ask('*', { host: 'rebound.example', origin: 'http://rebound.example' }, { auth })).toEqual({
+      status: 403,
+      errors: [],
+    })
+  })
+
+  test("'*' without auth is refused at start-up", () => {
+    expect(() => createTestEndpoint({}, { allowedOrigins: '*' })).toThrow(
+      new TypeError("Expected auth to be set with allowedOrigins '*', or every web page could use this server"),
+    )
+  })
+})
+
 describe('what a refusal says', () => {
   async function textOf(headers: Record<string, string>, method = 'POST', localAddress = '::1'): Promise<string> {
     const { endpoint } = createTestEndpoint()

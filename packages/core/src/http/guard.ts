@@ -1,3 +1,4 @@
+import { type AllowedOrigins, isAllowed } from './allowed-origins.ts'
 import { Rejection } from './errors.ts'
 import { type HostName, isLoopbackAddress, isLoopbackHost, type Origin, readHost, readOrigin } from './host-name.ts'
 import type { HttpRequest } from './http.ts'
@@ -8,7 +9,7 @@ export interface GuardOptions {
   /** Methods that the era answers. */
   readonly methods: readonly string[]
   readonly allowedHosts: readonly HostName[]
-  readonly allowedOrigins: ReadonlySet<string>
+  readonly allowedOrigins: AllowedOrigins
   readonly maxBodyBytes: number
   readonly response: 'auto' | 'sse' | 'json'
 }
@@ -52,11 +53,12 @@ function isSameHost(entry: HostName, host: HostName): boolean {
  */
 function checkOrigin(head: RequestHead, knownHost: HostName | undefined, options: GuardOptions): void {
   const { origin: header, site } = head
+  if (options.allowedOrigins === '*') return
   if (header === undefined) return checkSite(head, knownHost)
   const origin = readOrigin(header)
-  if (origin && options.allowedOrigins.has(origin.text)) return
   const crossSite = site !== undefined && site !== 'same-origin' && site !== 'none'
   if (origin && !crossSite && knownHost && isOwnOrigin(origin, knownHost)) return
+  if (origin && isAllowed(origin, options.allowedOrigins)) return
   const advice = origin
     ? '; list it in allowedOrigins, or, if it is this server, its host in allowedHosts'
     : ' names no website that allowedOrigins could list'
