@@ -62,10 +62,10 @@ export interface EndpointOptions {
   allowedHosts?: readonly string[]
 
   /**
-   * Origins of the web pages that may call this server, in full: `https://app.example.com`; or a function that says so of
-   * an origin, at once; or, together with `auth`, `'*'` for every page. The server's own origin is allowed where its host
-   * is known. A page of an allowed origin can run every tool with what the browser sends by itself: with `'*'`, `auth`
-   * must ask for a token that pages have to have, never for a cookie.
+   * Origins of the web pages that may call this server, in full: `https://app.example.com`; or a function that says so
+   * of an origin, at once; or, together with `auth`, `'*'` for every page. The server's own origin is allowed where its
+   * host is known. A page of an allowed origin can run every tool with what the browser sends by itself: with `'*'`,
+   * `auth` must ask for a token that pages have to have, never for a cookie.
    * @default []
    */
   allowedOrigins?: readonly string[] | ((origin: string) => boolean) | '*'

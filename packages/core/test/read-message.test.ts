@@ -41,7 +41,6 @@ test.each<[string, unknown, number, number | string | undefined]>([
   ['a result that is no object', { jsonrpc: '2.0', id: 's1-1', result: 5 }, -32600, undefined],
   ['an error without code', { jsonrpc: '2.0', id: 's1-1', error: {} }, -32600, undefined],
   ['params that are an array', { ...call, params: [] }, -32602, 1],
-  ['params that are null', { ...call, params: null }, -32602, 1],
   ['_meta that is no object', { ...call, params: { _meta: 1 } }, -32602, 1],
   ['a progress token that is an object', { ...call, params: { _meta: { progressToken: {} } } }, -32602, 1],
 ])('%s is refused with 400 and a JSON-RPC error', async (_, body, code, id) => {
@@ -60,6 +59,19 @@ test.each<[string, unknown, number, number | string | undefined]>([
   expect(servers[0]?.received).toHaveLength(heard ?? -1)
   expect((await client.call('ping')).status).toBe(200)
   expect(errors).toEqual([])
+})
+
+test('params that are null count as absent, also where a parser has read them', async () => {
+  const { endpoint, servers } = createTestEndpoint({ tell: ({ params }) => ({ params }) })
+  const client = await openSession(endpoint)
+  const message = { jsonrpc: '2.0', id: 1, method: 'tell', params: null }
+  // A server object that checks what it gets would drop a message with null.
+  expect(toJson(await client.post(message)).result).toEqual({ params: {} })
+  expect(toJson(await client.post('', { parsedBody: message })).result).toEqual({ params: {} })
+  expect(message.params).toBeNull()
+  const note = { jsonrpc: '2.0', method: 'notifications/roots/list_changed', params: null }
+  expect((await client.post(note)).status).toBe(202)
+  expect(servers[0]?.received.at(-1)).toBe('notifications/roots/list_changed')
 })
 
 test('members that JSON-RPC does not know are left out, duplicate and hostile keys do no harm', async () => {

@@ -57,8 +57,8 @@ const nothing = new Uint8Array(0)
 const leastRoom = 1_024
 
 /**
- * Chunks, joined as they come: kept one by one, each would cost some 350 bytes of its own, also one of a single byte. The
- * room doubles when it is full.
+ * Chunks, joined as they come: kept one by one, each would cost some 200 bytes of its own, also one of a single byte.
+ * The room doubles when it is full.
  */
 class JoinedChunks {
   readonly #maxBytes: number

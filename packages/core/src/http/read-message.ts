@@ -76,6 +76,8 @@ function readRpc(value: unknown): JsonRpcMessage {
   if (isTooLong(requestId)) throw invalid(`expected id to have at most ${maxIdLength} characters`)
   if (value.jsonrpc !== '2.0') throw invalid('expected jsonrpc to be "2.0"', requestId)
   if ('id' in value && requestId === undefined) throw invalid('expected id to be a string or a safe integer')
+  // Clients whose language has no absent members send null.
+  if ('method' in value && value.params === null) return readRpc(withoutParams(value))
   if ('method' in value) checkCall(value, requestId)
   else checkResponse(value, requestId)
   return withoutUnknownMembers(value) as unknown as JsonRpcMessage
@@ -116,6 +118,11 @@ function isMeta(meta: unknown): boolean {
   const { progressToken, [relatedTask]: task } = meta
   if (progressToken !== undefined && !isRequestId(progressToken)) return false
   return task === undefined || (isObject(task) && typeof task.taskId === 'string')
+}
+
+/** A new object: a parser's may be the app's as well. */
+function withoutParams({ params: _params, ...others }: Members): Members {
+  return others
 }
 
 const relatedTask = 'io.modelcontextprotocol/related-task'
