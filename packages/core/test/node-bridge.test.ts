@@ -235,7 +235,6 @@ describe('a request that is refused by its head', () => {
     ['a foreign Origin', 403, { origin: 'https://evil.example' }],
     ['a foreign Host', 403, { host: 'evil.example' }],
     ['a page that is cross-site', 403, { 'sec-fetch-site': 'cross-site' }],
-    ['an unknown session', 404, { 'mcp-session-id': 'x'.repeat(32) }],
     ['a media type that needs no preflight', 415, { 'content-type': 'text/plain' }],
     ['an unknown revision', 400, { 'mcp-session-id': 'x'.repeat(32), 'mcp-protocol-version': '1999-01-01' }],
   ])('for %s is answered %i before a byte of its body was sent', async (_what, status, headers) => {

@@ -4,10 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { TestServer } from '../../../test-support/in-process/test-server.ts'
 import { stopClock } from '../../../test-support/stop-clock.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type AuthInfo, createMemoryBackplane, sessionKey } from '../src/index.ts'
+import { type AuthInfo, createMemoryBackplane, Rejection, sessionKey } from '../src/index.ts'
 import { createSessionId } from '../src/session/session-id.ts'
 
 const empty = { sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0 }
@@ -57,7 +58,6 @@ describe('which answer a session id gets', () => {
       { jsonrpc: '2.0', id: 1, method: 'ping' },
       { jsonrpc: '2.0', method: 'notifications/x' },
       { jsonrpc: '2.0', id: 's1-1', result: {} },
-      { jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() },
     ]
     for (const message of messages) expect((await client.post(message)).status).toBe(404)
     expect((await client.get()).status).toBe(404)
@@ -74,6 +74,70 @@ describe('which answer a session id gets', () => {
       code: -32001,
       message: expect.stringMatching(/http 404/i),
     })
+  })
+
+  test('an initialize that still names a session which has ended opens a new one', async () => {
+    const { endpoint } = createTestEndpoint()
+    const client = await openSession(endpoint)
+    await client.delete()
+    for (const stale of [client.sessionId, 'x'.repeat(32), 'malformed']) {
+      const again = new TestClient(endpoint)
+      again.sessionId = stale
+      const reply = await again.call('initialize', toInitializeParams())
+      expect(reply.status).toBe(200)
+      again.sessionId = reply.headers['mcp-session-id'] as string
+      expect(again.sessionId).toMatch(/^[\w-]{32}$/)
+      expect(again.sessionId).not.toBe(stale)
+      expect((await again.call('ping')).status).toBe(200)
+    }
+    expect(endpoint.stats().sessions).toBe(3)
+  })
+
+  test("so does one that names another principal's session, which lives on", async () => {
+    const { endpoint } = createTestEndpoint()
+    const alice = await openSession(endpoint, { auth: user('alice') })
+    const mallory = new TestClient(endpoint)
+    Object.assign(mallory, { auth: user('mallory'), sessionId: alice.sessionId })
+    const reply = await mallory.call('initialize', toInitializeParams())
+    expect([reply.status, reply.headers['mcp-session-id'] === alice.sessionId]).toEqual([200, false])
+    expect((await alice.call('ping')).status).toBe(200)
+    expect((await mallory.call('ping')).status).toBe(404)
+  })
+
+  test.each<[string, unknown]>([
+    ['a request', { jsonrpc: '2.0', id: 1, method: 'ping' }],
+    ['a batch with initialize', [{ jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() }]],
+    ['an initialize without an id', { jsonrpc: '2.0', method: 'initialize', params: toInitializeParams() }],
+    ['an initialize whose params are no object', { jsonrpc: '2.0', id: 1, method: 'initialize', params: [] }],
+    ['what is no JSON', '{'],
+    ['what is no JSON-RPC', 5],
+    ['what is too large', 'x'.repeat(300)],
+  ])('anything else in an unknown session gets the same 404: %s', async (_what, body) => {
+    const { endpoint } = createTestEndpoint({}, { maxBodyBytes: 200 })
+    const client = new TestClient(endpoint)
+    client.sessionId = 'x'.repeat(32)
+    const reply = await client.post(body)
+    expect(reply.status).toBe(404)
+    expect(toJson(reply)).toEqual({
+      jsonrpc: '2.0',
+      error: { code: -32001, message: 'Session not found (HTTP 404): start anew with initialize' },
+    })
+    expect(endpoint.stats()).toMatchObject({ sessions: 0, bodyBytes: 0 })
+  })
+
+  test('of a request for an unknown session nothing is read before auth, nor but for a POST', async () => {
+    const refuse = () => {
+      throw new Rejection('unauthorized')
+    }
+    const stale = {
+      headers: { 'mcp-session-id': 'x'.repeat(32) },
+      body: { jsonrpc: '2.0', id: 1, method: 'initialize' },
+    }
+    const post = new TestRequest('POST', stale)
+    expect((await createTestEndpoint({}, { auth: refuse }).endpoint.handle(post)).status).toBe(401)
+    const listening = new TestRequest('GET', stale)
+    expect((await createTestEndpoint().endpoint.handle(listening)).status).toBe(404)
+    expect([post.bodyRead, listening.bodyRead]).toEqual([false, false])
   })
 
   test('a second initialize is refused and the session lives on', async () => {

@@ -2,7 +2,7 @@ import type { Attendance } from '../attendance/attendance.ts'
 import { Servers, type ServersOptions } from '../call/build-server.ts'
 import { checkBatch, isBatch } from '../call/dispatch.ts'
 import { Directory } from '../cluster/directory.ts'
-import { drainingRejection, Rejection } from '../http/errors.ts'
+import { drainingRejection, Rejection, refusals } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
@@ -51,12 +51,22 @@ export class SessionsEra implements Era {
   async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const { method, sessionId } = head
     if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
-    // No body is read for a request that names no session of its principal.
-    const session = await this.#directory.find(request, head)
-    if (method === 'POST') return this.#post(session, request, head)
+    const session = await this.#find(request, head)
+    if (method === 'POST') return session ? this.#post(session, request, head) : this.#openAnew(request, head)
+    if (!session) throw new Rejection('session_not_found')
     if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')
     return ended
+  }
+
+  /** The session that a request names; `undefined` when its principal has none of that id. */
+  async #find(request: HttpRequest, head: RequestHead): Promise<SessionHandle | undefined> {
+    try {
+      return await this.#directory.find(request, head)
+    } catch (error) {
+      if (error instanceof Rejection && error.refusal === 'session_not_found') return undefined
+      throw error
+    }
   }
 
   async #post(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
@@ -75,6 +85,31 @@ export class SessionsEra implements Era {
       return await this.#initialize(checkInitialize(incoming), request, head)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
+    }
+  }
+
+  /**
+   * A client that starts anew may still name the session that has ended. Its body is read for that alone: whatever else
+   * it is, and be it no JSON, gets the one answer of an unknown session.
+   */
+  async #openAnew(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+    const message = oneId.test(head.sessionId ?? '') ? await this.#readInitialize(request) : undefined
+    if (!message) throw new Rejection('session_not_found')
+    try {
+      return await this.#initialize(message, request, head)
+    } catch (error) {
+      throw refusing(message, error, request, this.#options)
+    }
+  }
+
+  /** `undefined`: the body is anything else. */
+  async #readInitialize(request: HttpRequest): Promise<JsonRpcRequest | undefined> {
+    try {
+      const incoming = await readMessage(request, this.#options)
+      return !isBatch(incoming) && isInitialize(incoming) ? incoming : undefined
+    } catch (error) {
+      if (error instanceof Rejection && refusals[error.refusal].status < 500) return undefined
+      throw error
     }
   }
 
@@ -139,6 +174,9 @@ export class SessionsEra implements Era {
     return session ? [session] : []
   }
 }
+
+/** Visible ASCII (Session Management 1). A header that came twice is none: its values are joined with a space. */
+const oneId = /^[\x21-\x7e]+$/
 
 /** Without a session id only `initialize` may come. */
 function checkInitialize(incoming: Incoming): JsonRpcRequest {
