@@ -12,7 +12,7 @@ import { acceptBoth, send } from '../../../test-support/client/reply.ts'
 import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { type Listening, listen } from '../../../test-support/listen.ts'
 import { cancelled, flooding, report, slowFactory, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred, standstill, within } from '../../../test-support/waiting.ts'
+import { deferred, standstill, waitFor, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 import { createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
@@ -133,6 +133,23 @@ describe('a connection that is kept', () => {
       expect(body).toContain(`"id":${id}`)
     }
     await settle(endpoint)
+  })
+
+  test('keeps one listener for all pipelined requests that wait', async () => {
+    const { faults } = watchProcess()
+    const slow = deferred()
+    const { port, url, server, endpoint } = await start({ slow: () => slow.promise.then(() => 'slow') })
+    const sockets: Socket[] = []
+    server.on('connection', (socket) => sockets.push(socket))
+    const client = await McpClient.open(url)
+    const connection = await RawConnection.open(port)
+    const calls = Array.from({ length: 30 }, () => client.callMessage('slow'))
+    connection.write(calls.map((call) => toPost(port, call, client.headers)).join(''))
+    await waitFor(() => endpoint.stats().calls === 30)
+    slow.resolve()
+    for (const { id } of calls) expect((await connection.readResponse()).body).toContain(`"id":${id}`)
+    expect(sockets.at(-1)?.listenerCount('close')).toBeLessThan(5)
+    expect(faults).toEqual([])
   })
 
   test.each(['auto', 'json'] as const)(

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { NodeResponse } from './node-handler.ts'
 
 /** Calls `listener` once when the response is complete or its connection is gone; at once when that is past. */
@@ -6,16 +7,50 @@ export function onClose(to: NodeResponse, listener: () => void): void {
   // The compatibility API of HTTP/2 is the same for all that is used here.
   const response = to as ServerResponse
   const { socket } = response.req
-  if (response.closed || response.destroyed || socket?.destroyed) {
-    listener()
-  } else if (response.socket) {
-    response.on('close', listener)
-  } else {
-    // A pipelined request's response waits for those before it, and Node does not tell it when they fail.
-    socket.once('close', listener)
-    response.once('close', () => {
-      socket.off('close', listener)
-      listener()
-    })
+  if (response.closed || response.destroyed || socket?.destroyed) listener()
+  else if (response.socket) response.on('close', listener)
+  else queueOn(socket).add(response, listener)
+}
+
+const queues = new WeakMap<Socket, ResponseQueue>()
+
+function queueOn(socket: Socket): ResponseQueue {
+  const queue = queues.get(socket) ?? new ResponseQueue(socket)
+  queues.set(socket, queue)
+  return queue
+}
+
+/**
+ * Responses that wait for those before them on one socket. Node does not tell them when it breaks. One listener on the
+ * socket serves all of them, however many requests a client sends at once, and is gone when nothing waits.
+ */
+class ResponseQueue {
+  readonly #socket: Socket
+  readonly #waiting = new Map<ServerResponse, (() => void)[]>()
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('close', this.#socketClosed)
+  }
+
+  add(response: ServerResponse, listener: () => void): void {
+    const listeners = this.#waiting.get(response)
+    if (listeners) return void listeners.push(listener)
+    this.#waiting.set(response, [listener])
+    response.once('close', () => this.#settle(response))
+  }
+
+  readonly #socketClosed = (): void => {
+    for (const response of [...this.#waiting.keys()]) this.#settle(response)
+  }
+
+  #settle(response: ServerResponse): void {
+    const listeners = this.#waiting.get(response) ?? []
+    this.#waiting.delete(response)
+    if (this.#waiting.size === 0) {
+      queues.delete(this.#socket)
+      this.#socket.off('close', this.#socketClosed)
+    }
+    for (const listener of listeners) listener()
   }
 }
