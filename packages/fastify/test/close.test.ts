@@ -4,7 +4,7 @@ import { McpClient, ping, toText } from '../../../test-support/client/mcp-client
 import { send } from '../../../test-support/client/reply.ts'
 import { endpointWith } from '../../../test-support/endpoints.ts'
 import { cancelled, report, serverWith } from '../../../test-support/sdk-server.ts'
-import { deferred } from '../../../test-support/waiting.ts'
+import { deferred, within } from '../../../test-support/waiting.ts'
 import { adapters, createApp, listen } from './adapter.ts'
 
 describe.each(adapters)('$name', ({ framework }) => {
@@ -25,7 +25,7 @@ describe.each(adapters)('$name', ({ framework }) => {
     const standalone = await client.get()
     const call = await client.call('hold')
     await call.events.next()
-    const closing = app.close()
+    const closing = within(2_000, app.close())
     finish.resolve()
     expect(toText(await call.answer())).toBe('finished')
     await standalone.events.ended

@@ -1,4 +1,5 @@
 import { vi } from 'vitest'
+import { describeClosing } from '../../../test-support/adapters/describe-closing.ts'
 import { describeConnections } from '../../../test-support/adapters/describe-connections.ts'
 import { describeSlowReaders } from '../../../test-support/adapters/describe-slow-readers.ts'
 
@@ -7,6 +8,7 @@ vi.mock('@hono/node-server', () => import('node-server-1'))
 
 const { adapter } = await import('./adapter.ts')
 describeConnections({ ...adapter, emptyType: 'text/plain; charset=UTF-8' })
+describeClosing(adapter)
 describeSlowReaders(adapter)
 
 await import('./mount.test.ts')

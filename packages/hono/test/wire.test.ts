@@ -1,12 +1,14 @@
 import { createServer } from 'node:http2'
 import { mcp } from '@throughline/mcp-http-hono'
 import { Hono } from 'hono'
+import { describeClosing } from '../../../test-support/adapters/describe-closing.ts'
 import { describeConnections } from '../../../test-support/adapters/describe-connections.ts'
 import { describeHttp2 } from '../../../test-support/adapters/describe-http2.ts'
 import { describeSlowReaders } from '../../../test-support/adapters/describe-slow-readers.ts'
 import { adapter, listen } from './adapter.ts'
 
 describeConnections(adapter)
+describeClosing(adapter)
 describeSlowReaders(adapter)
 describeHttp2(adapter.name, async (endpoint) => {
   const errors: unknown[] = []

@@ -3,6 +3,7 @@ import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { type EndpointOptions, mcp } from '@throughline/mcp-http-koa'
 import type { Middleware } from 'koa'
 import { describe, expect, test } from 'vitest'
+import { describeClosing } from '../../../test-support/adapters/describe-closing.ts'
 import { describeConnections } from '../../../test-support/adapters/describe-connections.ts'
 import { describeHttp2 } from '../../../test-support/adapters/describe-http2.ts'
 import { describeSlowReaders } from '../../../test-support/adapters/describe-slow-readers.ts'
@@ -15,6 +16,7 @@ import { adapters, serve } from './adapter.ts'
 
 for (const adapter of adapters) {
   describeConnections(adapter)
+  describeClosing(adapter)
   describeSlowReaders(adapter)
   describeHttp2(adapter.name, (endpoint) =>
     serve(new adapter.framework().use(mcp(endpoint)), (listener) => createServer(listener as never)),

@@ -5,7 +5,7 @@ import { PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { toFaultReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { type ConnectRequest, type NodeContext, NodeRequest } from './node-request.ts'
-import { onClose } from './on-close.ts'
+import { isAwaited, isQueued, onClose } from './on-close.ts'
 import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
 
 export type { ConnectRequest, NodeContext }
@@ -67,11 +67,21 @@ export async function readReply(
   context: NodeContext = {},
 ): Promise<HttpReply> {
   const request = new NodeRequest(incoming, response as ServerResponse, context)
+  const isHttp1 = 'shouldKeepAlive' in response
+  const wasQueued = isHttp1 && isQueued(response)
+  if (wasQueued) onClose(response, () => closeAfter(response, endpoint))
   const reply = await endpoint.handle(request)
   request.discardBody()
+  if (!isHttp1) return reply
   // While draining no connection is kept for a next request.
-  if (endpoint.closing && 'shouldKeepAlive' in response) response.shouldKeepAlive = false
+  if (endpoint.closing) response.shouldKeepAlive = false
+  else if (typeof reply.body === 'object' && !wasQueued) onClose(response, () => closeAfter(response, endpoint))
   return reply
+}
+
+/** The head may have been sent before the endpoint drained, when its connection was to be kept. */
+function closeAfter(response: ServerResponse, { closing }: Mountable): void {
+  if (closing && !isAwaited(response)) response.req.socket.destroySoon()
 }
 
 /** The second half. Headers set on `response` before stay. */

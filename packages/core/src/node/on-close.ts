@@ -12,6 +12,16 @@ export function onClose(to: NodeResponse, listener: () => void): void {
   else queueOn(socket).add(response, listener)
 }
 
+/** Whether a pipelined request's response waits for those before it. */
+export function isQueued(response: ServerResponse): boolean {
+  return response.socket === null && !response.closed
+}
+
+/** Whether responses of ours wait on the socket for one that is now complete. */
+export function isAwaited({ req }: ServerResponse): boolean {
+  return queues.has(req.socket)
+}
+
 const queues = new WeakMap<Socket, ResponseQueue>()
 
 function queueOn(socket: Socket): ResponseQueue {
