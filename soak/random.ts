@@ -28,6 +28,15 @@ export class Random {
     return list[this.int(0, list.length - 1)] as T
   }
 
+  shuffle<T>(list: readonly T[]): T[] {
+    const shuffled = [...list]
+    for (let i = shuffled.length - 1; i > 0; i--) {
+      const j = this.int(0, i)
+      ;[shuffled[i], shuffled[j]] = [shuffled[j] as T, shuffled[i] as T]
+    }
+    return shuffled
+  }
+
   /** A name with a weight each: heavier ones come more often. */
   weighted<Name extends string>(weights: Readonly<Record<Name, number>>): Name {
     const entries = Object.entries(weights) as [Name, number][]

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterName } from '../conformance/mounts/index.ts'
 import { type Fault, Ledger } from './check/ledger.ts'
+import { judgeErrors, judgeHeap, judgeHeld, toHeld, toMegabytes } from './check/verdict.ts'
 import { type BehaviourName, populate } from './clients/population.ts'
 import type { World } from './clients/world.ts'
 import { Random } from './random.ts'
@@ -27,9 +29,9 @@ export interface RunOptions {
   readonly onFault?: (fault: Fault) => void
 }
 
+/** What a client may wait for, one thing after the other, when no new behaviour begins. */
+const gracePeriods = 3
 const figuresMs = 10_000
-/** What the heap may have grown by. */
-const heapTolerance = 0.1
 
 /** One mount: a server in a process of its own, clients, and what was found. */
 export async function run(options: RunOptions): Promise<Ledger> {
@@ -58,28 +60,28 @@ class Run {
   }
 
   async run(): Promise<Ledger> {
-    const { runMs, warmUpMs, breakage, mount, print } = this.#options
-    const died = this.#server.exited.then((how) => this.#ledger.fault('died', `The server's process ended: ${how}`))
-    const going = this.#go(runMs, warmUpMs, breakage)
-    await Promise.race([going, died])
-    going.catch(() => undefined)
-    print(`${mount} end: ${this.#ledger}`)
+    const died = this.#server.exited.then((how) => `The server's process ended: ${how}`)
+    const failure = await Promise.race([this.#go().catch(String), died])
+    if (failure !== undefined) this.#ledger.fault('died', failure)
     return this.#ledger
   }
 
-  async #go(runMs: number, warmUpMs: number, breakage: Breakage | undefined): Promise<void> {
-    const { mount, print } = this.#options
-    await this.#load(warmUpMs)
+  async #go(): Promise<undefined> {
+    const { runMs, warmUpMs, breakage, mount, print } = this.#options
+    await this.#load(warmUpMs, this.#random.fork(0))
     const before = await this.#drain()
     print(`${mount} warm: heap ${toMegabytes(before.heap)}`)
     await this.#server.request('break', breakage)
-    await this.#load(runMs)
+    await this.#load(runMs, this.#random.fork(1))
     const after = await this.#drain()
-    this.#compareHeaps(before.heap, after.heap)
-    this.#judge(await this.#server.request('close'))
+    print(`${mount} ${judgeHeap(this.#ledger, before.heap, after.heap)}`)
+    print(`${mount} longest pause of the server: ${after.longestPauseMs} ms`)
+    const closed = await this.#server.request('close')
+    judgeHeld(this.#ledger, 'After close', closed)
+    judgeErrors(this.#ledger, closed)
   }
 
-  async #load(ms: number): Promise<void> {
+  async #load(ms: number, random: Random): Promise<void> {
     const { bail, clients, only, hungAfterMs, mount, onFault, print } = this.#options
     const stop = new AbortController()
     const timer = setTimeout(() => stop.abort(), ms)
@@ -89,6 +91,7 @@ class Run {
       deadlines: this.#deadlines,
       hungAfterMs,
       stopped: stop.signal,
+      present: new Set(),
       nextName: () => `client-${++this.#names}`,
     }
     this.#ledger.onFault = (fault) => {
@@ -96,7 +99,9 @@ class Run {
       if (bail) stop.abort()
     }
     const figures = setInterval(() => void this.#printFigures().catch(() => undefined), figuresMs)
-    if (ms > 0) await populate(world, this.#random.fork(this.#names), { clients, only })
+    const population = populate(world, random, { clients, only })
+    await Promise.race([population, overdue(world)])
+    for (const { name, transcript } of world.present) this.#ledger.fault('hung', `${name} has not left`, transcript)
     clearTimeout(timer)
     clearInterval(figures)
     print(`${mount} clients have left`)
@@ -119,39 +124,13 @@ class Run {
       await sleep(100)
       look = await this.#server.request('look')
     }
-    const held = toHeld(look)
-    if (held !== '') this.#ledger.fault('held', `After all sessions are over: ${held}`)
+    judgeHeld(this.#ledger, 'After all sessions are over', look)
     return this.#server.request('settle')
   }
-
-  #compareHeaps(before: number, after: number): void {
-    const growth = after / before - 1
-    const text = `heap ${toMegabytes(before)} after warm-up, ${toMegabytes(after)} at the end, ${(growth * 100).toFixed(1)} %`
-    this.#options.print(`${this.#options.mount} ${text}`)
-    if (growth > heapTolerance) this.#ledger.fault('heap', text)
-  }
-
-  #judge(closed: Look): void {
-    const held = toHeld(closed)
-    if (held !== '') this.#ledger.fault('held', `After close: ${held}`)
-    for (const text of closed.stray) this.#ledger.fault('rejection', text)
-    for (const text of closed.errors) this.#ledger.fault('error', text)
-    for (const text of closed.foreignAnswers) this.#ledger.fault('foreign', text)
-  }
 }
 
-/** What is not 0, as text. */
-function toHeld({ stats, sockets }: Look): string {
-  const { undeliveredMessages: _said, log, ...counts } = stats
-  const all = {
-    ...counts,
-    sockets,
-    ...Object.fromEntries(Object.entries(log).map(([name, count]) => [`log.${name}`, count])),
-  }
-  const held = Object.entries(all).filter(([, count]) => count !== 0)
-  return held.map(([name, count]) => `${name} ${count}`).join(', ')
-}
-
-function toMegabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`
+/** After the stop every client has an end in sight: whoever waits for anything gives it up in time. */
+async function overdue({ stopped, hungAfterMs }: World): Promise<void> {
+  await once(stopped, 'abort')
+  await sleep(hungAfterMs * gracePeriods, undefined, { ref: false })
 }

@@ -32,7 +32,17 @@ export interface Fault {
   readonly transcript: readonly string[]
 }
 
-const figureNames = ['sessions', 'calls', 'events', 'pushes', 'cuts', 'resumes', 'gaps', 'excused', 'hostile'] as const
+export const figureNames = [
+  'sessions',
+  'calls',
+  'events',
+  'pushes',
+  'cuts',
+  'resumes',
+  'gaps',
+  'excused',
+  'hostile',
+] as const
 export type FigureName = (typeof figureNames)[number]
 
 function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
@@ -45,6 +55,8 @@ const keptFaults = 200
 export class Ledger {
   readonly counts = zeros(faultKinds)
   readonly figures = zeros(figureNames)
+  /** How often each behaviour has begun. */
+  readonly behaviours: Record<string, number> = {}
   readonly faults: Fault[] = []
   /** Called with every fault, as it is found. */
   onFault: ((fault: Fault) => void) | undefined
@@ -54,6 +66,10 @@ export class Ledger {
     const fault = { kind, text, transcript: [...transcript] }
     if (this.faults.length < keptFaults) this.faults.push(fault)
     this.onFault?.(fault)
+  }
+
+  met(behaviour: string): void {
+    this.behaviours[behaviour] = (this.behaviours[behaviour] ?? 0) + 1
   }
 
   get total(): number {

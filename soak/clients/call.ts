@@ -13,8 +13,8 @@ export interface CallOptions {
   readonly cancelAfterMs?: number
 }
 
-/** How often a client may have to come back for a call that it cancelled. */
-const maxReturnsAfterCancel = 5
+/** How often a client comes back for a call that it cancelled and gets nothing: more than one that leaves early has to. */
+const maxVainReturns = 10
 
 /** Makes one call and follows it to its answer, wherever that takes the client. */
 export function makeCall(client: SessionClient, script: Script, options: CallOptions): Promise<Played | undefined> {
@@ -31,7 +31,9 @@ class ClientCall {
   readonly #id: number
   #answer: Message | undefined
   #isCancelled = false
-  #returnsAfterCancel = 0
+  readonly #startedAt = performance.now()
+  #vainReturns = 0
+  #resumedAt = ''
 
   constructor(client: SessionClient, script: Script, options: CallOptions) {
     const { world, random } = client
@@ -41,9 +43,17 @@ class ClientCall {
     this.#id = client.nextId()
     this.#inbox = new Inbox(client, script.call, this.#series)
     this.#follower = new Follower({
-      ...{ random, manners: options.manners, series: this.#series, hungAfterMs: world.hungAfterMs, needsId: true },
+      ...{
+        random,
+        manners: options.manners,
+        stopped: world.stopped,
+        series: this.#series,
+        hungAfterMs: world.hungAfterMs,
+        needsId: true,
+      },
       resume: (lastEventId) => this.#resume(lastEventId),
       onEvent: (event) => this.#take(this.#inbox.take(event)),
+      attend: () => client.attend(),
       note: (text) => client.note(`${script.call}: ${text}`),
       count: (figure) => void world.ledger.figures[figure]++,
     })
@@ -80,7 +90,9 @@ class ClientCall {
   }
 
   #resume(lastEventId: string): Promise<Reply> {
-    if (this.#isCancelled && ++this.#returnsAfterCancel > maxReturnsAfterCancel) {
+    this.#vainReturns = this.#isCancelled && lastEventId === this.#resumedAt ? this.#vainReturns + 1 : 0
+    this.#resumedAt = lastEventId
+    if (this.#vainReturns > maxVainReturns) {
       this.#client.fault('endless', `${this.#script.call}: cancelled, and still has more after ${lastEventId}`)
       this.#follower.enough()
     }
@@ -101,6 +113,12 @@ class ClientCall {
     return isOver || this.#isCancelled || this.#follower.longestAbsenceMs > world.deadlines.abandonAfterMs / 2
   }
 
+  /** The answer was kept, but not as long as this client took to come for it. */
+  #isGone(text: string): boolean {
+    const { retainMs } = this.#client.world.deadlines
+    return text.includes('no longer kept') && performance.now() - this.#startedAt > retainMs / 2
+  }
+
   #judgeEnd(end: End): void {
     const { call } = this.#script
     if (end.how === 'hung') this.#client.fault(this.#answer ? 'endless' : 'hung', `${call}: nothing came for too long`)
@@ -109,13 +127,14 @@ class ClientCall {
     if (!isLost && end.how !== 'refused') return
     if (this.#isExcused) this.#client.world.ledger.figures.excused++
     else if (isLost) this.#client.fault('lost', `${call}: 204 before the answer`)
+    else if (this.#isGone(String(end.text))) this.#client.world.ledger.figures.excused++
     else this.#client.fault('refused', `${call}: ${end.status} ${end.text}`)
   }
 
   #judgeAnswer({ result, error, id }: Message): void {
     const { call, answerSize } = this.#script
     if (id !== this.#id) this.#client.fault('foreign', `${call}: an answer to ${id} for ${this.#id}`)
-    if (error && this.#isExcused) this.#client.world.ledger.figures.excused++
+    if (error && (this.#isExcused || this.#isGone(error.message))) this.#client.world.ledger.figures.excused++
     else if (error) this.#client.fault('refused', `${call}: ${JSON.stringify(error)}`)
     if (!result) return
     const { mark, played } = result

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   /** The client has an id to come back with. */
   readonly canComeBack: () => boolean
   readonly onEvent: (event: SseEvent) => void
+  /** The stream says that events are missing here. */
+  readonly onGap: () => void
   readonly note: (text: string) => void
 }
 
@@ -36,12 +38,12 @@ export class Connection {
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #patience: NodeJS.Timeout | undefined
   #bytesLeft: number
-  #why: Leaving | undefined
+  #resolve: ((how: Leaving) => void) | undefined
   #isReading = true
   #heardAt = performance.now()
 
   constructor(reply: Reply, options: ConnectionOptions) {
-    const { random, manners, hungAfterMs, onEvent } = options
+    const { random, manners, hungAfterMs, onEvent, onGap } = options
     const { response } = reply
     this.#reply = reply
     this.#options = options
@@ -50,16 +52,14 @@ export class Connection {
       // An event that only sets the cursor is no news.
       if (event.data !== '') this.#heard()
       onEvent(event)
-    })
+    }, onGap)
     if (hungAfterMs !== Infinity) this.#patience = setTimeout(() => this.leave('hung'), Math.max(hungAfterMs, 1))
     this.#later(spread(random, manners.cutMs), () => this.#cut())
     this.left = new Promise((resolve) => {
-      response.on('data', (chunk: Buffer) => this.#take(chunk))
-      response.on('close', () => {
-        this.#stopTimers()
-        resolve(this.#why ?? (response.complete ? 'ended' : 'broken'))
-      })
+      this.#resolve = resolve
     })
+    response.on('data', (chunk: Buffer) => this.#take(chunk))
+    response.on('close', () => this.#end(response.complete ? 'ended' : 'broken'))
   }
 
   get retryMs(): number | undefined {
@@ -72,10 +72,17 @@ export class Connection {
   }
 
   leave(why: Leaving): void {
-    this.#why ??= why
+    this.#reply.leave()
+    // Not left to `close`: a response that is complete but was not read to its end never emits it.
+    this.#end(why)
+  }
+
+  #end(how: Leaving): void {
+    clearTimeout(this.#patience)
+    for (const timer of this.#timers) clearTimeout(timer)
     if (this.#isReading) this.readUntil = performance.now()
     this.#isReading = false
-    this.#reply.leave()
+    this.#resolve?.(how)
   }
 
   #take(chunk: Buffer): void {
@@ -121,12 +128,5 @@ export class Connection {
       what()
     }, ms)
     this.#timers.add(timer)
-  }
-
-  #stopTimers(): void {
-    clearTimeout(this.#patience)
-    for (const timer of this.#timers) clearTimeout(timer)
-    if (this.#isReading) this.readUntil = performance.now()
-    this.#isReading = false
   }
 }

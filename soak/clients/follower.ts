@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Series } from '../check/series.ts'
 import type { Random } from '../random.ts'
 import { Connection, type Leaving } from './connection.ts'
-import type { Manners } from './manners.ts'
+import { gentle, type Manners } from './manners.ts'
 import type { SseEvent } from './sse.ts'
 import { isStream, NoReply, type Reply, readText } from './wire.ts'
 
@@ -18,6 +18,8 @@ export type End =
 export interface FollowerOptions {
   readonly random: Random
   readonly manners: Manners
+  /** From then on it reads as fast as it can, and stays. */
+  readonly stopped: AbortSignal
   readonly series: Series
   /** How long the stream may be silent; `Infinity` for one that is silent by nature. */
   readonly hungAfterMs: number
@@ -25,6 +27,8 @@ export interface FollowerOptions {
   readonly needsId: boolean
   readonly resume: (lastEventId: string) => Promise<Reply>
   readonly onEvent: (event: SseEvent) => void
+  /** A connection has opened; what it returns is called when it is left. */
+  readonly attend: () => () => void
   readonly note: (text: string) => void
   readonly count: (figure: 'cuts' | 'resumes' | 'gaps') => void
 }
@@ -91,7 +95,8 @@ export class Follower {
   }
 
   async #read(reply: Reply): Promise<Leaving> {
-    const { random, manners, series, hungAfterMs, onEvent, note, count } = this.#options
+    const { random, manners, series, stopped, hungAfterMs, attend, onEvent, note, count } = this.#options
+    const leave = attend()
     const isTold = reply.headers['mcp-resume'] === 'gap'
     series.connected(isTold)
     if (isTold) count('gaps')
@@ -99,9 +104,17 @@ export class Follower {
     note(`connection ${this.connections} open after ${this.lastEventId || 'nothing'}${isTold ? ', with a gap' : ''}`)
     this.#fruitless++
     const connection = new Connection(reply, {
-      ...{ random, manners: patient(manners, this.#fruitless - 1), note },
+      ...{
+        random,
+        manners: stopped.aborted ? gentle : patient(manners, this.#fruitless - 1 + this.connections / 10),
+        note,
+      },
       hungAfterMs: hungAfterMs - this.#waitedMs,
       canComeBack: () => this.lastEventId !== '',
+      onGap: () => {
+        series.told()
+        count('gaps')
+      },
       onEvent: (event) => {
         this.lastEventId = event.id ?? this.lastEventId
         if (event.data !== '') {
@@ -114,6 +127,7 @@ export class Follower {
     this.#connection = connection
     if (this.#isEnough) connection.leave('left')
     const how = await connection.left
+    leave()
     this.#connection = undefined
     if (how === 'cut') count('cuts')
     this.#retryMs = connection.retryMs ?? this.#retryMs
@@ -124,7 +138,7 @@ export class Follower {
   }
 }
 
-/** Three times as patient with each time. */
+/** Three times as patient with each time, so that every stream is read to its end before long. */
 function patient(manners: Manners, times: number): Manners {
   const factor = 3 ** Math.min(times, 20)
   return { ...manners, cutBytes: manners.cutBytes * factor, cutMs: manners.cutMs * factor }

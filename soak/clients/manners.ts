@@ -27,7 +27,7 @@ export function pickManners(random: Random): Manners {
     awayMs: random.pick([0, 0, 50, 600]),
   }
   if (kind === 'cutting') return cutting
-  if (kind === 'slow') return { ...cutting, restMs: random.int(1, 60) }
+  if (kind === 'slow') return { ...cutting, restMs: random.int(1, 30) }
   return { ...cutting, deadMs: random.int(500, 3_500) }
 }
 

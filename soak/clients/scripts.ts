@@ -18,8 +18,9 @@ export function pickSmallScript(random: Random, call: string): Script {
 /** Far more than a reader takes at once; seldom more than is kept. */
 export function pickFloodScript(random: Random, call: string): Script {
   const kind = random.pick(['progress', 'message'] as const)
-  const size = random.pick([100, 500, 3_000])
-  const count = random.chance(0.15) ? 12_000 : Math.round(1_000_000 / (size + 200))
+  const isBeyondLog = random.chance(0.15)
+  const size = isBeyondLog ? 50 : random.pick([100, 500, 3_000])
+  const count = isBeyondLog ? 12_000 : Math.round(1_000_000 / (size + 200))
   const events: Events = { count, size, paceMs: 0, awaited: random.chance(0.6) }
   const step: Step = random.chance(0.5) ? { do: 'report', kind, events } : { do: 'push', events }
   return { call, steps: [step, { do: 'sleep', ms: random.int(0, 300) }], answerSize: pickSize(random) }

@@ -28,10 +28,14 @@ export class SessionClient {
   /** Ids of unnumbered events that have come. */
   readonly seenIds = new Set<string>()
   sessionId = ''
-  /** The client has ended the session: whatever is refused from now on is refused rightly. */
+  /** The client has ended the session, or let it idle: whatever is refused from now on is refused rightly. */
   isOver = false
   /** `late`: after the server has given the question up. */
   answering: 'at once' | 'twice' | 'late' | 'never' = 'at once'
+  /** Streams that are open now. */
+  #streams = 0
+  /** When the server last heard of the client, as far as the client knows. */
+  #servedAt = performance.now()
   readonly #agent: Agent | undefined
   readonly #startedAt = performance.now()
   #count = 0
@@ -40,6 +44,7 @@ export class SessionClient {
     this.world = world
     this.random = random
     this.name = world.nextName()
+    world.present.add(this)
     this.revision = random.pick(revisions)
     this.#agent = random.chance(0.5) ? createAgent() : undefined
   }
@@ -47,7 +52,9 @@ export class SessionClient {
   /** Opens a session. `undefined` if that failed, which is noted as a fault. */
   static async open(world: World, random: Random): Promise<SessionClient | undefined> {
     const client = new SessionClient(world, random)
-    return (await client.#initialize()) ? client : undefined
+    if (await client.#initialize()) return client
+    client.leave()
+    return undefined
   }
 
   /** A session that never says `initialized`. */
@@ -79,6 +86,36 @@ export class SessionClient {
     this.world.ledger.fault(kind, `${this.name} (${this.revision}): ${text}`, this.transcript, times)
   }
 
+  /** A stream has opened; what is returned is called when it is left. */
+  attend(): () => void {
+    this.#streams++
+    return () => {
+      this.#streams--
+      this.#servedAt = performance.now()
+    }
+  }
+
+  /**
+   * Every status that the session's requests are answered with. A client that was silent for long, as it is by nature or
+   * because the machine is busy, may find its session over.
+   */
+  heard(status: number): void {
+    const { isNeglected } = this
+    if (status >= 200 && status < 300) this.#servedAt = performance.now()
+    if (status !== 404 || this.isOver || !isNeglected) return
+    this.isOver = true
+    this.note(`over after ${Math.round(this.#silentMs)} ms of silence`)
+    this.world.ledger.figures.excused++
+  }
+
+  get isNeglected(): boolean {
+    return this.#streams === 0 && this.#silentMs > this.world.deadlines.sessionIdleMs / 2
+  }
+
+  get #silentMs(): number {
+    return performance.now() - this.#servedAt
+  }
+
   post(message: object): Promise<Reply> {
     const headers = { ...this.headers, 'content-type': 'application/json' }
     return this.#send('POST', headers, JSON.stringify({ jsonrpc: '2.0', ...message }))
@@ -102,12 +139,13 @@ export class SessionClient {
 
   /** Ends the session with DELETE. */
   async end(): Promise<void> {
+    const { isNeglected } = this
     this.isOver = true
     this.note('DELETE')
     try {
       const reply = await this.#send('DELETE', this.headers)
       await readText(reply, this.world.hungAfterMs)
-      if (reply.status !== 204) this.fault('refused', `DELETE: ${reply.status}`)
+      if (reply.status !== 204 && !isNeglected) this.fault('refused', `DELETE: ${reply.status}`)
       const after = await this.post({ id: this.nextId(), method: 'ping' })
       const text = await readText(after, this.world.hungAfterMs)
       if (after.status !== 404) this.fault('refused', `Expected 404 after DELETE, got ${after.status} ${text}`)
@@ -118,6 +156,7 @@ export class SessionClient {
 
   /** The client is gone. Its sockets close; what it said stays said. */
   leave(): void {
+    this.world.present.delete(this)
     this.#agent?.destroy()
   }
 
@@ -150,11 +189,13 @@ export class SessionClient {
     return reply
   }
 
-  #send(method: 'GET' | 'POST' | 'DELETE', headers: Record<string, string>, body?: string): Promise<Reply> {
-    return send(this.world.url, {
+  async #send(method: 'GET' | 'POST' | 'DELETE', headers: Record<string, string>, body?: string): Promise<Reply> {
+    const reply = await send(this.world.url, {
       ...{ method, headers, timeoutMs: this.world.hungAfterMs },
       ...(body !== undefined && { body }),
       ...(this.#agent && { agent: this.#agent }),
     })
+    this.heard(reply.status)
+    return reply
   }
 }

@@ -4,18 +4,23 @@ export interface SseEvent {
   readonly data: string
 }
 
+/** What the server writes where it has dropped events. A call's stream has no message that could say so. */
+const gapComment = ': events were dropped here'
+
 /** Reads an event stream (WHATWG HTML §9.2.6) from pieces of any size. */
 export class SseReader {
   /** Milliseconds that the server asked to wait before coming back. */
   retryMs: number | undefined
   readonly #onEvent: (event: SseEvent) => void
+  readonly #onGap: () => void
   readonly #decoder = new TextDecoder()
   #text = ''
   #id: string | undefined
   #data: string[] = []
 
-  constructor(onEvent: (event: SseEvent) => void) {
+  constructor(onEvent: (event: SseEvent) => void, onGap: () => void) {
     this.#onEvent = onEvent
+    this.#onGap = onGap
   }
 
   push(chunk: Uint8Array): void {
@@ -35,6 +40,7 @@ export class SseReader {
 
   #line(line: string): void {
     if (line === '') return this.#dispatch()
+    if (line === gapComment) return this.#onGap()
     const colon = line.indexOf(':')
     const name = line.slice(0, colon)
     const value = line.slice(colon + 1).replace(/^ /, '')

@@ -21,12 +21,13 @@ export class StandaloneListener {
     const inbox = new Inbox(client, standaloneSeries, this.#series)
     this.#client = client
     this.#follower = new Follower({
-      ...{ random, manners, series: this.#series, hungAfterMs: Infinity, needsId: false },
+      ...{ random, manners, stopped: world.stopped, series: this.#series, hungAfterMs: Infinity, needsId: false },
       resume: (lastEventId) => client.get(lastEventId),
       onEvent: (event) => {
         inbox.take(event)
         this.#arrived?.()
       },
+      attend: () => client.attend(),
       note: (text) => client.note(`${standaloneSeries}: ${text}`),
       count: (figure) => void world.ledger.figures[figure]++,
     })

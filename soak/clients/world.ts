@@ -10,6 +10,15 @@ export interface World {
   readonly hungAfterMs: number
   /** No new behaviour begins. */
   readonly stopped: AbortSignal
+  /** Clients that have not left yet. */
+  readonly present: Set<Present>
   /** Makes a name that no other client has. */
   readonly nextName: () => string
+}
+
+/** A client, as far as others need to know it. */
+export interface Present {
+  readonly name: string
+  /** What it did and saw last. */
+  readonly transcript: readonly string[]
 }

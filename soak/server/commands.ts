@@ -16,10 +16,10 @@ export interface Deadlines {
   readonly retainMs: number
 }
 
-/** Short, so that much happens. */
+/** Short, so that much happens; but a busy machine stops a process for seconds, and then no session may be over. */
 export const shortDeadlines: Deadlines = {
-  sessionIdleMs: 4_000,
-  initializeTimeoutMs: 2_000,
+  sessionIdleMs: 10_000,
+  initializeTimeoutMs: 6_000,
   abandonAfterMs: 4_000,
   keepAliveMs: 1_000,
   stallMs: 1_500,
@@ -27,7 +27,7 @@ export const shortDeadlines: Deadlines = {
   retryMs: 100,
   upgradeAfterMs: 30,
   // Longer than a client needs that cuts a large answer off again and again.
-  retainMs: 15_000,
+  retainMs: 20_000,
 }
 
 export interface ServerSettings {
@@ -41,6 +41,8 @@ export interface Look {
   readonly sockets: number
   /** Bytes in use: the heap, and what its objects hold outside. */
   readonly heap: number
+  /** The longest time that the process was not there for anything, in milliseconds. */
+  readonly longestPauseMs: number
   /** What `onError` heard. */
   readonly errors: readonly string[]
   /** Unhandled rejections, uncaught exceptions, warnings. */

@@ -1,4 +1,5 @@
 // The process of the server under test: `main.ts SETTINGS`. Tells its parent its address, then answers its commands.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mount } from '../../conformance/mounts/index.ts'
 import { createEndpoint, createMemoryBackplane } from '../../packages/core/src/index.ts'
@@ -15,6 +16,8 @@ const errors: string[] = []
 const stray: string[] = []
 const foreignAnswers: string[] = []
 const breaker = new Breaker()
+const pauses = monitorEventLoopDelay()
+pauses.enable()
 
 const note = (list: string[], text: string): void => {
   if (list.length < maxNoted) list.push(text)
@@ -47,7 +50,8 @@ const handlers: { readonly [Name in ToServer['command']]: (given: unknown) => un
 function look(): Look {
   const { heapUsed, external } = process.memoryUsage()
   const sockets = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
-  return { stats: endpoint.stats(), sockets, heap: heapUsed + external, errors, stray, foreignAnswers }
+  const longestPauseMs = Math.round(pauses.max / 1e6)
+  return { stats: endpoint.stats(), sockets, heap: heapUsed + external, longestPauseMs, errors, stray, foreignAnswers }
 }
 
 async function settle(): Promise<Look> {

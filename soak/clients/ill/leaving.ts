@@ -2,9 +2,9 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../../random.ts'
 import { makeCall } from '../call.ts'
-import { gentle, pickManners } from '../manners.ts'
-import { talk, toChunks, toHead, toRequest } from '../raw.ts'
-import { pickAsk, pickFloodScript, pickScript, pickSmallScript } from '../scripts.ts'
+import { pickManners } from '../manners.ts'
+import { talk, toChunks, toHead, toRequest, toStatus } from '../raw.ts'
+import { pickAsk, pickFloodScript, pickScript } from '../scripts.ts'
 import { SessionClient } from '../session-client.ts'
 import type { World } from '../world.ts'
 
@@ -86,18 +86,6 @@ export async function parking(world: World, random: Random): Promise<void> {
   client.leave()
 }
 
-/** Many calls at the same moment. Each is to be answered. */
-export async function floodingWithCalls(world: World, random: Random): Promise<void> {
-  const client = await SessionClient.open(world, random)
-  if (!client) return
-  const count = random.int(20, 120)
-  const calls = Array.from({ length: count }, (_, i) =>
-    makeCall(client, pickSmallScript(random, `flood ${i}`), { manners: gentle }),
-  )
-  await Promise.all(calls)
-  client.leave()
-}
-
 export function toPostHeaders(client: SessionClient): Record<string, string> {
   return { ...client.headers, 'content-type': 'application/json' }
 }
@@ -134,9 +122,14 @@ export async function sendingPieces(world: World, random: Random): Promise<void>
       pieces: isCut ? pieces.slice(0, random.int(1, pieces.length - 1)) : pieces,
       timeoutMs: isCut ? random.int(10, untilAnsweredMs) : world.hungAfterMs,
     })
-    if (!isCut && !answer.startsWith('HTTP/1.1 200 ')) {
-      client.fault(answer === '' ? 'hung' : 'refused', `a ping in ${pieces.length} chunks: ${answer.slice(0, 300)}`)
-    }
+    if (!isCut) judgePing(client, answer, `a ping in ${pieces.length} chunks`)
+    if (client.isOver) break
   }
   client.leave()
+}
+
+function judgePing(client: SessionClient, answer: string, what: string): void {
+  client.heard(toStatus(answer))
+  if (toStatus(answer) === 200 || client.isOver) return
+  client.fault(answer === '' ? 'hung' : 'refused', `${what}: ${answer.slice(0, 300)}`)
 }

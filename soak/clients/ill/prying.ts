@@ -51,7 +51,8 @@ async function steal(owner: SessionClient, thief: SessionClient, listener: Stand
 async function answerForeign(thief: SessionClient, id: string): Promise<void> {
   const reply = await thief.post({ id, result: { nonce: 'stolen' } })
   const text = await readText(reply, thief.world.hungAfterMs)
-  if (reply.status !== 400) thief.fault('refused', `An answer to ${id}, never asked here: ${reply.status} ${text}`)
+  if (reply.status !== 400 && !thief.isOver)
+    thief.fault('refused', `An answer to ${id}, never asked here: ${reply.status} ${text}`)
 }
 
 /** Ids say nothing of the session, so one may happen to be right here too; then it must lead to the thief's own events. */
@@ -60,12 +61,15 @@ async function resumeForeign(owner: SessionClient, thief: SessionClient, eventId
   thief.note(`GET after ${eventId} of ${owner.name}: ${reply.status}`)
   if (!isStream(reply)) {
     await readText(reply, thief.world.hungAfterMs)
-    if (reply.status !== 400) thief.fault('refused', `GET after ${eventId} of ${owner.name}: ${reply.status}`)
+    if (reply.status === 400 || thief.isOver) return
+    thief.fault('refused', `GET after ${eventId} of ${owner.name}: ${reply.status}`)
     return
   }
+  const leave = thief.attend()
   const connection = new Connection(reply, {
     ...{ random: thief.random, manners: gentle, hungAfterMs: Infinity, note: () => undefined },
     canComeBack: () => true,
+    onGap: () => undefined,
     onEvent: ({ data }) => {
       const mark = data === '' ? undefined : toMark(JSON.parse(data) as Message)
       if (mark && mark.session !== thief.name) thief.fault('foreign', `after ${eventId}: an event of ${mark.session}`)
@@ -74,6 +78,7 @@ async function resumeForeign(owner: SessionClient, thief: SessionClient, eventId
   await Promise.race([connection.left, sleep(100)])
   connection.leave('left')
   await connection.left
+  leave()
 }
 
 function toMark({ params, result }: Message): Mark | undefined {
