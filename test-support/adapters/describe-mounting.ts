@@ -12,6 +12,9 @@ const serverThatFails: EndpointOptions['server'] = () => {
   throw new Error('secret of the factory')
 }
 
+const wantedFactory =
+  'Expected server to be a function that builds a server object for each session, as () => new McpServer(…), got '
+
 /** Asks an endpoint at `url` whose factory fails: the client is told nothing of it. */
 export async function expectHiddenFailure(url: string): Promise<void> {
   const reply = await send(url, { body: initializeMessage })
@@ -34,8 +37,9 @@ export function describeMounting<M>(adapter: Adapter<M>): void {
     })
 
     test.each<[what: string, options: object, message: string]>([
-      ['a factory that is none', { server: 'none' }, 'Expected server to be a function, got "none" (string)'],
-      ['no factory', {}, 'Expected server to be a function, got undefined (undefined)'],
+      ['a factory that is none', { server: 'none' }, `${wantedFactory}"none" (string)`],
+      ['no factory', {}, `${wantedFactory}undefined (undefined)`],
+      ['a server object', { server: new Date() }, `${wantedFactory}an object of Date (object)`],
       ['an unknown option', { server: serverWith(), sesions: false }, 'Unknown option: sesions'],
     ])('refuses bad options before it serves, naming them: %s', async (_what, options, message) => {
       const app = { routes: [{ path: '/mcp', mounted: options as EndpointOptions }] }

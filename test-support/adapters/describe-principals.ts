@@ -15,7 +15,6 @@ const requests: readonly SendOptions[] = [
   { method: 'POST', body: ping },
   { method: 'POST', body: { jsonrpc: '2.0', method: 'notifications/initialized' } },
   { method: 'POST', body: { jsonrpc: '2.0', id: 1, result: {} } },
-  { method: 'POST', body: initializeMessage },
   { method: 'POST', body: 'no json' },
   { method: 'GET' },
   { method: 'GET', headers: { 'last-event-id': 'whatever' } },
@@ -85,6 +84,19 @@ export function describePrincipals(start: Start, expectRefused: (reply: Reply) =
       expect(await client.textOf('echo', { text: 'still mine' })).toBe('still mine')
     },
   )
+
+  test("an initialize that names another user's session opens one of its own, as with an unknown id", async () => {
+    const { url } = await start()
+    const client = await McpClient.open(url, bearer('alice.1'))
+    for (const sessionId of [client.headers['mcp-session-id'] as string, 'a'.repeat(32)]) {
+      const headers = { ...bearer('bob.1'), 'mcp-session-id': sessionId }
+      const reply = await send(url, { headers, body: initializeMessage })
+      expect(reply.status).toBe(200)
+      expect(reply.headers['mcp-session-id']).not.toBe(sessionId)
+      await reply.text()
+    }
+    expect(await client.textOf('echo', { text: 'still mine' })).toBe('still mine')
+  })
 
   test('another user can neither cancel nor answer in a session, nor resume its streams with a stolen event id', async () => {
     const started = deferred()

@@ -48,6 +48,14 @@ export interface Endpoint extends Mountable {
   close(options?: { drainMs?: number }): Promise<void>
 }
 
+/** What adapters mount: an endpoint, or one that is made of these options. */
+export function toMountable(endpointOrOptions: Mountable | EndpointOptions): Mountable {
+  const { handle } = (endpointOrOptions ?? {}) as Partial<Mountable>
+  return typeof handle === 'function'
+    ? (endpointOrOptions as Mountable)
+    : createEndpoint(endpointOrOptions as EndpointOptions)
+}
+
 /**
  * Builds an endpoint.
  * @throws TypeError for a bad option, naming it.

@@ -3,15 +3,20 @@ export function expected(what: string, got: unknown): TypeError {
   return new TypeError(`Expected ${what}, got ${show(got)} (${got === null ? 'null' : typeof got})`)
 }
 
+/** Characters of what was found. */
+const maxShown = 200
+
 function show(value: unknown): string {
-  if (typeof value === 'function') return 'a function'
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value === 'function') return /^class\b/.test(String(value)) ? `the class ${value.name}` : 'a function'
+  if (typeof value === 'string') return JSON.stringify(value).slice(0, maxShown)
+  if (typeof value !== 'object' || value === null) return String(value)
+  const made = Object.getPrototypeOf(value)?.constructor as { name: string } | undefined
+  if (made && made !== Object && made !== Array) return `an object of ${made.name}`
   try {
-    return JSON.stringify(value)
+    return JSON.stringify(value).slice(0, maxShown)
   } catch {
     // It refers to itself, or holds what JSON has no word for.
-    return `an object of ${value.constructor?.name ?? 'no class'}`
+    return 'an object'
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane/backplane.ts'
-import { guardBackplane } from './backplane/guarded-backplane.ts'
-import { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
+import type { Backplane } from './backplane/backplane.ts'
+import { toBackplane } from './backplane/backplane-option.ts'
 import { toAllowedOrigins } from './http/allowed-origins.ts'
+import { type ErrorSource, toReport } from './http/error-source.ts'
 import { readHost } from './http/host-name.ts'
 import type { HttpRequest } from './http/http.ts'
 import {
@@ -18,14 +18,11 @@ import {
   wholeNumber,
   withMethods,
 } from './option-checks.ts'
-import { isThenable, type MaybePromise } from './promises/maybe-promise.ts'
-import type { AuthInfo, ServerFactory } from './rpc/server.ts'
+import type { MaybePromise } from './promises/maybe-promise.ts'
+import { type AuthInfo, isServer, type ServerFactory, toFactory } from './rpc/server.ts'
 import { toPrincipal } from './session/principal.ts'
 import { createSessionId } from './session/session-id.ts'
 import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
-
-/** Where an error came from: see {@link EndpointOptions.onError}. */
-export type ErrorSource = 'server' | 'session-store' | 'event-log' | 'message-bus' | 'auth' | 'request'
 
 /** Options of {@link createEndpoint}, the same in every adapter. Only `server` is needed. */
 export interface EndpointOptions {
@@ -199,14 +196,15 @@ export interface EndpointOptions {
   eventIds?: EventIdCodec
 
   /**
-   * Receives errors that no reply can carry, and where they came from. By default nothing is printed. Must not throw.
+   * Receives errors that no reply carries, and where they came from: `factory` is the option `server`, `server` the object that
+   * it built. By default one line for each kind of error and minute goes to `console.error`. Must not throw.
    */
   onError?: (error: unknown, where: ErrorSource) => void
 }
 
 /** One row per option. `docs/options.md` describes the same options, with the same defaults. */
 const table = {
-  server: option(undefined, aFunction<ServerFactory>()),
+  server: option(undefined, toFactory),
   sessions: option(true, aBoolean),
   response: option('auto', oneOf('auto', 'sse', 'json')),
   upgradeAfterMs: option(100, wholeNumber(0)),
@@ -231,7 +229,7 @@ const table = {
   retryMs: option(2_000, wholeNumber(0)),
   backplane: option({}, toBackplane),
   eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
-  onError: option(() => undefined, toReporter),
+  onError: option(undefined, toReport),
 } satisfies { [Name in keyof Required<EndpointOptions>]: OptionRow<unknown> }
 
 /** Options with every default filled in and every value checked. */
@@ -244,10 +242,14 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  * @throws TypeError that names the option, what was expected and what was given.
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
+  if (isServer(options) || typeof options === 'function' || options === undefined)
+    throw expected(wantedOptions, options)
   const checked = checkOptions(table, options)
   checkTogether(checked)
   return { ...checked, principal: toPrincipal(checked.principal, checked.onError) }
 }
+
+const wantedOptions = 'options such as { server: () => new McpServer(…) }'
 
 /** What one option alone cannot tell. */
 function checkTogether({ maxBodyBytes, maxBodyBytesInFlight, allowedOrigins, auth }: Checked<typeof table>): void {
@@ -255,42 +257,4 @@ function checkTogether({ maxBodyBytes, maxBodyBytesInFlight, allowedOrigins, aut
     throw expected(`maxBodyBytesInFlight to be at least maxBodyBytes, ${maxBodyBytes}`, maxBodyBytesInFlight)
   if (allowedOrigins === '*' && !auth)
     throw new TypeError("Expected auth to be set with allowedOrigins '*', or every web page could use this server")
-}
-
-const parts = {
-  sessions: withMethods<SessionStore>('create', 'get', 'update', 'takeOver', 'delete', 'list'),
-  events: withMethods<EventLog>('append', 'read', 'release', 'delete', 'stats'),
-  bus: withMethods<MessageBus>('publish', 'subscribe'),
-}
-
-/** How long a store may take to answer, in milliseconds, as its contract says. */
-const storeTimeoutMs = 10_000
-
-/** Parts that are left out are kept in memory. */
-function toBackplane(value: unknown, name: string): Backplane {
-  if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
-  const given = value as Partial<Record<string, unknown>>
-  for (const part of Object.keys(given)) {
-    if (!Object.hasOwn(parts, part)) throw new TypeError(`Unknown part of the backplane: ${part}`)
-  }
-  const memory = createMemoryBackplane()
-  const backplane = {
-    sessions: parts.sessions(given.sessions ?? memory.sessions, 'backplane.sessions'),
-    events: parts.events(given.events ?? memory.events, 'backplane.events'),
-    bus: parts.bus(given.bus ?? memory.bus, 'backplane.bus'),
-  }
-  return guardBackplane(backplane, { timeoutMs: storeTimeoutMs })
-}
-
-/** One that never throws: there is nobody left who could be told. */
-function toReporter(value: unknown, name: string): (error: unknown, where: ErrorSource) => void {
-  const report = aFunction<EndpointOptions['onError'] & object>()(value, name)
-  return (error, where) => {
-    try {
-      const reported: unknown = report(error, where)
-      if (isThenable(reported)) Promise.resolve(reported).catch(() => undefined)
-    } catch {
-      // See above.
-    }
-  }
 }

@@ -341,7 +341,7 @@ describe('the other headers of a POST', () => {
 
 describe('options', () => {
   test.each<[Record<string, unknown>, string]>([
-    [{ server: undefined }, 'Expected server to be a function, got undefined (undefined)'],
+    [{ server: undefined }, 'Expected server to be a function that builds a server object for each session'],
     [{ keepAliveMs: '15s' }, 'Expected keepAliveMs to be a whole number from 0 to 2147483647, got "15s" (string)'],
     [{ maxSessions: 0 }, 'Expected maxSessions to be a whole number from 1 to 2147483647, got 0 (number)'],
     [{ stallMs: Number.NaN }, 'Expected stallMs to be a whole number from 1 to 2147483647, got NaN (number)'],

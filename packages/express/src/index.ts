@@ -1,4 +1,10 @@
-import { createEndpoint, type Endpoint, type EndpointOptions, type Mountable } from '@throughline/mcp-http-core'
+import {
+  createEndpoint,
+  type Endpoint,
+  type EndpointOptions,
+  type Mountable,
+  toMountable,
+} from '@throughline/mcp-http-core'
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import type { RequestHandler } from 'express'
 
@@ -19,7 +25,7 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  * @throws TypeError for a bad option, naming it.
  */
 export function mcp(endpointOrOptions: Mountable | EndpointOptions): RequestHandler {
-  const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
+  const endpoint = toMountable(endpointOrOptions)
   const handle = toNodeHandler(endpoint)
   return (request, response, next) => {
     handle(request, response).catch(next)

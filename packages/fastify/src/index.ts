@@ -58,7 +58,7 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   const log = new ErrorLog(scope)
   const own = endpoint
     ? undefined
-    : createEndpoint({ onError: (error) => log.add(error), ...(options as EndpointOptions) })
+    : createEndpoint({ ...(log.isOn && { onError: (error) => log.add(error) }), ...(options as EndpointOptions) })
   const mounted = own ?? (endpoint as Mountable)
   const { pluginTimeout, handlerTimeout } = scope.initialConfig as FastifyServerOptions
   // Fastify waits for open responses, so event streams must end first; and it gives a hook `pluginTimeout`, then fails.
@@ -76,7 +76,7 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { status, headers, body } = await readReply(mounted, request.raw, reply.raw, {
       auth: request.auth,
-      onError: (error, status) => log.forRequest(request, error, status),
+      onError: (error, status) => log.isOn && log.forRequest(request, error, status),
     })
     reply.code(status).headers({ ...headers })
     return typeof body === 'object' ? toReadable(body, reply.raw) : body
@@ -92,10 +92,16 @@ class ErrorLog {
     this.#scope = scope
   }
 
-  forRequest(request: FastifyRequest, error: unknown, status: number): void {
+  /** In an app without a logger all methods of `log` are one that does nothing. */
+  get isOn(): boolean {
+    return this.#scope.log.info !== this.#scope.log.error
+  }
+
+  forRequest(request: FastifyRequest, error: unknown, status: number): true {
     if (typeof error === 'object' && error !== null) this.#logged.add(error)
     if (status < 500) request.log.warn(error)
     else request.log.error(error)
+    return true
   }
 
   add(error: unknown): void {

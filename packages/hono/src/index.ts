@@ -4,6 +4,7 @@ import {
   type Endpoint,
   type EndpointOptions,
   type Mountable,
+  toMountable,
 } from '@throughline/mcp-http-core'
 import { readReply } from '@throughline/mcp-http-core/node'
 import { type FetchContext, toFetchHandler } from '@throughline/mcp-http-core/web'
@@ -29,15 +30,17 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  * @throws TypeError for a bad option, naming it.
  */
 export function mcp(endpointOrOptions: Mountable | EndpointOptions): Handler {
-  const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
+  const endpoint = toMountable(endpointOrOptions)
   const handleFetch = toFetchHandler(endpoint, { context: (_request, known: FetchContext) => known })
   return async (c) => {
     const bindings = (c.env ?? {}) as RuntimeBindings
     const auth = c.get('auth') as AuthInfo | undefined
     const parsedBody = await readCachedBody(c.req)
     const { incoming, outgoing } = bindings
-    const onError = (error: unknown, status: number): void => {
+    // Middleware may look at it; Hono itself logs nothing.
+    const onError = (error: unknown, status: number): false => {
       if (status >= 500 && error instanceof Error) c.error = error
+      return false
     }
     if (!incoming || !outgoing || !isNodeRequest(c.req.raw, incoming)) {
       const localAddress = readLocalAddress(bindings, c.req.raw)

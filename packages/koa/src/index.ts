@@ -1,4 +1,10 @@
-import { createEndpoint, type Endpoint, type EndpointOptions, type Mountable } from '@throughline/mcp-http-core'
+import {
+  createEndpoint,
+  type Endpoint,
+  type EndpointOptions,
+  type Mountable,
+  toMountable,
+} from '@throughline/mcp-http-core'
 import { readReply, writeReply } from '@throughline/mcp-http-core/node'
 import type { Middleware } from 'koa'
 import { emitError, ignoreBrokenConnection } from './errors.ts'
@@ -20,12 +26,13 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  * @throws TypeError for a bad option, naming it.
  */
 export function mcp(endpointOrOptions: Mountable | EndpointOptions): Middleware {
-  const endpoint = 'handle' in endpointOrOptions ? endpointOrOptions : createEndpoint(endpointOrOptions)
+  const endpoint = toMountable(endpointOrOptions)
   return async (ctx) => {
     ignoreBrokenConnection(ctx)
     const { body: parsedBody } = ctx.request as { body?: unknown }
-    const onError = (error: unknown, status: number): void => {
+    const onError = (error: unknown, status: number): boolean => {
       if (status >= 500) emitError(ctx, error)
+      return status >= 500
     }
     const reply = await readReply(endpoint, ctx.req, ctx.res, { parsedBody, auth: ctx.state.auth, onError })
     // An event stream writes itself: Koa and later middleware must not. So does every answer where Koa was told before.

@@ -4,7 +4,7 @@ import { GuardedEvents } from './guarded-events.ts'
 import { GuardedSessions } from './guarded-sessions.ts'
 import { isEmbedded } from './memory/memory-backplane.ts'
 
-export { type BackplanePart, StoreError } from './store-calls.ts'
+export { type BackplanePart, StoreError, StoreTypeError } from './store-calls.ts'
 
 export interface GuardOptions {
   /** Time, in milliseconds, that a store has to answer. */

@@ -17,6 +17,16 @@ export class StoreError extends Error {
   }
 }
 
+/** A store that gave what its contract does not know. */
+export class StoreTypeError extends TypeError {
+  readonly part: BackplanePart
+
+  constructor(part: BackplanePart, method: string, found: string) {
+    super(`backplane.${part}.${method} gave what it must not: ${found}`)
+    this.part = part
+  }
+}
+
 /** What a method of a store gave, read by this; it throws for what no such method gives. */
 export type ReadOutcome<T> = (outcome: unknown) => T
 
@@ -44,7 +54,7 @@ export class StoreCalls {
 
   /**
    * @throws StoreError when the method failed, or was silent until its deadline
-   * @throws TypeError when it gave what no such method gives
+   * @throws StoreTypeError when it gave what no such method gives
    */
   async call<T>({ method, make, read, repeats, since = now() }: StoreCall<T>): Promise<T> {
     const endsAt = since + this.#timeoutMs
@@ -74,7 +84,7 @@ export class StoreCalls {
       return read(outcome)
     } catch (error) {
       const found = error instanceof Error ? error.message : String(error)
-      throw new TypeError(`backplane.${this.#part}.${method} gave what it must not: ${found}`)
+      throw new StoreTypeError(this.#part, method, found)
     }
   }
 

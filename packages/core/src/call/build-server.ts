@@ -1,7 +1,9 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import { drainingRejection } from '../http/errors.ts'
+import { toFailure } from '../http/reply.ts'
+import { expected } from '../option-checks.ts'
 import { within } from '../promises/deadline.ts'
-import type { AuthInfo, McpServerLike, ServerFactory, SessionContext } from '../rpc/server.ts'
+import { type AuthInfo, isServer, type McpServerLike, type ServerFactory, type SessionContext } from '../rpc/server.ts'
 import type { Calls } from './calls.ts'
 
 export interface ServersOptions {
@@ -20,18 +22,30 @@ export class Servers {
     this.#attendance = attendance
   }
 
-  /** Builds a server object and connects it to `calls`. */
+  /**
+   * Builds a server object and connects it to `calls`.
+   * @throws Rejection `draining`, and `internal_error` with the error of the factory or of `connect`
+   */
   async build(calls: Calls, context: SessionContext): Promise<void> {
+    try {
+      await this.#build(calls, context)
+    } catch (error) {
+      throw toFailure('factory', error)
+    }
+    // The endpoint closed meanwhile.
+    if (this.#attendance.isClosed) throw drainingRejection()
+  }
+
+  async #build(calls: Calls, context: SessionContext): Promise<void> {
     const { server: build, initializeTimeoutMs } = this.#options
     const server = await within(initializeTimeoutMs, build(context), '`server` to build a server object')
+    if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
     // One shared object would mix up the answers of its sessions.
     if (this.#used.has(server)) {
       throw new Error('Expected `server` to build a new MCP server object for each session, got one that is in use')
     }
     this.#used.add(server)
     await within(initializeTimeoutMs, calls.connect(server), 'the server object to connect')
-    // The endpoint closed meanwhile.
-    if (this.#attendance.isClosed) throw drainingRejection()
   }
 }
 

@@ -1,4 +1,5 @@
 import { type RequestId, rpcCode } from '../rpc/json-rpc.ts'
+import type { ErrorSource } from './error-source.ts'
 
 interface Refusal {
   readonly status: number
@@ -81,6 +82,14 @@ export const refusals = {
 
 export type RefusalCode = keyof typeof refusals
 
+export interface RefusalDetails {
+  readonly message?: string
+  readonly requestId?: RequestId
+  readonly headers?: Readonly<Record<string, string>>
+  readonly cause?: unknown
+  readonly source?: ErrorSource
+}
+
 /** Thrown where a request is refused; `reply.ts` makes the reply of it. */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
@@ -90,13 +99,16 @@ export class Rejection extends Error {
   readonly headers: Readonly<Record<string, string>> | undefined
   /** The error behind it: told to `onError`, never to the client. */
   override cause: unknown
+  /** That is still to be reported. It may be anything, `undefined` too. */
+  hasCause: boolean
+  /** Where that came from. */
+  readonly source: ErrorSource | undefined
 
-  constructor(
-    code: RefusalCode,
-    details?: { message?: string; requestId?: RequestId; headers?: Record<string, string>; cause?: unknown },
-  ) {
+  constructor(code: RefusalCode, details?: RefusalDetails) {
     super(details?.message ?? refusals[code].message)
     this.cause = details?.cause
+    this.hasCause = details?.cause !== undefined || details?.source !== undefined
+    this.source = details?.source
     this.refusal = code
     this.requestId = details?.requestId
     this.headers = details?.headers
@@ -114,12 +126,12 @@ export function drainingRejection(): Rejection {
 }
 
 /** Jittered as well: all clients of a store meet its outage together. */
-export function storeRejection(): Rejection {
-  return tryAgain('store_unavailable')
+export function storeRejection(cause: unknown): Rejection {
+  return tryAgain('store_unavailable', { cause })
 }
 
-function tryAgain(code: RefusalCode): Rejection {
-  return new Rejection(code, { headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
+function tryAgain(code: RefusalCode, details?: RefusalDetails): Rejection {
+  return new Rejection(code, { ...details, headers: { 'retry-after': String(1 + Math.floor(Math.random() * 5)) } })
 }
 
 function refusal(status: number, code: number, message: string): Refusal {

@@ -38,8 +38,10 @@ export interface HttpRequest {
   stopReading(): void
   /** Calls `listener` once when the client left before the reply was complete. */
   onGone(listener: () => void): void
-  /** Is told of an error behind the refusal of this request, and the status of that, for the framework's own log. */
-  readonly onError?: ((error: unknown, status: number) => void) | undefined
+  /**
+   * Gets an error behind the refusal of this request, and the status of that, for the framework's own log. `false`: it is in no log.
+   */
+  readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }
 
 /** Bridges and adapters mount it: an endpoint, or a document beside it. */

@@ -1,5 +1,6 @@
 import { StoreError } from '../backplane/guarded-backplane.ts'
 import { toErrorMessage } from '../rpc/json-rpc.ts'
+import type { ErrorSource, Report } from './error-source.ts'
 import { Rejection, refusals, storeRejection } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
 import type { EventStreamBody, HttpReply, HttpRequest, Mountable } from './http.ts'
@@ -37,7 +38,7 @@ export function toErrorReply(rejection: Rejection): HttpReply {
 
 /** Reports a fault of ours, or of the user's code. */
 export interface Faults {
-  readonly onError: (error: unknown, where: 'request' | 'auth') => void
+  readonly onError: Report
 }
 
 /** What is not a refusal is a fault: it is reported, and refused without its details. So is what is behind a refusal. */
@@ -45,26 +46,34 @@ export function toRejection(
   error: unknown,
   request: HttpRequest,
   { onError }: Faults,
-  where: 'request' | 'auth' = 'request',
+  where: ErrorSource = 'request',
 ): Rejection {
-  const isFault = !(error instanceof Rejection)
-  const rejection = isFault ? toFault(error) : error
-  // Code that is not ours may throw anything, `undefined` too.
-  const cause = isFault ? error : rejection.cause
-  if (!isFault && cause === undefined) return rejection
+  const rejection = error instanceof Rejection ? error : toFault(error, where)
+  if (!rejection.hasCause) return rejection
+  const { cause } = rejection
   // It passes here once more on its way out.
-  rejection.cause = undefined
-  try {
-    request.onError?.(cause, refusals[rejection.refusal].status)
-  } catch {
-    // It is reported all the same, and the request still wants its answer.
-  }
-  onError(cause, where)
+  rejection.hasCause = false
+  onError(cause, rejection.source ?? where, isLogged(cause, rejection, request))
   return rejection
 }
 
-function toFault(error: unknown): Rejection {
-  return error instanceof StoreError ? storeRejection() : new Rejection('internal_error')
+/** The refusal of a request because code that is not ours failed. */
+export function toFailure(source: ErrorSource, error: unknown): Rejection {
+  return error instanceof Rejection ? error : new Rejection('internal_error', { cause: error, source })
+}
+
+function toFault(cause: unknown, source: ErrorSource): Rejection {
+  return cause instanceof StoreError ? storeRejection(cause) : new Rejection('internal_error', { cause, source })
+}
+
+/** Whether the framework has an error in its own log now. */
+function isLogged(cause: unknown, { refusal }: Rejection, { onError }: HttpRequest): boolean {
+  try {
+    return onError !== undefined && onError(cause, refusals[refusal].status) !== false
+  } catch {
+    // It is reported all the same, and the request still wants its answer.
+    return false
+  }
 }
 
 /** The reply to an error around an endpoint, which is reported. */

@@ -37,8 +37,11 @@ export interface NodeContext {
    * @default that of the socket
    */
   readonly localAddress?: string | undefined
-  /** Is told of an error behind the refusal of this request, and the status of that: 500 for one of ours. */
-  readonly onError?: ((error: unknown, status: number) => void) | undefined
+  /**
+   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when that is not
+   * logged anywhere.
+   */
+  readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }
 
 /** Node's own request, without a copy of anything. */
@@ -46,7 +49,7 @@ export class NodeRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
-  readonly onError: ((error: unknown, status: number) => void) | undefined
+  readonly onError: ((error: unknown, status: number) => unknown) | undefined
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
   #stopListening: () => void = () => undefined

@@ -1,3 +1,4 @@
+import { expected } from '../option-checks.ts'
 import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
 
 /** A verified access token. The shape that `requireBearerAuth` of the SDK puts on `req.auth`. */
@@ -38,6 +39,10 @@ export interface McpServerLike {
   close(): Promise<void>
 }
 
+export function isServer(value: unknown): value is McpServerLike {
+  return typeof value === 'object' && typeof (value as Partial<McpServerLike> | null)?.connect === 'function'
+}
+
 /** The session that the `server` factory builds for. */
 export interface SessionContext {
   /** The session's id; `undefined` when served without sessions. */
@@ -57,3 +62,16 @@ export interface SessionContext {
  * again when a session is rebuilt. Never share the object.
  */
 export type ServerFactory = (session: SessionContext) => McpServerLike | Promise<McpServerLike>
+
+/**
+ * The check of the option `server`. One server object for all sessions would mix up their answers, and a class is no
+ * function that can be called.
+ */
+export function toFactory(value: unknown, name: string): ServerFactory {
+  if (typeof value === 'function' && !/^class\b/.test(Function.prototype.toString.call(value)))
+    return value as ServerFactory
+  throw expected(
+    `${name} to be a function that builds a server object for each session, as () => new McpServer(…)`,
+    value,
+  )
+}

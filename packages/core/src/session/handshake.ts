@@ -1,18 +1,23 @@
 import type { SessionRecord } from '../backplane/backplane.ts'
 import type { HttpRequest } from '../http/http.ts'
+import { toFailure } from '../http/reply.ts'
 import { within } from '../promises/deadline.ts'
 import type { JsonRpcNotification, JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
 import type { LiveSession } from './live-session.ts'
 
 /** Puts a message of the handshake to the server object. Rejects when it does not answer in time. */
-export function askServer(
+export async function askServer(
   session: LiveSession,
   message: JsonRpcRequest,
   timeoutMs: number,
   request?: HttpRequest,
 ): Promise<JsonRpcResponse> {
   const answer = session.calls.request(message, request)
-  return within(timeoutMs, answer, `the server object to answer ${message.method}`)
+  try {
+    return await within(timeoutMs, answer, `the server object to answer ${message.method}`)
+  } catch (error) {
+    throw toFailure('server', error)
+  }
 }
 
 /** The messages that bring a fresh server object to where the old one was. */

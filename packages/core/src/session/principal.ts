@@ -1,7 +1,7 @@
+import type { Report } from '../http/error-source.ts'
+import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
 import type { AuthInfo } from '../rpc/server.ts'
-
-type Report = (error: unknown, where: 'auth') => void
 
 /** Names principals with the function of the options. What it gives is not trusted: sessions belong to it. */
 export function toPrincipal(
@@ -10,10 +10,14 @@ export function toPrincipal(
 ): (auth: AuthInfo) => string {
   const nameOf = given ?? createDefaultPrincipal(onError)
   return (auth) => {
-    const name = nameOf(auth)
-    // `undefined` would stand for nobody; a promise or an object would belong to no request that follows.
-    if (typeof name === 'string' && name !== '') return name
-    throw expected('`principal` to return a non-empty string', name)
+    try {
+      const name = nameOf(auth)
+      // `undefined` would stand for nobody; a promise or an object would belong to no request that follows.
+      if (typeof name === 'string' && name !== '') return name
+      throw expected('`principal` to return a non-empty string', name)
+    } catch (error) {
+      throw toFailure('auth', error)
+    }
   }
 }
 

@@ -14,8 +14,11 @@ export interface FetchContext {
    * leave it out for a server on your own machine, and a web page can reach it by DNS rebinding.
    */
   readonly localAddress?: string | undefined
-  /** Is told of an error behind the refusal of this request, and the status of that: 500 for one of ours. */
-  readonly onError?: ((error: unknown, status: number) => void) | undefined
+  /**
+   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when that is not
+   * logged anywhere.
+   */
+  readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }
 
 export class WebRequest implements HttpRequest {
@@ -24,7 +27,7 @@ export class WebRequest implements HttpRequest {
   auth: AuthInfo | undefined
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
-  readonly onError: ((error: unknown, status: number) => void) | undefined
+  readonly onError: ((error: unknown, status: number) => unknown) | undefined
   readonly #request: Request
   readonly #gone: (() => void)[] = []
   /** The body took too long. */

@@ -4,6 +4,7 @@ import { Servers, type ServersOptions, toContext } from '../../call/build-server
 import type { CallsOptions } from '../../call/call.ts'
 import { checkBatch, isBatch } from '../../call/dispatch.ts'
 import type { Posted } from '../../call/exchange.ts'
+import type { Report } from '../../http/error-source.ts'
 import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../../http/read-message.ts'
@@ -18,7 +19,7 @@ import { Visit } from './visit.ts'
 export interface StatelessEraOptions extends ServersOptions, ReadOptions, Omit<CallsOptions, 'onError'> {
   /** Requests that are answered at the same time, each with a server object of its own. */
   readonly maxSessions: number
-  readonly onError: (error: unknown, where: 'server' | 'event-log' | 'request' | 'auth') => void
+  readonly onError: Report
 }
 
 /** The revisions with sessions, served without them: a server object for each POST, and nothing to come back to. */

@@ -1,0 +1,29 @@
+import { expected, withMethods } from '../option-checks.ts'
+import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane.ts'
+import { guardBackplane } from './guarded-backplane.ts'
+import { createMemoryBackplane } from './memory/memory-backplane.ts'
+
+const parts = {
+  sessions: withMethods<SessionStore>('create', 'get', 'update', 'takeOver', 'delete', 'list'),
+  events: withMethods<EventLog>('append', 'read', 'release', 'delete', 'stats'),
+  bus: withMethods<MessageBus>('publish', 'subscribe'),
+}
+
+/** How long a store may take to answer, in milliseconds, as its contract says. */
+const storeTimeoutMs = 10_000
+
+/** The check of the option `backplane`. Parts that are left out are kept in memory. */
+export function toBackplane(value: unknown, name: string): Backplane {
+  if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
+  const given = value as Partial<Record<string, unknown>>
+  for (const part of Object.keys(given)) {
+    if (!Object.hasOwn(parts, part)) throw new TypeError(`Unknown part of the backplane: ${part}`)
+  }
+  const memory = createMemoryBackplane()
+  const backplane = {
+    sessions: parts.sessions(given.sessions ?? memory.sessions, 'backplane.sessions'),
+    events: parts.events(given.events ?? memory.events, 'backplane.events'),
+    bus: parts.bus(given.bus ?? memory.bus, 'backplane.bus'),
+  }
+  return guardBackplane(backplane, { timeoutMs: storeTimeoutMs })
+}
