@@ -11,7 +11,8 @@ export const framework = 'Hono'
 /** Serves the example on Hono at `/mcp`, on 127.0.0.1. Port 0 takes a free one. */
 export async function listen(port: number): Promise<{ port: number; close: () => Promise<void> }> {
   const endpoint = createEndpoint({ server: buildServer })
-  const app = new Hono()
+  // `/mcp/` is `/mcp`.
+  const app = new Hono({ strict: false })
   app.all('/mcp', mcp(endpoint))
 
   const server = createServer(getRequestListener(app.fetch))

@@ -68,6 +68,13 @@ export function describeMounting<M>(adapter: Adapter<M>): void {
       expect((await send(`${origin}/b`, { headers: client.headers, body: ping })).status).toBe(200)
     })
 
+    test('answers at its path with a slash behind it as well', async () => {
+      const { origin } = await start(adapter)
+      const client = await McpClient.open(`${origin}/mcp/`)
+      expect((await client.post(ping)).status).toBe(200)
+      expect((await send(`${origin}/mcp`, { headers: client.headers, body: ping })).status).toBe(200)
+    })
+
     test('leaves other routes alone, with a parser of their own', async () => {
       const { origin, url, errors } = await start(adapter)
       await McpClient.open(url)

@@ -17,7 +17,8 @@ export const hono: Adapter<'hono'> = {
       import('@hono/node-server'),
       import('@throughline/mcp-http-hono'),
     ])
-    const app = nested ? new Hono().basePath(routerPrefix) : new Hono()
+    const root = new Hono({ strict: false })
+    const app = nested ? root.basePath(routerPrefix) : root
     if (compression) app.use((await import('hono/compress')).compress())
     // What a validator does: it looks at the body before the handler.
     if (parser) {

@@ -23,7 +23,7 @@ export { createEndpoint, type Endpoint, type EndpointOptions }
  * import { Hono } from 'hono'
  * import { mcp } from '@throughline/mcp-http-hono'
  *
- * const app = new Hono()
+ * const app = new Hono({ strict: false }) // `/mcp/` is `/mcp`
  * app.all('/mcp', mcp({ server: () => buildServer() }))
  * serve({ fetch: app.fetch, port: 3000, hostname: '127.0.0.1' })
  * ```

@@ -25,7 +25,7 @@ export const adapter: Adapter<MiddlewareHandler> = {
     await next()
   },
   serve: async ({ before = [], routes }) => {
-    const app = new Hono()
+    const app = new Hono({ strict: false })
     const errors: unknown[] = []
     app.use(async (c, next) => {
       await next()

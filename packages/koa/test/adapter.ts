@@ -37,7 +37,7 @@ function toAdapter(name: string, framework: Framework): KoaAdapter {
       const app = new framework()
       for (const middleware of before) app.use(middleware)
       for (const { path, before: own = [], mounted } of routes) {
-        for (const middleware of [...own, mcp(mounted)]) app.use(atPath(middleware, path))
+        app.use(new Router().all(path, ...own, mcp(mounted)).routes())
       }
       addOtherRoutes(app)
       return serve(app)
