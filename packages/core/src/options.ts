@@ -162,9 +162,9 @@ export interface EndpointOptions {
   abandonAfterMs?: number
 
   /**
-   * Interval, in milliseconds, between comment lines on a silent connection, so that proxies keep it open. `0` turns
-   * them off.
-   * @default 15_000
+   * Silence, in milliseconds, after which a connection gets a comment line, so that proxies and clients keep it open:
+   * the strictest that is known, Cursor, gives up after 10 s without a byte. It may come a second late. `0` turns it off.
+   * @default 8_000
    */
   keepAliveMs?: number
 
@@ -223,7 +223,7 @@ const table = {
   auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>()),
   principal: option(undefined, anOptionalFunction<(auth: AuthInfo) => unknown>()),
   abandonAfterMs: option(60_000, wholeNumber(1)),
-  keepAliveMs: option(15_000, wholeNumber(0)),
+  keepAliveMs: option(8_000, wholeNumber(0)),
   stallMs: option(30_000, wholeNumber(1)),
   maxConnectionAgeMs: option(600_000, wholeNumber(0)),
   retryMs: option(2_000, wholeNumber(0)),

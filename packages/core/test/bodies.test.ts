@@ -155,7 +155,7 @@ describe.each([
     expect((await upload.answer()).status).toBe(200)
   })
 
-  test('that finds no room is refused with 503 and Retry-After, and there is room again when others are gone', async () => {
+  test('that finds no room is refused with 503 and Retry-After, until others are gone', async () => {
     const { endpoint, open } = await start({ maxBodyBytes: 4_000, maxBodyBytesInFlight: 10_000 })
     const [first, second, third] = [await open(), await open(), await open()]
     for (const upload of [first, second]) await upload.send(' '.repeat(4_000))

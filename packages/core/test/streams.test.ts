@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openSession, type TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
@@ -430,4 +431,18 @@ test('a burst goes out in few pieces, the first of them before the last event is
   const pieces = await readPieces(await openSession(endpoint), 'many', () => sent)
   expect(pieces.length).toBeLessThan(30)
   expect(pieces[0]?.at).toBeLessThan(200)
+})
+
+// Cursor gives a stream up after 10 s without a byte.
+test('a silent connection gets a comment within 10 s by default', async () => {
+  onTestFinished(() => void vi.useRealTimers())
+  vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] })
+  const client = await openSession(createTestEndpoint().endpoint)
+  const reader = await client.read()
+  for (let silences = 0; silences < 3; silences++) {
+    const { length } = reader.text
+    await vi.advanceTimersByTimeAsync(9_999)
+    await nextTurn()
+    expect(reader.text.slice(length)).toMatch(/^(:\n\n)+$/)
+  }
 })

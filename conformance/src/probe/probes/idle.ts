@@ -81,6 +81,6 @@ function judgeOpen(idleMs: number, { times, longestMs }: Silence): Judgement {
   if (idleMs >= usualCutMs) return ok(`${open}, with up to ${toTime(longestMs)} of silence.`)
   return note(
     `${open}, with up to ${toTime(longestMs)} of silence. Longer was not waited for: --idle 120s does.`,
-    'nginx and AWS ALB cut off after 60 s of silence by default, Cloudflare after 120 s; Google Cloud LB ends each answer after 30 s. A server that sends a comment line every 15 s is safe from all but the last.',
+    'nginx and AWS ALB cut off after 60 s of silence by default, Cloudflare after 120 s; Google Cloud LB ends each answer after 30 s. Of clients, Cursor cuts off after 10 s. A server that sends a comment line every 8 s is safe from all but the load balancer of Google.',
   )
 }
