@@ -43,6 +43,7 @@ export class TestReader {
         this.text += text
         this.ended = true
         this.#wake()
+        if (!this.paused) queueMicrotask(() => this.#events?.gone())
       },
       destroy: () => {
         this.destroyed = true
@@ -58,7 +59,8 @@ export class TestReader {
 
   resume(): void {
     this.paused = false
-    this.#events?.drain()
+    if (this.ended) this.#events?.gone()
+    else this.#events?.drain()
   }
 
   /** Events with data, in order. */

@@ -48,6 +48,9 @@ export interface Endpoint extends Mountable {
   close(options?: { drainMs?: number }): Promise<void>
 }
 
+/** Time, in milliseconds, that the last bytes of what has ended take to a client that reads. */
+const lastBytesMs = 100
+
 /** What adapters mount: an endpoint, or one that is made of these options. */
 export function toMountable(endpointOrOptions: Mountable | EndpointOptions): Mountable {
   const { handle } = (endpointOrOptions ?? {}) as Partial<Mountable>
@@ -76,6 +79,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     sessions: createEndpointSessions(backplane, nodes),
     stats,
     close,
+    watch: (outgoing) => attendance.watch(outgoing),
     report: (error) => options.onError(error, 'request'),
     get closing() {
       return closing !== undefined
@@ -116,6 +120,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     await era.drain(drainMs)
     attendance.close()
     await era.close('The server is shutting down')
+    await attendance.untilIdle(lastBytesMs, () => attendance.connections === 0)
     attendance.destroyConnections()
     await nodes.close()
   }

@@ -24,10 +24,24 @@ export function toResponse({ status, headers, body }: HttpReply, outgoing: Outgo
 function onNode(body: EventStreamBody, outgoing: Outgoing): EventStreamBody {
   return {
     open: (sink) => {
-      const write = (text: string): boolean => sink.write(text)
-      const events = body.open({ write, end: (text) => sink.end(text), destroy: () => outgoing.destroy() })
+      let isEnding = false
+      const events = body.open({
+        write: (text) => sink.write(text),
+        end: (text) => {
+          isEnding = true
+          sink.end(text)
+        },
+        destroy: () => outgoing.destroy(),
+      })
       onClose(outgoing, () => events.gone())
-      return events
+      return {
+        drain: () => events.drain(),
+        progress: () => events.progress(),
+        // What the web stream has handed over is still on its way.
+        gone: () => {
+          if (!isEnding) events.gone()
+        },
+      }
     },
   }
 }

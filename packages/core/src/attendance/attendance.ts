@@ -1,3 +1,4 @@
+import type { Outgoing } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
 import { type Link, LinkedList } from '../queues/linked-list.ts'
 import { type PresentSession, Seat } from './seat.ts'
@@ -38,6 +39,7 @@ export class Attendance {
   undelivered = 0
   readonly #deadlines: Deadlines
   readonly #connections = new LinkedList<OpenConnection>()
+  readonly #outgoing = new LinkedList<Outgoing>()
   readonly #detached = new LinkedList<RunningExchange>()
   readonly #rows = { busy: new LinkedList<Seat>(), free: new LinkedList<Seat>(), uninitialized: new LinkedList<Seat>() }
   #prolongedAt = now()
@@ -94,6 +96,12 @@ export class Attendance {
     this.#connections.remove(place)
   }
 
+  /** Looks after a response until it says that nothing is left to look after, also when the endpoint has closed. */
+  watch(outgoing: Outgoing): void {
+    this.#start()
+    this.#outgoing.add(outgoing)
+  }
+
   /** Nobody is connected to a running exchange any more. */
   detached(exchange: RunningExchange): Link<RunningExchange> {
     this.#start()
@@ -116,7 +124,7 @@ export class Attendance {
   /** The last deadline is over. */
   close(): void {
     this.isClosed = true
-    this.#stop()
+    if (this.#outgoing.size === 0) this.#stop()
   }
 
   /** A connection that is open after all has ended has a client that does not read: it would keep the process alive. */
@@ -139,12 +147,27 @@ export class Attendance {
   }
 
   #look(time: number): void {
-    for (const connection of this.#connections.toArray()) connection.tick(time, this.#deadlines)
-    this.#lookAtExchanges(time)
-    this.#lookAtSessions(time)
-    this.#prolong(time)
+    this.#lookAtOutgoing(time)
+    if (!this.isClosed) {
+      for (const connection of this.#connections.toArray()) connection.tick(time, this.#deadlines)
+      this.#lookAtExchanges(time)
+      this.#lookAtSessions(time)
+      this.#prolong(time)
+    }
+    if (this.isClosed ? this.#outgoing.size === 0 : this.#isEmpty) this.#stop()
+  }
+
+  get #isEmpty(): boolean {
     const { busy, free } = this.#rows
-    if (busy.size + free.size + this.#connections.size + this.#detached.size === 0) this.#stop()
+    return busy.size + free.size + this.#connections.size + this.#outgoing.size + this.#detached.size === 0
+  }
+
+  #lookAtOutgoing(time: number): void {
+    for (let place = this.#outgoing.first; place; ) {
+      const { item, after } = place
+      if (!item.look(time, this.#deadlines.stallMs)) this.#outgoing.remove(place)
+      place = after
+    }
   }
 
   #lookAtExchanges(time: number): void {

@@ -50,8 +50,19 @@ export interface Mountable {
   handle(request: HttpRequest): Promise<HttpReply>
   /** `true` when connections should not be kept for a next request. */
   readonly closing: boolean
+  /** Looks after responses from their request on, until all of them is with the network. */
+  readonly watch?: ((outgoing: Outgoing) => void) | undefined
   /** Is told of an error around it: of a handler's `context`, of a reply that could not be written. */
   readonly report?: ((error: unknown) => void) | undefined
+}
+
+/** What carries a response to its client, whoever writes it: a bridge, or a framework with its own means. */
+export interface Outgoing {
+  /**
+   * Breaks the connection off when its client has read nothing for `stallMs`. `time` is by the clock that only goes
+   * forward. `false`: nothing waits any more, look no further.
+   */
+  look(time: number, stallMs: number): boolean
 }
 
 /** Plain data that a bridge writes. */
@@ -70,11 +81,14 @@ export interface EventStreamBody {
 
 /** Where an event stream writes to: one connection. */
 export interface EventSink {
-  /** Writes text. `false`: the client is behind, write no more until {@link SinkEvents.drain}. */
+  /**
+   * Writes text. `false`: the client is behind, write no more until {@link SinkEvents.drain}. What has been begun may be
+   * written to its end: it waits.
+   */
   write(text: string): boolean
   /** Ends the response cleanly, after what was written and after `text`, which may be empty. */
   end(text: string): void
-  /** Breaks the connection off at once. */
+  /** Breaks the connection off at once, also after {@link EventSink.end}, with what its client has not read. */
   destroy(): void
 }
 
@@ -84,6 +98,6 @@ export interface SinkEvents {
   drain(): void
   /** Part of a large write has gone to the network: the client is slow, but reads. */
   progress(): void
-  /** The connection is closed, by either side. */
+  /** The response is complete, or its connection is closed by either side. */
   gone(): void
 }

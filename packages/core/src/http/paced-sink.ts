@@ -1,17 +1,18 @@
 import type { EventSink, EventStreamBody, SinkEvents } from './http.ts'
 
-/** Larger texts are written in pieces of this size: only between pieces does a slow client differ from a dead one. */
-const pieceBytes = 65_536
+/**
+ * Larger texts are written in pieces of so many characters: only between pieces does a slow client differ from a dead
+ * one. A piece shares its memory with the text, and so do the pieces of all who are sent the same.
+ */
+export const pieceLength = 65_536
 
 /** Bytes that may wait in a platform's queue before its client counts as behind. */
 export const queueBytes = 262_144
 
-const encoder = new TextEncoder()
-
 /** A platform's way to the network. */
 export interface Outlet {
   /** Queues a chunk. `false`: the queue is full for now. */
-  push(chunk: string | Uint8Array): boolean
+  push(chunk: string): boolean
   /** Ends the body after `text`, which may be empty. */
   end(text: string): void
   destroy(): void
@@ -24,8 +25,11 @@ export interface Outlet {
 export class PacedSink implements EventSink {
   readonly #outlet: Outlet
   #events: SinkEvents | undefined
-  #rest: Uint8Array | undefined
-  #ending = false
+  /** What the outlet had no room for; of the first text, the rest. */
+  #waiting: string[] = []
+  #hasRoom = true
+  #isPushing = false
+  #isEnding = false
 
   /** Opens the stream. */
   static open(body: EventStreamBody, outlet: Outlet): PacedSink {
@@ -39,15 +43,16 @@ export class PacedSink implements EventSink {
   }
 
   write(text: string): boolean {
-    if (text.length <= pieceBytes && !this.#rest) return this.#outlet.push(text)
-    return this.#pushPieces(this.#withRest(text))
+    this.#waiting.push(text)
+    return this.#pushPieces()
   }
 
   end(text: string): void {
-    if (text.length <= pieceBytes && !this.#rest) return this.#outlet.end(text)
-    this.#ending = true
-    this.#pushPieces(this.#withRest(text))
-    if (!this.#rest) this.#outlet.end('')
+    if (this.#waiting.length === 0 && text.length <= pieceLength) return this.#outlet.end(text)
+    this.#isEnding = true
+    this.#waiting.push(text)
+    this.#pushPieces()
+    if (this.#waiting.length === 0) this.#outlet.end('')
   }
 
   destroy(): void {
@@ -55,39 +60,45 @@ export class PacedSink implements EventSink {
   }
 
   drained(): void {
-    if (!this.#rest) {
-      this.#events?.drain()
-    } else {
-      this.#events?.progress()
-      const hasRoom = this.#pushPieces(this.#rest)
-      if (this.#ending && !this.#rest) this.#outlet.end('')
-      else if (hasRoom) this.#events?.drain()
-    }
+    // Some platforms ask while they are being written to.
+    if (this.#isPushing) return
+    this.#hasRoom = true
+    if (this.#waiting.length === 0) return this.#events?.drain()
+    this.#events?.progress()
+    const hasRoom = this.#pushPieces()
+    if (this.#waiting.length > 0) return
+    if (this.#isEnding) this.#outlet.end('')
+    else if (hasRoom) this.#events?.drain()
   }
 
   gone(): void {
-    this.#rest = undefined
+    this.#waiting = []
     this.#events?.gone()
   }
 
-  /** A text that comes while pieces of the one before wait goes behind them. */
-  #withRest(text: string): Uint8Array {
-    const bytes = encoder.encode(text)
-    const rest = this.#rest
-    if (!rest) return bytes
-    const all = new Uint8Array(rest.length + bytes.length)
-    all.set(rest)
-    all.set(bytes, rest.length)
-    return all
+  #pushPieces(): boolean {
+    this.#isPushing = true
+    while (this.#hasRoom && this.#waiting.length > 0) {
+      const piece = this.#nextPiece()
+      if (piece !== '') this.#hasRoom = this.#outlet.push(piece)
+    }
+    this.#isPushing = false
+    return this.#hasRoom
   }
 
-  #pushPieces(bytes: Uint8Array): boolean {
-    let hasRoom = true
-    let offset = 0
-    for (; offset < bytes.length && hasRoom; offset += pieceBytes) {
-      hasRoom = this.#outlet.push(bytes.subarray(offset, offset + pieceBytes))
+  #nextPiece(): string {
+    const [text] = this.#waiting as [string]
+    if (text.length <= pieceLength) {
+      this.#waiting.shift()
+      return text
     }
-    this.#rest = offset < bytes.length ? bytes.subarray(offset) : undefined
-    return hasRoom
+    // The two halves of one character stay together.
+    const end = isFirstHalf(text.charCodeAt(pieceLength - 1)) ? pieceLength - 1 : pieceLength
+    this.#waiting[0] = text.slice(end)
+    return text.slice(0, end)
   }
+}
+
+function isFirstHalf(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff
 }

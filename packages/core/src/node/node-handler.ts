@@ -4,6 +4,7 @@ import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
 import { PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { toFaultReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
+import { watchResponse } from './carrier.ts'
 import { type ConnectRequest, type NodeContext, NodeRequest } from './node-request.ts'
 import { isAwaited, isQueued, onClose } from './on-close.ts'
 import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
@@ -67,6 +68,7 @@ export async function readReply(
   context: NodeContext = {},
 ): Promise<HttpReply> {
   const request = new NodeRequest(incoming, response as ServerResponse, context)
+  watchResponse(response, endpoint)
   const isHttp1 = 'shouldKeepAlive' in response
   const wasQueued = isHttp1 && isQueued(response)
   if (wasQueued) onClose(response, () => closeAfter(response, endpoint))

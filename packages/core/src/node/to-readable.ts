@@ -14,7 +14,8 @@ export function toReadable(body: EventStreamBody, response: ServerResponse): Rea
     highWaterMark: queueBytes,
     read: () => sink.drained(),
     destroy: (error, callback) => {
-      sink.gone()
+      // What was read to its end is still on its way to the client.
+      if (!readable.readableEnded) sink.gone()
       callback(error)
     },
   })
@@ -24,10 +25,13 @@ export function toReadable(body: EventStreamBody, response: ServerResponse): Rea
       if (text !== '') readable.push(text)
       readable.push(null)
     },
-    destroy: () => readable.destroy(),
+    destroy: () => (readable.readableEnded ? response : readable).destroy(),
   })
   // A socket that is injected has none.
   response.req.socket.setKeepAlive?.(true, tcpKeepAliveMs)
-  onClose(response, () => readable.destroy())
+  onClose(response, () => {
+    readable.destroy()
+    sink.gone()
+  })
   return readable
 }

@@ -9,15 +9,16 @@ import { TurnBuffer } from './turn-buffer.ts'
 
 /**
  * ```
- * unopened ──open──▶ open ──cut, destroy, gone──▶ closed
- *    │                ▲
+ * unopened ──open──▶ open ──cut──▶ ending ──gone──▶ closed
+ *    │                ▲ └───destroy, gone──────────────┘
  *   cut               │ open, and cut at once: its client needs the cursor
  *    ▼                │
  * condemned ──────────┘
  * ```
- * Whether an open one may write now, its buffer knows.
+ * Whether an open one may write now, its buffer knows. One that is ending has nothing more to write, but its client has
+ * not taken all of it.
  */
-type State = 'unopened' | 'condemned' | 'open' | 'closed'
+type State = 'unopened' | 'condemned' | 'open' | 'ending' | 'closed'
 
 export interface ConnectionOptions extends StreamReaderOptions {
   readonly attendance: Attendance
@@ -29,6 +30,8 @@ export interface ConnectionOptions extends StreamReaderOptions {
    * end for the stream's come back from a broken connection only.
    */
   readonly oldAt: number
+  /** The response is complete, or its connection is gone. */
+  readonly closed?: () => void
 }
 
 /** One open response that reads a stream. Counts as activity from the moment it is made. */
@@ -78,17 +81,26 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
 
   /** Drops a stalled reader, ends what has expired or is old, keeps a silent connection open. */
   tick(time: number, { keepAliveMs, stallMs }: Deadlines): void {
-    if (this.#state !== 'open') return
+    if (this.#state === 'closed') return
+    const { expiresAt, oldAt } = this.#options
     const silentMs = time - this.#buffer.activeAt
-    if (!this.#buffer.hasRoom) {
-      if (silentMs >= stallMs) this.destroy()
-    } else if (time >= this.#options.expiresAt) {
+    const isEnding = this.#state === 'ending'
+    if (isEnding || !this.#buffer.hasRoom) {
+      // Its token and its age count however slowly it reads: each piece that it takes would spare it for a stall's time more.
+      const overdueMs = time - Math.min(expiresAt, oldAt)
+      if (silentMs >= stallMs || overdueMs >= (isEnding ? stallMs : 0)) this.destroy()
+    } else if (time >= expiresAt) {
       this.cut()
-    } else if (time >= this.#options.oldAt) {
+    } else if (time >= oldAt) {
       this.destroy()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
       this.#buffer.add(comment)
     }
+  }
+
+  /** It is open only for what its client has not taken yet: the stream has no more for it. */
+  get isSpare(): boolean {
+    return this.#state === 'ending' || (this.#state === 'open' && this.#options.feed.ended)
   }
 
   /** Breaks the connection off at once, with whatever its client has not read. */
@@ -100,16 +112,27 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   /** Ends the response cleanly. Does not end the stream. */
   cut(): void {
     if (this.#state === 'unopened') this.#state = 'condemned'
-    if (this.#state === 'open') this.#sink?.end(this.#close())
+    if (this.#state !== 'open') return
+    this.#state = 'ending'
+    const rest = this.#stop()
+    // The time of a stall, for what is on its way now.
+    this.progress()
+    this.#sink?.end(rest)
   }
 
-  /** Returns what was not written. */
-  #close(): string {
-    if (this.#state === 'closed') return ''
+  #close(): void {
+    const before = this.#state
+    if (before === 'closed') return
     this.#state = 'closed'
+    if (before !== 'ending') this.#stop()
+    if (this.#place) this.#options.attendance.closed(this.#place)
+    this.#options.closed?.()
+  }
+
+  /** Nothing is written any more. Returns what was not written. */
+  #stop(): string {
     const rest = this.#buffer.close()
     this.#reader.close()
-    if (this.#place) this.#options.attendance.closed(this.#place)
     this.#options.activity.finished()
     return rest
   }

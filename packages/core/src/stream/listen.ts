@@ -6,5 +6,5 @@ import type { SessionStreams } from './session-streams.ts'
 export function listen(streams: SessionStreams, { auth }: HttpRequest): HttpReply {
   const { standalone } = streams
   const from = { index: standalone.written, position: standalone.writtenAt }
-  return toStreamReply(streams.connect(standalone, auth, from))
+  return toStreamReply(streams.follow(standalone, auth, from))
 }

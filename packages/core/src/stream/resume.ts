@@ -37,7 +37,7 @@ export async function resume(
   streams.hasResumed = true
   if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft
   const headers = gap ? { [resumeHeader]: 'gap' } : undefined
-  return toStreamReply(streams.connect(feed, request.auth, { ...from, isGapTold: gap }), headers)
+  return toStreamReply(streams.follow(feed, request.auth, { ...from, isGapTold: gap }), headers)
 }
 
 function findStored(streams: SessionStreams, streamTag: string, page: LogPage): MaybePromise<Feed | undefined> {

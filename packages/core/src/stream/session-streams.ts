@@ -4,6 +4,7 @@ import type { EventLog, LogPage } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import { now } from '../promises/clock.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
+import { LinkedList } from '../queues/linked-list.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -15,6 +16,13 @@ import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
 import type { Cursor, Feed } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
+
+/**
+ * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that follow
+ * what goes on: that one is the only one on its stream. A client whose network broke under many calls comes back for
+ * their answers at once, and reads each in no time; those that are still there are the ones that nobody reads.
+ */
+const maxSpare = 32
 
 /** Options of the endpoint that streams go by. */
 export interface StreamsOptions {
@@ -44,6 +52,8 @@ export class SessionStreams {
   /** Of the session, once it is negotiated. */
   revision: Revision
   readonly #parts: SessionStreamsParts
+  /** Connections that GET has opened, oldest first. */
+  readonly #following = new LinkedList<Connection>()
   /** Streams of exchanges that run or are being read. */
   readonly #running = new Map<string, StreamWriter>()
   /** Streams of a node that is gone, while they are being ended. */
@@ -125,11 +135,24 @@ export class SessionStreams {
     if (page) this.standalone.goOnAfter(page)
   }
 
+  /** A connection for a client that comes by GET. The oldest of too many is broken off: that one may come again. */
+  follow(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
+    if (this.#following.size >= maxSpare) this.#makeRoom()
+    const connection = this.connect(feed, auth, from, () => this.#following.remove(place))
+    const place = this.#following.add(connection)
+    return connection
+  }
+
+  #makeRoom(): void {
+    const spare = this.#following.toArray().filter(({ isSpare }) => isSpare)
+    if (spare.length >= maxSpare) spare[0]?.destroy()
+  }
+
   /**
    * A connection for a stream, from its beginning or from where the client was. `auth` is that of the request that it
    * answers: when the token expires, the connection is cut.
    */
-  connect(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
+  connect(feed: Feed, auth: AuthInfo | undefined, from: Cursor, closed?: () => void): Connection {
     const { sessionKey, log, attendance, activity, options, makeUpForGap } = this.#parts
     const { eventIds, retryMs, onError } = options
     const isStandalone = feed === this.standalone
@@ -145,6 +168,7 @@ export class SessionStreams {
       // A call whose client cannot come back for the answer is spared: it would wait for ever.
       expiresAt: isStandalone || this.canPoll ? expiryOf(auth) : Infinity,
       makeUpForGap: isStandalone ? makeUpForGap : noGapMessages,
+      ...(closed && { closed }),
       onError: (error) => onError(error, 'event-log'),
     })
   }

@@ -8,6 +8,14 @@ export function formatEvent(eventId: string, data: string): string {
   return `id: ${eventId}\ndata: ${data}\n\n`
 }
 
+/** What comes before the data of an event. */
+export function formatEventHead(eventId?: string): string {
+  return eventId === undefined ? 'data: ' : `id: ${eventId}\ndata: `
+}
+
+/** What comes after it. */
+export const eventEnd = '\n\n'
+
 /** An event that does not move the client's cursor. */
 export function formatEventWithoutId(data: string): string {
   return `data: ${data}\n\n`
@@ -44,6 +52,8 @@ export interface StreamFormat {
   opening(from: EventPlace | undefined, missed: readonly string[]): string
   /** From now on the client can come back to this place. */
   priming(place: EventPlace): string
+  /** What comes before a message of {@link message}, which {@link eventEnd} ends. */
+  head(place?: EventPlace): string
   /** A message; `place` is where a client resumes after it, `undefined` when it cannot. */
   message(data: string, place?: EventPlace): string
 }
@@ -84,6 +94,10 @@ export class ResumableFormat implements StreamFormat {
   priming(place: EventPlace): string {
     const { eventIds, priming } = this.#options
     return priming ? formatPriming(eventIds.encode(place)) : ''
+  }
+
+  head(place?: EventPlace): string {
+    return formatEventHead(place && this.#options.eventIds.encode(place))
   }
 
   message(data: string, place?: EventPlace): string {

@@ -1,7 +1,9 @@
 import type { EventLog, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
+import { pieceLength } from '../http/paced-sink.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
 import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { StreamFormat } from './sse-format.ts'
+import type { EventPlace } from './event-id.ts'
+import { eventEnd, type StreamFormat } from './sse-format.ts'
 import type { TurnBuffer } from './turn-buffer.ts'
 
 /** Events read from the log at once. */
@@ -219,13 +221,19 @@ export class StreamReader {
 
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
-    if (event.data !== '') this.#buffer.add(isStored ? format.message(event.data, event) : format.message(event.data))
+    if (event.data !== '') this.#writeMessage(event.data, isStored ? event : undefined)
     else if (!event.last && isStored) this.#buffer.add(format.priming(event))
     this.#advance(event)
     if (event.last) {
       this.#sawLast = true
       log.release(sessionKey, this.#feed.streamTag)
     }
+  }
+
+  #writeMessage(data: string, place?: EventPlace): void {
+    const { format } = this.#options
+    if (data.length > pieceLength) this.#buffer.addLarge(format.head(place), data, eventEnd)
+    else this.#buffer.add(format.message(data, place))
   }
 
   /**

@@ -40,6 +40,18 @@ export class TurnBuffer {
     })
   }
 
+  /**
+   * Adds a large text with what belongs around it. Made one text they would be a copy for each reader, so they are
+   * written one by one, and the sink keeps what it has no room for.
+   */
+  addLarge(head: string, large: string, end: string): void {
+    this.add(head)
+    this.#flush()
+    if (this.#text === '' && this.#sink) this.hasRoom = this.#write(this.#sink, large)
+    else this.#text += large
+    this.add(end)
+  }
+
   /** The sink asks for more. `false`: there is none to be written now. */
   drained(): boolean {
     // Some sinks ask while they are being written to.
@@ -63,12 +75,16 @@ export class TurnBuffer {
     const sink = this.#sink
     if (text === '' || !this.hasRoom || !sink) return
     this.#text = ''
+    this.hasRoom = this.#write(sink, text)
+  }
+
+  #write(sink: EventSink, text: string): boolean {
     this.activeAt = now()
     this.hasRoom = false
     this.#isWriting = true
     const hasRoom = sink.write(text)
     this.#isWriting = false
     // The sink may have said that the client is gone.
-    this.hasRoom = hasRoom && this.#sink === sink
+    return hasRoom && this.#sink === sink
   }
 }

@@ -74,8 +74,8 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
           close(() => controller.close())
           sink?.gone()
         }
-        const push = (chunk: string | Uint8Array): boolean => {
-          if (isOpen) controller.enqueue(typeof chunk === 'string' ? encoder.encode(chunk) : chunk)
+        const push = (chunk: string): boolean => {
+          if (isOpen) controller.enqueue(encoder.encode(chunk))
           return (controller.desiredSize ?? 0) > 0
         }
         sink = PacedSink.open(body, {
@@ -83,6 +83,8 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
           end: (text) => {
             if (text !== '') push(text)
             close(() => controller.close())
+            // What is left is the platform's, which does not tell how it goes on.
+            queueMicrotask(() => sink?.gone())
           },
           destroy: cutOff,
         })

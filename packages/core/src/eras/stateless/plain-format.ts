@@ -1,4 +1,10 @@
-import { comment, formatEventWithoutId, gapComment, type StreamFormat } from '../../stream/sse-format.ts'
+import {
+  comment,
+  formatEventHead,
+  formatEventWithoutId,
+  gapComment,
+  type StreamFormat,
+} from '../../stream/sse-format.ts'
 
 /** Streams that nobody can come back to: no ids, no `retry`. */
 export const plainFormat: StreamFormat = {
@@ -7,5 +13,6 @@ export const plainFormat: StreamFormat = {
   comeBackIn: () => '',
   opening: () => comment,
   priming: () => '',
+  head: () => formatEventHead(),
   message: formatEventWithoutId,
 }
