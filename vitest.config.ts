@@ -7,6 +7,7 @@ export default defineConfig({
       'conformance/test/**/*.test.ts',
       'examples/**/*.test.ts',
       'scripts/**/*.test.ts',
+      'soak/**/*.test.ts',
     ],
     testTimeout: 20_000,
     hookTimeout: 20_000,

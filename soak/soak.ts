@@ -1,5 +1,5 @@
 // Random clients, well- and ill-behaved, against a server in a process of its own, and a checker that counts what went wrong.
-//   pnpm soak --minutes 10 --seed 1 --mount node
+//   pnpm soak --minutes 10 --seed 1
 import { parseArgs } from 'node:util'
 import type { AdapterName } from '../conformance/mounts/index.ts'
 import type { Fault, Ledger } from './check/ledger.ts'
@@ -15,7 +15,7 @@ type MountName = (typeof mounts)[number]
 const usage = `Usage: pnpm soak [--minutes N] [--seed S] [--mount ${mounts.join('|')}|all]
   --minutes N      how long, for each mount (1)
   --seed S         repeats what the clients decide (from the time)
-  --mount NAME     (node)
+  --mount NAME     one of them only (all, one after the other)
   --clients N      at the same time, for each mount (16)
   --together       all mounts at the same time, which takes less of yours and says less of each
   --only A,B       some behaviours only: ${behaviourNames.join(', ')}
@@ -39,7 +39,7 @@ function readOptions(): Options {
     options: {
       minutes: { type: 'string', default: '1' },
       seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-      mount: { type: 'string', default: 'node' },
+      mount: { type: 'string', default: 'all' },
       together: { type: 'boolean', default: false },
       clients: { type: 'string', default: '16' },
       only: { type: 'string' },
