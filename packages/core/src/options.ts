@@ -169,9 +169,9 @@ export interface EndpointOptions {
   keepAliveMs?: number
 
   /**
-   * Time, in milliseconds, for which a client may read nothing before its connection is cut, whatever of an answer waits
-   * for it: an event stream, also one that has ended, or JSON, of which less than 16 KiB counts as nothing. A stream can be
-   * resumed.
+   * Time, in milliseconds, for which a client may read nothing before its connection is cut, whatever of an answer
+   * waits for it: an event stream, also one that has ended, or JSON, of which less than 16 KiB counts as nothing. A
+   * stream can be resumed.
    * @default 30_000
    */
   stallMs?: number

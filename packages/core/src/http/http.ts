@@ -82,8 +82,8 @@ export interface EventStreamBody {
 /** Where an event stream writes to: one connection. */
 export interface EventSink {
   /**
-   * Writes text. `false`: the client is behind, write no more until {@link SinkEvents.drain}. What has been begun may be
-   * written to its end: it waits.
+   * Writes text. `false`: the client is behind, write no more until {@link SinkEvents.drain}. What has been begun may
+   * be written to its end: it waits.
    */
   write(text: string): boolean
   /** Ends the response cleanly, after what was written and after `text`, which may be empty. */

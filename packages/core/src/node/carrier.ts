@@ -3,6 +3,7 @@ import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Mountable, Outgoing } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
+import { isNetwork } from './emulated.ts'
 import type { NodeResponse } from './node-handler.ts'
 
 /** What a client has to take in the time of a stall, in bytes, to count as reading. */
@@ -11,13 +12,12 @@ const stepBytes = 16_384
 const carriers = new WeakMap<Socket | ServerHttp2Stream, Carrier>()
 
 /**
- * Has the endpoint look after a response. Whoever writes it ends it with bytes in Node's queues, which a client that reads
- * nothing would leave there for ever. Nothing is made or listened to for a further request on a connection.
+ * Has the endpoint look after a response. Whoever writes it ends it with bytes in Node's queues, which a client that
+ * reads nothing would leave there for ever. Nothing is made or listened to for a further request on a connection.
  */
 export function watchResponse(response: NodeResponse, { watch }: Mountable): void {
-  const pipe = isHttp2(response) ? response.stream : response.req.socket
-  // What emulates Node's objects has no network behind it.
-  if (!watch || typeof pipe?.writableLength !== 'number') return
+  const pipe = isHttp2(response) ? response.stream : response.req?.socket
+  if (!watch || !isNetwork(pipe)) return
   let carrier = carriers.get(pipe)
   if (!carrier) {
     carrier = new Carrier(pipe)
@@ -86,8 +86,8 @@ interface Handle {
 }
 
 /**
- * Bytes that the network has taken; `Infinity` where a runtime does not show it. Of a stream of HTTP/2 nothing is known but
- * what its connection has sent.
+ * Bytes that the network has taken; `Infinity` where a runtime does not show it. Of a stream of HTTP/2 nothing is known
+ * but what its connection has sent.
  */
 function bytesTaken(pipe: Socket | ServerHttp2Stream): number {
   if (!('bytesWritten' in pipe)) return pipe.session?.socket.bytesWritten ?? Infinity

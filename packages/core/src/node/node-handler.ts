@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
-import { PacedSink, queueBytes } from '../http/paced-sink.ts'
+import { type Outlet, PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { toFaultReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { watchResponse } from './carrier.ts'
+import { checkEmulated, destroy, isNetwork } from './emulated.ts'
 import { type ConnectRequest, type NodeContext, NodeRequest } from './node-request.ts'
 import { isAwaited, isQueued, onClose } from './on-close.ts'
 import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
@@ -55,8 +56,18 @@ export function toNodeHandler<Platform extends unknown[] = []>(
       writeReply(await readReply(endpoint, incoming, response, known), response)
     } catch (error) {
       // `context` threw, or somebody's refusal has a header that Node does not take.
-      writeReply(toFaultReply(endpoint, error), response)
+      writeFault(toFaultReply(endpoint, error), response as ServerResponse)
     }
+  }
+}
+
+/** Nobody waits for a handler: whatever is wrong with a response, its client is not left without an end. */
+function writeFault(reply: HttpReply, response: ServerResponse): void {
+  try {
+    if (response.headersSent) response.end()
+    else writeReply(reply, response)
+  } catch {
+    // What is emulated lacks even that. The error was reported.
   }
 }
 
@@ -67,6 +78,7 @@ export async function readReply(
   response: NodeResponse,
   context: NodeContext = {},
 ): Promise<HttpReply> {
+  checkEmulated(incoming, response)
   const request = new NodeRequest(incoming, response as ServerResponse, context)
   watchResponse(response, endpoint)
   const isHttp1 = 'shouldKeepAlive' in response
@@ -83,7 +95,7 @@ export async function readReply(
 
 /** The head may have been sent before the endpoint drained, when its connection was to be kept. */
 function closeAfter(response: ServerResponse, { closing }: Mountable): void {
-  if (closing && !isAwaited(response)) response.req.socket.destroySoon()
+  if (closing && !isAwaited(response)) response.req?.socket?.destroySoon?.()
 }
 
 /** The second half. Headers set on `response` before stay. */
@@ -100,29 +112,44 @@ export function writeReply(reply: HttpReply, to: NodeResponse): void {
   response.end(body)
 }
 
-/** The stream is opened in any case: it learns that the client left. */
-function writeStream(body: EventStreamBody, { status, headers }: HttpReply, response: ServerResponse): void {
-  if (!response.headersSent && !response.destroyed) {
-    response.writeHead(status, { ...headers })
-    response.socket?.setKeepAlive(true, tcpKeepAliveMs)
-    response.socket?.setNoDelay(true)
+/** The stream is opened in any case: it learns that the client left, or that it cannot be sent. */
+function writeStream(body: EventStreamBody, reply: HttpReply, response: ServerResponse): void {
+  try {
+    startStream(reply, response)
+  } catch (error) {
+    PacedSink.open(body, nowhere).gone()
+    if (response.headersSent) response.end()
+    throw error
   }
-  // Writing to a connection that breaks fails; `close` follows and says it.
-  response.on('error', () => response.destroy())
   const sink = PacedSink.open(body, {
     push: (chunk) => {
       // By itself Node would hold the chunk back until the running code is through, which may send a lot more.
       const { socket } = response
-      socket?.cork()
+      socket?.cork?.()
       response.write(chunk)
-      socket?.uncork()
-      // That `write` returned false does not mean slow: it does so at 16 KiB in one tick.
-      const hasRoom = response.writableLength < queueBytes
-      if (!hasRoom) response.once('drain', () => sink.drained())
-      return hasRoom
+      socket?.uncork?.()
+      // That `write` returned false does not mean slow: it does so at 16 KiB in one tick. An emulation knows no length.
+      const isFull = response.writableLength >= queueBytes
+      if (isFull) response.once('drain', () => sink.drained())
+      return !isFull
     },
-    end: (text) => response.end(text),
-    destroy: () => response.destroy(),
+    end: (text) => {
+      response.end(text)
+      // What an emulation was given, it has, and it may have said so by now.
+      if (!isNetwork(response.req?.socket)) queueMicrotask(() => sink.gone())
+    },
+    destroy: () => destroy(response),
   })
   onClose(response, () => sink.gone())
 }
+
+function startStream({ status, headers }: HttpReply, response: ServerResponse): void {
+  // Writing to a connection that breaks fails; `close` follows and says it.
+  response.on('error', () => destroy(response))
+  if (response.headersSent || response.destroyed) return
+  response.writeHead(status, { ...headers })
+  response.socket?.setKeepAlive?.(true, tcpKeepAliveMs)
+  response.socket?.setNoDelay?.(true)
+}
+
+const nowhere: Outlet = { push: () => false, end: () => undefined, destroy: () => undefined }

@@ -60,10 +60,11 @@ export class NodeRequest implements HttpRequest {
     this.#incoming = incoming
     this.#response = response
     this.auth = context.auth ?? connectRequest.auth
-    this.localAddress = context.localAddress ?? incoming.socket.localAddress
+    this.localAddress = context.localAddress ?? incoming.socket?.localAddress
     this.onError = context.onError
     // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
-    this.parsedBody = wasRead(incoming) ? (context.parsedBody ?? connectRequest.body) : undefined
+    const body = context.parsedBody ?? connectRequest.body
+    this.parsedBody = wasRead(incoming) || (isUnreadable(incoming) && hasContent(body)) ? body : undefined
   }
 
   get method(): string {
@@ -83,16 +84,19 @@ export class NodeRequest implements HttpRequest {
   }
 
   header(name: string): string | undefined {
-    const value = this.#incoming.headers[name]
+    const value: unknown = this.#incoming.headers[name]
     if (typeof value === 'string') return value
     // HTTP/2 names the host in a pseudo-header.
     if (value === undefined)
       return name === 'host' ? (this.#incoming.headers[':authority'] as string | undefined) : undefined
-    return value.join(', ')
+    // Who emulates Node's request may have numbers here.
+    return Array.isArray(value) ? value.join(', ') : String(value)
   }
 
   headerCount(name: string): number {
-    const { rawHeaders } = this.#incoming
+    const { rawHeaders, headers } = this.#incoming
+    // Who emulates Node's request leaves them out or empty.
+    if (!rawHeaders?.length) return countOf(headers[name])
     let count = 0
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const raw = rawHeaders[i] as string
@@ -152,6 +156,20 @@ export class NodeRequest implements HttpRequest {
       if (size > maxDiscarded) incoming.destroy()
     })
   }
+}
+
+/** Who emulates Node's request may give the body with it instead of sending it. */
+function isUnreadable(incoming: IncomingMessage): boolean {
+  return (incoming.readableDidRead as boolean | undefined) === undefined
+}
+
+function hasContent(body: unknown): boolean {
+  return typeof body === 'object' && body !== null ? Object.keys(body).length > 0 : Boolean(body)
+}
+
+function countOf(value: string | string[] | undefined): number {
+  if (value === undefined) return 0
+  return Array.isArray(value) ? value.length : 1
 }
 
 /** An empty body is read to its end without any data. */

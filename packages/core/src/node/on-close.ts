@@ -1,25 +1,28 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isNetwork } from './emulated.ts'
 import type { NodeResponse } from './node-handler.ts'
 
-/** Calls `listener` once when the response is complete or its connection is gone; at once when that is past. */
+/** Calls `listener` when the response is complete or its connection is gone; at once when that is past. */
 export function onClose(to: NodeResponse, listener: () => void): void {
   // The compatibility API of HTTP/2 is the same for all that is used here.
   const response = to as ServerResponse
-  const { socket } = response.req
-  if (response.closed || response.destroyed || socket?.destroyed) listener()
-  else if (response.socket) response.on('close', listener)
-  else queueOn(socket).add(response, listener)
+  const socket = response.req?.socket
+  if (response.closed || response.destroyed || socket?.destroyed) return listener()
+  if (!response.socket && isNetwork(socket)) return queueOn(socket).add(response, listener)
+  response.on('close', listener)
+  // Where Node's objects are emulated a response is complete, but often not closed.
+  if (!isNetwork(socket)) response.on('finish', listener)
 }
 
 /** Whether a pipelined request's response waits for those before it. */
 export function isQueued(response: ServerResponse): boolean {
-  return response.socket === null && !response.closed
+  return response.socket === null && !response.closed && isNetwork(response.req?.socket)
 }
 
 /** Whether responses of ours wait on the socket for one that is now complete. */
 export function isAwaited({ req }: ServerResponse): boolean {
-  return queues.has(req.socket)
+  return queues.has(req?.socket)
 }
 
 const queues = new WeakMap<Socket, ResponseQueue>()

@@ -28,7 +28,7 @@ export function toReadable(body: EventStreamBody, response: ServerResponse): Rea
     destroy: () => (readable.readableEnded ? response : readable).destroy(),
   })
   // A socket that is injected has none.
-  response.req.socket.setKeepAlive?.(true, tcpKeepAliveMs)
+  response.req.socket?.setKeepAlive?.(true, tcpKeepAliveMs)
   onClose(response, () => {
     readable.destroy()
     sink.gone()

@@ -86,7 +86,8 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     const silentMs = time - this.#buffer.activeAt
     const isEnding = this.#state === 'ending'
     if (isEnding || !this.#buffer.hasRoom) {
-      // Its token and its age count however slowly it reads: each piece that it takes would spare it for a stall's time more.
+      // Its token and its age count however slowly it reads: each piece that it takes would spare it for a stall's
+      // time more.
       const overdueMs = time - Math.min(expiresAt, oldAt)
       if (silentMs >= stallMs || overdueMs >= (isEnding ? stallMs : 0)) this.destroy()
     } else if (time >= expiresAt) {

@@ -18,9 +18,10 @@ import type { Cursor, Feed } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
 
 /**
- * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that follow
- * what goes on: that one is the only one on its stream. A client whose network broke under many calls comes back for
- * their answers at once, and reads each in no time; those that are still there are the ones that nobody reads.
+ * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that
+ * follow what goes on: that one is the only one on its stream. A client whose network broke under many calls comes
+ * back for their answers at once, and reads each in no time; those that are still there are the ones that nobody
+ * reads.
  */
 const maxSpare = 32
 
