@@ -155,6 +155,7 @@ describe('a series', () => {
 const nothing: Look = {
   stats: {
     ...{ sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0, undeliveredMessages: 0 },
+    bodyBytes: 0,
     log: { sessions: 0, streams: 0, events: 0, bytes: 0 },
   },
   ...{ sockets: 0, heap: 20e6, longestPauseMs: 0, errors: [], stray: [], foreignAnswers: [] },

@@ -2,14 +2,14 @@ import { Attendance } from './attendance/attendance.ts'
 import { createEndpointSessions, type EndpointSessions } from './cluster/endpoint-sessions.ts'
 import { NodeMessages, toNotification } from './cluster/node-messages.ts'
 import { createEra } from './eras/create-era.ts'
-import { eraOf } from './eras/era.ts'
+import { type Era, eraOf } from './eras/era.ts'
 import { authenticate } from './http/authenticate.ts'
 import { Bodies } from './http/bodies.ts'
 import { guard } from './http/guard.ts'
-import type { HttpReply, HttpRequest, Mountable } from './http/http.ts'
+import type { Mountable } from './http/http.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
-import { type EndpointOptions, resolveOptions } from './options.ts'
+import { type EndpointOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 
 /** Counts of what this node holds. All but `undeliveredMessages` return to 0 when its sessions have ended. */
 export interface EndpointStats {
@@ -69,12 +69,11 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   const attendance = new Attendance(options)
   const bodies = new Bodies(options)
   const era = createEra({ ...options, bodies }, attendance)
-  const guardOptions = { ...options, methods: era.methods }
   const nodes = new NodeMessages(backplane.bus, era, (error) => options.onError(error, 'message-bus'))
   let closing: Promise<void> | undefined
 
   return {
-    handle,
+    handle: createHandler(options, era),
     notify,
     sessions: createEndpointSessions(backplane, nodes),
     stats,
@@ -84,17 +83,6 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     get closing() {
       return closing !== undefined
     },
-  }
-
-  async function handle(request: HttpRequest): Promise<HttpReply> {
-    try {
-      const head = readHead(request)
-      guard(request, head, guardOptions)
-      if (options.auth) await authenticate(request, options.auth, options)
-      return await eraOf(head, era).answer(request, head)
-    } catch (error) {
-      return toErrorReply(toRejection(error, request, options))
-    }
   }
 
   async function notify(
@@ -123,5 +111,20 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     await attendance.untilIdle(lastBytesMs, () => attendance.connections === 0)
     attendance.destroyConnections()
     await nodes.close()
+  }
+}
+
+/** The way of one request: guard, authentication, era. */
+function createHandler(options: ResolvedOptions, era: Era): Mountable['handle'] {
+  const guardOptions = { ...options, methods: era.methods }
+  return async (request) => {
+    try {
+      const head = readHead(request)
+      guard(request, head, guardOptions)
+      if (options.auth) await authenticate(request, options.auth, options)
+      return await eraOf(head, era).answer(request, head)
+    } catch (error) {
+      return toErrorReply(toRejection(error, request, options))
+    }
   }
 }

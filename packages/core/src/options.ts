@@ -1,5 +1,6 @@
 import type { Backplane } from './backplane/backplane.ts'
 import { toBackplane } from './backplane/backplane-option.ts'
+import { isEmbedded } from './backplane/memory/memory-backplane.ts'
 import { toAllowedOrigins } from './http/allowed-origins.ts'
 import { type ErrorSource, toReport } from './http/error-source.ts'
 import { readHost } from './http/host-name.ts'
@@ -248,8 +249,13 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
     throw expected(wantedOptions, options)
   const checked = checkOptions(table, options)
   checkTogether(checked)
-  return { ...checked, principal: toPrincipal(checked.principal, checked.onError) }
+  const { backplane, principal, onError } = checked
+  if (isEmbedded(backplane.bus) && !isEmbedded(backplane.sessions)) onError(new Error(storeAlone), 'session-store')
+  return { ...checked, principal: toPrincipal(principal, onError) }
 }
+
+const storeAlone =
+  'Sessions are in a store that several nodes can share, but the message bus is not: serve them from one node at a time. To others a DELETE, a cancel or an answer would not get through'
 
 const wantedOptions = 'options such as { server: () => new McpServer(…) }'
 

@@ -31,9 +31,10 @@ function fail(message: string): () => never {
 
 const auth = { token: 't', clientId: 'c', scopes: [], extra: { sub: 'alice' } }
 const shared = new TestServer()
-const { sessions } = createMemoryBackplane()
+const { sessions, bus } = createMemoryBackplane()
 const store = (create: unknown) => ({
   sessions: { ...toMethods(sessions), create } as typeof sessions,
+  bus: { publish: () => undefined, subscribe: () => () => bus.publish('', '') },
 })
 
 function toMethods({ get, update, takeOver, delete: remove, list }: typeof sessions) {
@@ -78,7 +79,7 @@ describe('by default one line says', () => {
     const { lines, statuses, sources } = await open(options, request)
     expect(statuses).toContain(status)
     expect(lines).toEqual([
-      expect.stringMatching(/^MCP endpoint: [^\n]+ \(once a minute; the option onError gets every error\)$/),
+      expect.stringMatching(/^MCP endpoint, [^\n]+ \(once a minute; the option onError gets every error\)$/),
     ])
     expect(lines[0]).toContain(text)
     expect(new Set(sources)).toEqual(new Set([source]))
@@ -108,7 +109,7 @@ test('after a minute it is said again; of errors that all differ only so many ar
   expect(lines).toHaveLength(20)
   vi.advanceTimersByTime(60_000)
   report(undefined, 'auth')
-  expect(lines.at(-1)).toContain('authentication failed: undefined was thrown')
+  expect(lines.at(-1)).toContain('authentication: undefined was thrown')
   expect(lines.every((line) => !/\p{Cc}/u.test(line) && line.length < 800)).toBe(true)
 })
 

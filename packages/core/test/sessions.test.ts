@@ -8,7 +8,14 @@ import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { TestServer } from '../../../test-support/in-process/test-server.ts'
 import { stopClock } from '../../../test-support/stop-clock.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type AuthInfo, createMemoryBackplane, Rejection, sessionKey } from '../src/index.ts'
+import {
+  type AuthInfo,
+  createMemoryBackplane,
+  type MessageBus,
+  Rejection,
+  type SessionStore,
+  sessionKey,
+} from '../src/index.ts'
 import { createSessionId } from '../src/session/session-id.ts'
 
 const empty = { sessions: 0, connections: 0, streams: 0, calls: 0, questions: 0, detachedCalls: 0 }
@@ -515,9 +522,23 @@ describe('a session store that outlives the process', () => {
     ])
   })
 
+  test('a session store alone, which looks as if several nodes could share it, is told of when the endpoint starts', () => {
+    const { sessions, events, bus } = createMemoryBackplane()
+    const own = { ...toMethods(sessions) }
+    const alone = createTestEndpoint({}, { backplane: { sessions: own } }).errors
+    expect(alone.map(String)).toEqual([expect.stringContaining('serve them from one node at a time')])
+    const shared: MessageBus = {
+      publish: (...said) => bus.publish(...said),
+      subscribe: (...heard) => bus.subscribe(...heard),
+    }
+    for (const backplane of [{ sessions }, { events }, { sessions: own, bus: shared }]) {
+      expect(createTestEndpoint({}, { backplane }).errors).toEqual([])
+    }
+  })
+
   test('a node whose session was taken over stops serving it and leaves the record alone', async () => {
     const { sessions } = createMemoryBackplane()
-    const { endpoint, servers } = createTestEndpoint({}, { backplane: { sessions }, sessionIdleMs: 400 })
+    const { endpoint, servers, errors } = createTestEndpoint({}, { backplane: { sessions }, sessionIdleMs: 400 })
     const client = await openSession(endpoint)
     await client.read()
     const key = await sessionKey(client.sessionId)
@@ -525,6 +546,9 @@ describe('a session store that outlives the process', () => {
     await waitFor(() => endpoint.stats().sessions === 0)
     expect(servers[0]?.closed).toBe(true)
     expect((await sessions.get(key))?.owner).toBe('another node')
+    expect(errors.map(String)).toEqual([
+      expect.stringContaining('Another node has taken over a session that lived here'),
+    ])
   })
 })
 
@@ -550,3 +574,15 @@ test('notify reaches every initialized session, also one that is away, and only 
   ])
   expect((await silent.read()).messages).toEqual([])
 })
+
+/** As somebody else's store. */
+function toMethods(sessions: SessionStore): SessionStore {
+  return {
+    create: (...created) => sessions.create(...created),
+    get: (...got) => sessions.get(...got),
+    update: (...updated) => sessions.update(...updated),
+    takeOver: (...taken) => sessions.takeOver(...taken),
+    delete: (...deleted) => sessions.delete(...deleted),
+    list: () => sessions.list(),
+  }
+}

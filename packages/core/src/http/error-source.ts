@@ -10,13 +10,13 @@ export type ErrorSource = 'factory' | 'server' | 'session-store' | 'event-log' |
 export type Report = (error: unknown, where: ErrorSource, isLogged?: boolean) => void
 
 const subjects: Record<ErrorSource, string> = {
-  factory: 'the function `server` gave no server object that works',
-  server: 'the MCP server object failed',
-  'session-store': 'the session store failed',
-  'event-log': 'the event log failed',
-  'message-bus': 'the message bus failed',
-  auth: 'authentication failed',
-  request: 'a request failed',
+  factory: 'the option `server`',
+  server: 'the MCP server object',
+  'session-store': 'the session store',
+  'event-log': 'the event log',
+  'message-bus': 'the message bus',
+  auth: 'authentication',
+  request: 'a request',
 }
 
 /** Time, in milliseconds, in which errors of one kind are printed once. */
@@ -46,7 +46,7 @@ export function createErrorPrinter(print: (line: string) => void): Report {
     const kind = `${where} ${found.replace(/\d+/g, '0')}`
     if (printed.has(kind) || printed.size >= maxKinds) return
     printed.add(kind)
-    print(`MCP endpoint: ${subjects[where]}: ${found} (once a minute; the option onError gets every error)`)
+    print(`MCP endpoint, ${subjects[where]}: ${found} (once a minute; the option onError gets every error)`)
   }
 }
 

@@ -193,9 +193,15 @@ export class LiveSession implements SessionHandle, PresentSession {
   }
 
   async #leaveBehind(): Promise<void> {
+    const { backplane, onError } = this.#parts.options
     const stopped = this.stop('The session lives on elsewhere')
+    const record = await backplane.sessions.get(this.record.key)
+    if (record) onError(new Error(takenOver), 'session-store')
     // Without a record nobody owns the log, nor would anybody ever delete it.
-    if (!(await this.#parts.options.backplane.sessions.get(this.record.key))) await this.streams.writer.delete()
+    else await this.streams.writer.delete()
     await stopped
   }
 }
+
+const takenOver =
+  'Another node has taken over a session that lived here. Several nodes on one session store are not served yet: calls, answers and DELETE reach only the node that has the session. Let the balancer send all requests of a session to one node'
