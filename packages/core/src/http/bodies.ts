@@ -1,4 +1,5 @@
-import { DeadlineError, within } from '../promises/deadline.ts'
+import { now } from '../promises/clock.ts'
+import { type Link, LinkedList } from '../queues/linked-list.ts'
 import { Rejection, retryLater } from './errors.ts'
 import type { HttpRequest } from './http.ts'
 
@@ -12,6 +13,9 @@ export interface BodyLimits {
 /** The request bodies that one endpoint is reading. What counts is the memory they take, not what was declared. */
 export class Bodies {
   readonly #limits: BodyLimits
+  /** What to do when they take too long, in the order of their deadlines: one timer serves all. */
+  readonly #underWay = new LinkedList<() => void>()
+  #timer: ReturnType<typeof setInterval> | undefined
   #bytes = 0
 
   constructor(limits: BodyLimits) {
@@ -28,21 +32,40 @@ export class Bodies {
    * @throws Rejection `body_too_large`, `body_too_slow`, `too_many_bodies`, and what `HttpRequest.readBody` throws
    */
   async read(request: HttpRequest): Promise<Uint8Array> {
-    const { maxBodyBytes, bodyTimeoutMs } = this.#limits
-    const body = new JoinedChunks(maxBodyBytes, (bytes) => this.#take(bytes))
+    const body = new JoinedChunks(this.#limits.maxBodyBytes, (bytes) => this.#take(bytes))
+    let place: Link<() => void> | undefined
     try {
-      const reading = request.readBody((chunk) => body.add(chunk))
-      await (bodyTimeoutMs === 0 ? reading : within(bodyTimeoutMs, reading, 'the body'))
+      await new Promise<void>((resolve, reject) => {
+        place = this.#began(() => {
+          request.stopReading()
+          reject(new Rejection('body_too_slow'))
+        })
+        request.readBody((chunk) => body.add(chunk)).then(resolve, reject)
+      })
       return body.bytes
-    } catch (error) {
-      if (!(error instanceof DeadlineError)) throw error
-      request.stopReading()
-      throw new Rejection('body_too_slow')
     } finally {
+      if (place) this.#underWay.remove(place)
       this.#bytes -= body.capacity
       // What the bridge listens with lives as long as the request, the bytes need not.
       body.drop()
     }
+  }
+
+  #began(tooSlow: () => void): Link<() => void> {
+    const { bodyTimeoutMs } = this.#limits
+    if (bodyTimeoutMs > 0 && !this.#timer) {
+      this.#timer = setInterval(() => this.#look(now() - bodyTimeoutMs), Math.min(1_000, Math.ceil(bodyTimeoutMs / 4)))
+      // Its request keeps the process alive. Not every runtime has `unref`.
+      if (typeof this.#timer === 'object') this.#timer.unref?.()
+    }
+    return this.#underWay.add(tooSlow, now())
+  }
+
+  #look(begunBy: number): void {
+    for (let place = this.#underWay.first; place && place.since <= begunBy; place = place.after) place.item()
+    if (this.#underWay.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #take(bytes: number): void {
