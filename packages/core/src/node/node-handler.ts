@@ -93,9 +93,20 @@ export async function readReply(
   return reply
 }
 
+/**
+ * Time, in milliseconds, in which a client may use a connection that was kept for it once more: it gets a 503 then, where a
+ * connection that is closed under its request is an error of the network.
+ */
+const lastRequestMs = 250
+
 /** The head may have been sent before the endpoint drained, when its connection was to be kept. */
 function closeAfter(response: ServerResponse, { closing }: Mountable): void {
-  if (closing && !isAwaited(response)) response.req?.socket?.destroySoon?.()
+  const socket = response.req?.socket
+  if (!closing || !socket?.destroySoon || isAwaited(response)) return
+  const { bytesRead } = socket
+  setTimeout(() => {
+    if (socket.bytesRead === bytesRead) socket.destroySoon()
+  }, lastRequestMs).unref()
 }
 
 /** The second half. Headers set on `response` before stay. */
