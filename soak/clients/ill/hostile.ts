@@ -7,7 +7,12 @@ import { toPostHeaders } from './leaving.ts'
 interface Attempt {
   readonly what: string
   readonly request: Buffer
+  /** It is refused unread. The connection then closes, and its reset may overtake the answer (RFC 9112 §9.6). */
+  readonly isTooLarge?: boolean
 }
+
+/** Longer than any body that the endpoint reads. */
+const tooLarge = 4_194_304
 
 const ping = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
 
@@ -16,16 +21,28 @@ export async function hostile(world: World, random: Random): Promise<void> {
   const client = await SessionClient.open(world, random)
   if (!client) return
   for (let i = 0; i < random.int(3, 15) && !world.stopped.aborted; i++) {
-    const { what, request } = pickAttempt(client, random)
+    const attempt = pickAttempt(client, random)
+    const { request } = attempt
+    const startedAt = performance.now()
     const answer = await talk(world.url, { pieces: [request], timeoutMs: world.hungAfterMs })
-    const status = toStatus(answer)
     world.ledger.figures.hostile++
-    client.note(`${what}: ${status}`)
-    if (status === 0) client.fault('hung', `${what}: no answer`)
-    else if (status < 400 || status > 499) client.fault('refused', `${what}: expected 4xx, got ${answer.slice(0, 300)}`)
+    judgeRefusal(client, attempt, { answer, tookMs: performance.now() - startedAt })
   }
   await expectAlive(client)
   client.leave()
+}
+
+function judgeRefusal(
+  client: SessionClient,
+  { what, isTooLarge = false }: Attempt,
+  { answer, tookMs }: { answer: string; tookMs: number },
+): void {
+  const status = toStatus(answer)
+  client.note(`${what}: ${status}`)
+  if (status >= 400 && status <= 499) return
+  if (status !== 0) client.fault('refused', `${what}: expected 4xx, got ${answer.slice(0, 300)}`)
+  else if (isTooLarge && tookMs < client.world.hungAfterMs) client.world.ledger.figures.excused++
+  else client.fault('hung', `${what}: no answer`)
 }
 
 /** Whatever was tried, the session is served as before. */
@@ -136,5 +153,6 @@ function pickBody(client: SessionClient, random: Random): Attempt {
   return {
     what: `POST of ${body.length} characters, ${body.slice(0, 80)}`,
     request: toRequest(client.world.url, toPostHeaders(client), body),
+    isTooLarge: body.length > tooLarge,
   }
 }
