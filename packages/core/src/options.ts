@@ -238,6 +238,7 @@ const table = {
 /** Options with every default filled in and every value checked. */
 export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
   readonly principal: (auth: AuthInfo) => string
+  readonly recordTtlMs: number
 }
 
 /**
@@ -251,7 +252,8 @@ export function resolveOptions(options: EndpointOptions): ResolvedOptions {
   checkTogether(checked)
   const { backplane, principal, onError } = checked
   if (isEmbedded(backplane.bus) && !isEmbedded(backplane.sessions)) onError(new Error(storeAlone), 'session-store')
-  return { ...checked, principal: toPrincipal(principal, onError) }
+  // A node that stood still for a while must find the records of the sessions that were in use.
+  return { ...checked, recordTtlMs: 2 * checked.sessionIdleMs, principal: toPrincipal(principal, onError) }
 }
 
 const storeAlone =

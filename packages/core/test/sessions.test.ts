@@ -261,6 +261,22 @@ describe('how sessions end', () => {
     expect((await client.call('ping')).status).toBe(404)
   })
 
+  test('not while it is in use, though its process stood still for longer than the idle time', async () => {
+    const clock = stopClock()
+    const { endpoint, errors } = createTestEndpoint(
+      { park: () => new Promise(() => undefined) },
+      { keepAliveMs: 40, sessionIdleMs: 1_000 },
+    )
+    const client = await openSession(endpoint)
+    void client.call('park', {}, 6)
+    await waitFor(() => endpoint.stats().calls === 1)
+    for (let i = 0; i < 3; i++) await clock.pass(1_500)
+    expect(endpoint.stats()).toMatchObject({ sessions: 1, calls: 1 })
+    expect((await client.call('ping')).status).toBe(200)
+    expect(errors).toEqual([])
+    await endpoint.close({ drainMs: 0 })
+  })
+
   test('10,000 sessions opened and abandoned leave nothing behind', async () => {
     setFlagsFromString('--expose_gc')
     const collect = runInNewContext('gc') as () => void

@@ -22,7 +22,8 @@ import type { SessionHandle } from './session-handle.ts'
 
 /** Options of the endpoint that a live session goes by. */
 export interface LiveSessionOptions extends Omit<CallsOptions, 'onError'>, Omit<StreamsOptions, 'onError'> {
-  readonly sessionIdleMs: number
+  /** How long a record lives in the store after its session was used. */
+  readonly recordTtlMs: number
   readonly backplane: { readonly sessions: SessionStore; readonly events: EventLog }
   readonly onError: (error: unknown, where: 'server' | 'session-store' | 'event-log') => void
 }
@@ -171,10 +172,10 @@ export class LiveSession implements SessionHandle, PresentSession {
   }
 
   async #update(changes: SessionChanges): Promise<void> {
-    const { backplane, sessionIdleMs, onError } = this.#parts.options
+    const { backplane, recordTtlMs, onError } = this.#parts.options
     const { key, term } = this.record
     try {
-      const updated = await backplane.sessions.update(key, term, changes, sessionIdleMs)
+      const updated = await backplane.sessions.update(key, term, changes, recordTtlMs)
       if (!updated) this.#lost()
     } catch (error) {
       onError(error, 'session-store')

@@ -100,13 +100,13 @@ async function initialize(
 async function store(
   session: LiveSession,
   result: Readonly<Record<string, unknown>>,
-  { backplane, sessionIdleMs }: SessionsOptions,
+  { backplane, recordTtlMs }: SessionsOptions,
 ): Promise<boolean> {
   session.establish({
     protocolVersion: String(result.protocolVersion),
     serverCapabilities: (result.capabilities ?? {}) as Readonly<Record<string, unknown>>,
   })
-  return backplane.sessions.create(session.record, sessionIdleMs)
+  return backplane.sessions.create(session.record, recordTtlMs)
 }
 
 function repeatedId(): Error {

@@ -18,7 +18,7 @@ export async function rebuildSession(
   auth: AuthInfo | undefined,
 ): Promise<LiveSession> {
   const { options, caps, table } = parts
-  const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.sessionIdleMs)
+  const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.recordTtlMs)
   if (!record) throw new Rejection('session_not_found')
   let session: LiveSession | undefined
   const holder = { principal: record.principal, clientAddress: undefined }
@@ -56,7 +56,7 @@ async function rebuild(
 }
 
 async function prolong({ record }: LiveSession, { options }: SessionParts): Promise<boolean> {
-  return options.backplane.sessions.update(record.key, record.term, {}, options.sessionIdleMs)
+  return options.backplane.sessions.update(record.key, record.term, {}, options.recordTtlMs)
 }
 
 async function replay(session: LiveSession, { options }: SessionParts): Promise<void> {
