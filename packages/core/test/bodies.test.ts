@@ -108,15 +108,16 @@ describe.each([
     return { endpoint, errors, open: await bridge(endpoint) }
   }
 
-  test('of 4 MB in chunks of one byte costs no more than its bytes', async () => {
+  test('of 512 KB in chunks of one byte costs no more than its bytes', async () => {
     // A busy machine needs longer than the deadline.
     const { endpoint, open } = await start({ bodyTimeoutMs: 0 })
     const before = measure()
     const upload = await open()
     const piece = ' '.repeat(4_096)
-    for (let sent = 0; sent < 1_000; sent++) await upload.send(piece, 1)
-    await waitFor(() => endpoint.stats().bodyBytes > 4_000_000, 60_000)
-    expect(measure() - before).toBeLessThan(16 * 1_048_576)
+    for (let sent = 0; sent < 128; sent++) await upload.send(piece, 1)
+    await waitFor(() => endpoint.stats().bodyBytes >= 524_288, 60_000)
+    // Chunks that are kept one by one take 90 MB.
+    expect(measure() - before).toBeLessThan(8 * 1_048_576)
     await upload.send(initialize)
     upload.end()
     expect((await upload.answer()).status).toBe(200)
