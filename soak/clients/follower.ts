@@ -41,6 +41,7 @@ export class Follower {
   readonly #options: FollowerOptions
   #retryMs = 0
   #isEnough = false
+  #isHurried = false
   #connection: Connection | undefined
   #heardAt = performance.now()
   /** Time that the client has waited for an event, without what it spent not reading. */
@@ -55,6 +56,12 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options
+  }
+
+  /** From now on it reads as fast as it can, and stays: it waits for the rest. */
+  hurry(): void {
+    this.#isHurried = true
+    this.#connection?.leave('cut')
   }
 
   /** Ends it: nothing more is wanted. */
@@ -106,7 +113,8 @@ export class Follower {
     const connection = new Connection(reply, {
       ...{
         random,
-        manners: stopped.aborted ? gentle : patient(manners, this.#fruitless - 1 + this.connections / 10),
+        manners:
+          stopped.aborted || this.#isHurried ? gentle : patient(manners, this.#fruitless - 1 + this.connections / 10),
         note,
       },
       hungAfterMs: hungAfterMs - this.#waitedMs,

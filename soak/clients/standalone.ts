@@ -38,9 +38,10 @@ export class StandaloneListener {
     return this.#follower.lastEventId
   }
 
-  /** Waits for number `total`, which is the last one, then leaves. What has not come is lost. */
+  /** Waits for number `total`, which is the last one, reading all the time, then leaves. What has not come is lost. */
   async finish(total: number): Promise<void> {
     const { hungAfterMs } = this.#client.world
+    this.#follower.hurry()
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, hungAfterMs)
       const look = (): void => {
