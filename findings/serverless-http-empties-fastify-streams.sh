@@ -2,9 +2,9 @@
 # Finding: serverless-http answers a Fastify event stream with an empty body.
 #
 # Packages: serverless-http 4.0.0, fastify 5.12.8, express 5.3.0, koa 3.0.3.
-# Expected: serverless-http buffers an answer and hands it over whole; its README lists Fastify, Express and Koa
-#   as supported. MCP 2025-11-25 (Transports, Sending Messages to the Server, 5) lets a server answer a POST with
-#   `text/event-stream`, so a finished stream should arrive as text, whatever the framework.
+# Expected: serverless-http buffers an answer and hands it over whole; its README lists Express and Koa as supported
+#   and Fastify as experimental. MCP 2025-11-25 (Transports, Sending Messages to the Server, 5) lets a server
+#   answer a POST with `text/event-stream`, so a finished stream should arrive as text, whatever the framework.
 # Instead: a Fastify app is reached through `app.inject()`, whose body is already free of chunked framing, while the
 #   header `transfer-encoding: chunked` is still there. serverless-http removes the framing a second time, and
 #   nothing is left: status 200, right content type, empty body. JSON works, for it has a content-length.
