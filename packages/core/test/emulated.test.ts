@@ -105,6 +105,17 @@ describe.each([
     await waitFor(() => endpoint.stats().connections === 0)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
   })
+
+  test('open a session', async () => {
+    const { endpoint, errors } = start({ sessions: true, response: 'json' })
+    const exchange = emulate(initializeMessage)
+    await toNodeHandler(endpoint)(exchange.request as never, exchange.response as never)
+    await within(2_000, exchange.ended)
+    expect(exchange.response.statusCode).toBe(200)
+    expect(errors).toEqual([])
+    expect(endpoint.stats().sessions).toBe(1)
+    await endpoint.close({ drainMs: 0 })
+  })
 })
 
 describe('what emulates too little', () => {

@@ -79,7 +79,7 @@ export class NodeRequest implements HttpRequest {
   }
 
   get clientAddress(): string | undefined {
-    return this.#incoming.socket.remoteAddress
+    return this.#incoming.socket?.remoteAddress
   }
 
   header(name: string): string | undefined {
