@@ -2,7 +2,9 @@
 import type { Look } from '../server/commands.ts'
 import type { Ledger } from './ledger.ts'
 
-/** What the heap may have grown by. Less than at the start is no fault: compiled code that is no longer used is dropped. */
+/**
+ * What the heap may have grown by. Less than at the start is no fault: compiled code that is no longer used is dropped.
+ */
 const heapTolerance = 0.1
 
 /** Adds a fault when something is left though all sessions are over. */

@@ -13,7 +13,9 @@ export interface CallOptions {
   readonly cancelAfterMs?: number
 }
 
-/** How often a client comes back for a call that it cancelled and gets nothing: more than one that leaves early has to. */
+/**
+ * How often a client comes back for a call that it cancelled and gets nothing: more than one that leaves early has to.
+ */
 const maxVainReturns = 10
 
 /** Makes one call and follows it to its answer, wherever that takes the client. */

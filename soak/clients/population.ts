@@ -50,8 +50,8 @@ export interface PopulationOptions {
 }
 
 /**
- * So many clients at the same time, one behaviour after the other, until the world stops; resolves when all have left. Each
- * behaviour is dealt to one of them before chance decides, so that short runs meet the rare ones too.
+ * So many clients at the same time, one behaviour after the other, until the world stops; resolves when all have left.
+ * Each behaviour is dealt to one of them before chance decides, so that short runs meet the rare ones too.
  */
 export async function populate(world: World, random: Random, { clients, only }: PopulationOptions): Promise<void> {
   const names = random.shuffle(only ?? behaviourNames)

@@ -96,8 +96,8 @@ export class SessionClient {
   }
 
   /**
-   * Every status that the session's requests are answered with. A client that was silent for long, as it is by nature or
-   * because the machine is busy, may find its session over.
+   * Every status that the session's requests are answered with. A client that was silent for long, as it is by nature
+   * or because the machine is busy, may find its session over.
    */
   heard(status: number): void {
     const { isNeglected } = this

@@ -47,7 +47,10 @@ interface Posted {
   readonly method?: string
 }
 
-/** A server that opens sessions properly, and leaves calls, and everything that is no POST, to whoever wants to be wrong. */
+/**
+ * A server that opens sessions properly, and leaves calls, and everything that is no POST, to whoever wants to be
+ * wrong.
+ */
 export async function serveByHand(
   answerCall: (id: number, response: ServerResponse) => void,
   answerOther: (response: ServerResponse) => void = (response) => response.writeHead(204).end(),

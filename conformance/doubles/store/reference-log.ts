@@ -4,7 +4,9 @@ import { type Budget, shareBudget, toName, trim } from './reference-budget.ts'
 import { toRecord } from './reference-sessions.ts'
 import type { Node } from './reference-store.ts'
 
-/** An event log as plain as it gets: a list of events for each session. Where it can be broken, it asks for the defect. */
+/**
+ * An event log as plain as it gets: a list of events for each session. Where it can be broken, it asks for the defect.
+ */
 export class ReferenceLog implements EventLog {
   readonly #node: Node
   readonly #connection: FakeConnection

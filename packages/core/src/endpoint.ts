@@ -41,8 +41,8 @@ export interface Endpoint extends Mountable {
   /** `true` from the moment `close` is called. */
   readonly closing: boolean
   /**
-   * Drains: no new session and no new call, running calls may finish for `drainMs` milliseconds, what still runs then ends with a
-   * JSON-RPC error, and standalone streams end last. Resolves when nothing is left.
+   * Drains: no new session and no new call, running calls may finish for `drainMs` milliseconds, what still runs then
+   * ends with a JSON-RPC error, and standalone streams end last. Resolves when nothing is left.
    * @param options.drainMs default 10_000
    */
   close(options?: { drainMs?: number }): Promise<void>

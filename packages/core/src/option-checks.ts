@@ -3,11 +3,16 @@ export function expected(what: string, got: unknown): TypeError {
   return new TypeError(`Expected ${what}, got ${show(got)} (${got === null ? 'null' : typeof got})`)
 }
 
+/** What can only be called with `new`. */
+export function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
+}
+
 /** Characters of what was found. */
 const maxShown = 200
 
 function show(value: unknown): string {
-  if (typeof value === 'function') return /^class\b/.test(String(value)) ? `the class ${value.name}` : 'a function'
+  if (typeof value === 'function') return isClass(value) ? `the class ${value.name}` : 'a function'
   if (typeof value === 'string') return JSON.stringify(value).slice(0, maxShown)
   if (typeof value !== 'object' || value === null) return String(value)
   const made = Object.getPrototypeOf(value)?.constructor as { name: string } | undefined

@@ -112,10 +112,10 @@ export interface EndpointOptions {
   initializeTimeoutMs?: number
 
   /**
-   * Sessions this node holds at most. At the cap one that was never initialized makes room at once, one in use only for a
-   * newcomer that was initialized: of those without connection and running call the least used. When there is none,
-   * `initialize` is answered 503 with `Retry-After`. Without sessions, requests that are answered at the same time. Without a
-   * cap anyone who can connect can fill the memory.
+   * Sessions this node holds at most. At the cap one that was never initialized makes room at once, one in use only for
+   * a newcomer that was initialized: of those without connection and running call the least used. When there is none,
+   * `initialize` is answered 503 with `Retry-After`. Without sessions, requests that are answered at the same time.
+   * Without a cap anyone who can connect can fill the memory.
    * @default 10_000
    */
   maxSessions?: number
@@ -149,9 +149,10 @@ export interface EndpointOptions {
 
   /**
    * Names who is behind a verified token, so that a session belongs to that principal: not the token's bytes, which
-   * change with each refresh. The default is issuer, subject and client id, as found in `auth.extra` and `auth.clientId`;
-   * a token without a subject is told to `onError` once, because all users of its client are then one. Must return a
-   * non-empty string, and at once: any other value would make all users one, or nobody. The request is answered 500 then.
+   * change with each refresh. The default is issuer, subject and client id, as found in `auth.extra` and
+   * `auth.clientId`; a token without a subject is told to `onError` once, because all users of its client are then one.
+   * Must return a non-empty string, and at once: any other value would make all users one, or nobody. The request is
+   * answered 500 then.
    */
   principal?: (auth: AuthInfo) => string
 
@@ -164,7 +165,8 @@ export interface EndpointOptions {
 
   /**
    * Silence, in milliseconds, after which a connection gets a comment line, so that proxies and clients keep it open:
-   * the strictest that is known, Cursor, gives up after 10 s without a byte. It may come a second late. `0` turns it off.
+   * the strictest that is known, Cursor, gives up after 10 s without a byte. It may come a second late. `0` turns it
+   * off.
    * @default 8_000
    */
   keepAliveMs?: number
@@ -178,16 +180,17 @@ export interface EndpointOptions {
   stallMs?: number
 
   /**
-   * Age, in milliseconds (± 20 %), at which the server breaks the connection of a standalone stream, so that dead peers do not
-   * stay for ever and clients resume; also that of a call, once its client has resumed before. Sessions before 2025-11-25 are
-   * spared. `0` turns it off.
+   * Age, in milliseconds (± 20 %), at which the server breaks the connection of a standalone stream, so that dead peers
+   * do not stay for ever and clients resume; also that of a call, once its client has resumed before. Sessions before
+   * 2025-11-25 are spared. `0` turns it off.
    * @default 600_000
    */
   maxConnectionAgeMs?: number
 
   /**
-   * What clients are told to wait, in milliseconds, before they reconnect. Each connection gets up to half more, at random.
-   * Official clients try twice and then never listen again: a server that is away for longer than two waits loses them.
+   * What clients are told to wait, in milliseconds, before they reconnect. Each connection gets up to half more, at
+   * random. Official clients try twice and then never listen again: a server that is away for longer than two waits
+   * loses them.
    * @default 2_000
    */
   retryMs?: number
@@ -199,8 +202,9 @@ export interface EndpointOptions {
   eventIds?: EventIdCodec
 
   /**
-   * Receives errors that no reply carries, and where they came from: `factory` is the option `server`, `server` the object that
-   * it built. By default one line for each kind of error and minute goes to `console.error`. Must not throw.
+   * Receives errors that no reply carries, and where they came from: `factory` is the option `server`, `server` the
+   * object that it built. By default one line for each kind of error and minute goes to `console.error`. Must not
+   * throw.
    */
   onError?: (error: unknown, where: ErrorSource) => void
 }
@@ -246,8 +250,7 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  * @throws TypeError that names the option, what was expected and what was given.
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
-  if (isServer(options) || typeof options === 'function' || options === undefined)
-    throw expected(wantedOptions, options)
+  if (typeof options !== 'object' || isServer(options)) throw expected(wantedOptions, options)
   const checked = checkOptions(table, options)
   checkTogether(checked)
   const { backplane, principal, onError } = checked

@@ -24,7 +24,10 @@ declare module 'fastify' {
   }
 }
 
-/** What Fastify's `register` takes, where to serve, and what: an endpoint made before, or the options of one that closes with the app. */
+/**
+ * What Fastify's `register` takes, where to serve, and what: an endpoint made before, or the options of one that closes
+ * with the app.
+ */
 export type McpPluginOptions = RegisterOptions & {
   /**
    * Path below `prefix`.
@@ -33,11 +36,14 @@ export type McpPluginOptions = RegisterOptions & {
   path?: string
 } & ({ endpoint: Mountable } | (EndpointOptions & { endpoint?: never }))
 
-/** For routes whose answer may be an event stream: those outlive any handler, and the endpoint has limits of its own. */
+/**
+ * For routes whose answer may be an event stream: those outlive any handler, and the endpoint has limits of its own.
+ */
 const longestTimeout = 2_147_483_647
 
 /**
- * Serves an MCP server in a Fastify app, as an encapsulated plugin: with the prefix alone the endpoint is at the prefix.
+ * Serves an MCP server in a Fastify app, as an encapsulated plugin: with the prefix alone the endpoint is at the
+ * prefix.
  *
  * @example
  * ```ts
@@ -83,7 +89,9 @@ export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) =>
   }
 }
 
-/** What belongs to a request is logged with the request, and only there: the endpoint tells of it afterwards once more. */
+/**
+ * What belongs to a request is logged with the request, and only there: the endpoint tells of it afterwards once more.
+ */
 class ErrorLog {
   readonly #scope: FastifyInstance
   readonly #logged = new WeakSet<object>()

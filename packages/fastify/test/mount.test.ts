@@ -124,6 +124,15 @@ describe.each(adapters)('$name', ({ framework, major }) => {
     expect(errors).toMatchObject([{ level: 50, reqId, err: { message: 'secret of the factory' } }])
   })
 
+  test('prints such an error where the app has no logger', async () => {
+    const print = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    onTestFinished(() => print.mockRestore())
+    const app = framework()
+    app.register(mcp, { prefix: '/mcp', server: () => Promise.reject(new Error('no database')) })
+    await expectHiddenFailure(`${await listen(app)}/mcp`)
+    expect(print.mock.calls).toEqual([[expect.stringContaining('Error: no database')]])
+  })
+
   test('logs what no request can be blamed for with the app', async () => {
     const { app, errors } = createApp({}, framework)
     const make = serverWith()

@@ -17,7 +17,10 @@ export async function floodingWithCalls(world: World, random: Random): Promise<v
   client.leave()
 }
 
-/** Many notifications at the same moment, for calls that never were too. Each is taken, and calls are answered all the same. */
+/**
+ * Many notifications at the same moment, for calls that never were too. Each is taken, and calls are answered all the
+ * same.
+ */
 export async function floodingWithNotifications(world: World, random: Random): Promise<void> {
   const client = await SessionClient.open(world, random)
   if (!client) return

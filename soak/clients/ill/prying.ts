@@ -55,7 +55,9 @@ async function answerForeign(thief: SessionClient, id: string): Promise<void> {
     thief.fault('refused', `An answer to ${id}, never asked here: ${reply.status} ${text}`)
 }
 
-/** Ids say nothing of the session, so one may happen to be right here too; then it must lead to the thief's own events. */
+/**
+ * Ids say nothing of the session, so one may happen to be right here too; then it must lead to the thief's own events.
+ */
 async function resumeForeign(owner: SessionClient, thief: SessionClient, eventId: string): Promise<void> {
   const reply = await thief.get(eventId)
   thief.note(`GET after ${eventId} of ${owner.name}: ${reply.status}`)

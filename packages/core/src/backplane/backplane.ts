@@ -60,8 +60,8 @@ export interface SessionStore {
   /** The record, or `undefined` when it is unknown, deleted or expired. Does not prolong it. */
   get(key: string): MaybePromise<SessionRecord | undefined>
   /**
-   * Applies changes and prolongs the record; without changes it only prolongs. `false`, and no change, when it is gone or
-   * `term` is not the record's term: another node owns it now.
+   * Applies changes and prolongs the record; without changes it only prolongs. `false`, and no change, when it is gone
+   * or `term` is not the record's term: another node owns it now.
    */
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): MaybePromise<boolean>
   /** Makes `owner` the owner with the next term, prolongs the record and returns it; `undefined` when it is gone. */
@@ -72,7 +72,9 @@ export interface SessionStore {
   list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
 }
 
-/** Place of an event in a session's log. The owner counts `n` up from 1 within its term; no two events share a place. */
+/**
+ * Place of an event in a session's log. The owner counts `n` up from 1 within its term; no two events share a place.
+ */
 export interface LogPosition {
   readonly term: number
   readonly n: number
@@ -89,11 +91,17 @@ export interface LogEvent {
   readonly index: number
   readonly position: LogPosition
   readonly kind: EventKind
-  /** One JSON-RPC message as JSON text; empty for an entry that only announces the stream, with its request ids, or ends it. */
+  /**
+   * One JSON-RPC message as JSON text; empty for an entry that only announces the stream, with its request ids, or ends
+   * it.
+   */
   readonly data: string
   /** `true` on the stream's last event. */
   readonly last: boolean
-  /** The client's ids of the requests the stream answers; empty for the standalone stream. The same on every event of the stream. */
+  /**
+   * The client's ids of the requests the stream answers; empty for the standalone stream. The same on every event of
+   * the stream.
+   */
   readonly requestIds: readonly RequestId[]
 }
 
@@ -123,15 +131,17 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * Contract:
  * - Events of one session are appended by its owner only, in order of position; calls may be made before earlier ones
  *   have settled, and take effect in the order they were made.
- * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and the event is there once.
+ * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and the event is there
+ *   once.
  * - A term that is lower than one that has written is fenced in every stream of the session.
  * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
  * - Events may be dropped to stay within a budget: first what was settled, then `progress`, then `notification`, oldest
- *   first, then whole streams that ended, oldest first and delivered ones before others. Where there is twice as much as
- *   the budget, messages of streams that run may go as well, oldest first. The newest event is never dropped.
+ *   first, then whole streams that ended, oldest first and delivered ones before others. Where there is twice as much
+ *   as the budget, messages of streams that run may go as well, oldest first. The newest event is never dropped.
  * - A session's events are reached by its key only: no read crosses sessions. Keys and tags are opaque, as keys are in
  *   {@link SessionStore}.
- * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says that the log is gone.
+ * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says that the log is
+ *   gone.
  */
 export interface EventLog {
   /** Appends one event. */
@@ -147,14 +157,14 @@ export interface EventLog {
    */
   release(sessionKey: string, streamTag: string): void
   /**
-   * Says that the event need not be kept any more, as a question that has its answer: it may be dropped before all others.
-   * Nothing happens when it is not there. A log may do without. Does not throw.
+   * Says that the event need not be kept any more, as a question that has its answer: it may be dropped before all
+   * others. Nothing happens when it is not there. A log may do without. Does not throw.
    */
   settle?(sessionKey: string, streamTag: string, index: number): void
   /**
-   * Removes every event of the session, whoever owns it: a delete carries no term and is not fenced. So it is for who knows
-   * that the session is over: its record is gone, or was its own. A later append gives `gone`, or, where the log keeps no
-   * trace, begins anew.
+   * Removes every event of the session, whoever owns it: a delete carries no term and is not fenced. So it is for who
+   * knows that the session is over: its record is gone, or was its own. A later append gives `gone`, or, where the log
+   * keeps no trace, begins anew.
    */
   delete(sessionKey: string): MaybePromise<void>
   /** What is held on this node, for `endpoint.stats()`. */

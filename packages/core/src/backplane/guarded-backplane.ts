@@ -12,9 +12,9 @@ export interface GuardOptions {
 }
 
 /**
- * Stands between the endpoint and stores that are not ours. Whatever they return is awaited, for a time; what they throw
- * or reject with becomes a {@link StoreError}, what they must not give a `TypeError`; what can be repeated is, once.
- * The embedded ones answer at once, and are left as they are.
+ * Stands between the endpoint and stores that are not ours. Whatever they return is awaited, for a time; what they
+ * throw or reject with becomes a {@link StoreError}, what they must not give a `TypeError`; what can be repeated is,
+ * once. The embedded ones answer at once, and are left as they are.
  */
 export function guardBackplane({ sessions, events, bus }: Backplane, { timeoutMs }: GuardOptions): Backplane {
   return {

@@ -21,8 +21,8 @@ export class GuardedEvents implements EventLog {
   }
 
   /**
-   * Its time includes that for which it waits for its turn: behind one that is stuck all reject together, and those that
-   * had not begun are not made.
+   * Its time counts from here, and so includes its turn: behind one that is stuck the others reject with it, and those
+   * whose time is over are not made.
    */
   append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
     const since = now()

@@ -15,7 +15,10 @@ export interface AskingParts {
   readonly deliver: (message: JsonRpcMessage) => void
 }
 
-/** Puts the server object's questions to the client, on a stream that it reads, or refuses them at once: none waits in vain. */
+/**
+ * Puts the server object's questions to the client, on a stream that it reads, or refuses them at once: none waits in
+ * vain.
+ */
 export class Asking {
   readonly questions: Questions<Call>
   readonly #parts: AskingParts
@@ -38,8 +41,8 @@ export class Asking {
   }
 
   /**
-   * Where a question goes. Most servers do not say which call asks: then it is the one that runs. Where several run, or none,
-   * it is the standalone stream, if the client listens there or may yet.
+   * Where a question goes. Most servers do not say which call asks: then it is the one that runs. Where several run, or
+   * none, it is the standalone stream, if the client listens there or may yet.
    */
   #carrierOf(relatedRequestId: RequestId | undefined): Call | 'standalone' | undefined {
     const { streams, running } = this.#parts

@@ -185,7 +185,10 @@ function checkInitialize(incoming: Incoming): JsonRpcRequest {
   throw new Rejection('session_required')
 }
 
-/** Time, in milliseconds, after which a client finds another node, or this one again after a deploy. Spread over clients. */
+/**
+ * Time, in milliseconds, after which a client finds another node, or this one again after a deploy. Spread over
+ * clients.
+ */
 function comeBackMs(): number {
   return 5_000 + Math.round(Math.random() * 5_000)
 }

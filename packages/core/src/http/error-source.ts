@@ -29,13 +29,13 @@ const maxKinds = 20
 const maxLine = 600
 
 /**
- * What `onError` is by default: one line for each kind of error and minute, so that no fault is silent. `print` gets the line.
+ * What `onError` is by default: one line for each kind of error and minute, so that no fault is silent. `print` gets
+ * the line.
  */
-export function createErrorPrinter(print: (line: string) => void): Report {
+export function createErrorPrinter(print: (line: string) => void): (error: unknown, where: ErrorSource) => void {
   let printed = new Set<string>()
   let until = 0
-  return (error, where, isLogged) => {
-    if (isLogged) return
+  return (error, where) => {
     const time = now()
     if (time >= until) {
       printed = new Set()
@@ -52,23 +52,17 @@ export function createErrorPrinter(print: (line: string) => void): Report {
 
 const storeSources = { sessions: 'session-store', events: 'event-log', bus: 'message-bus' } as const
 
-/** What else a report tells is for ours only. */
-function withoutMore(
-  report: (error: unknown, where: ErrorSource) => unknown,
-): (...args: Parameters<Report>) => unknown {
-  return (error, where) => report(error, where)
-}
-
 /** The check of the option `onError`. The function never throws: there is nobody left who could be told. */
 export function toReport(value: unknown, name: string): Report {
-  const report =
-    value === undefined
-      ? createErrorPrinter((line) => console.error(line))
-      : withoutMore(aFunction<(error: unknown, where: ErrorSource) => unknown>()(value, name))
+  const given =
+    value === undefined ? undefined : aFunction<(error: unknown, where: ErrorSource) => unknown>()(value, name)
+  const print = createErrorPrinter((line) => console.error(line))
   return (error, where, isLogged) => {
+    const isStores = error instanceof StoreError || error instanceof StoreTypeError
+    const source = isStores ? storeSources[error.part] : where
     try {
-      const isStores = error instanceof StoreError || error instanceof StoreTypeError
-      const reported: unknown = report(error, isStores ? storeSources[error.part] : where, isLogged)
+      if (!given) return isLogged ? undefined : print(error, source)
+      const reported = given(error, source)
       if (isThenable(reported)) Promise.resolve(reported).catch(() => undefined)
     } catch {
       // See above.

@@ -115,7 +115,10 @@ export class Rejection extends Error {
   }
 }
 
-/** For a client that is refused for want of room. Jittered, so that those who are refused together do not come back together. */
+/**
+ * For a client that is refused for want of room. Jittered, so that those who are refused together do not come back
+ * together.
+ */
 export function retryLater(): { headers: Record<string, string> } {
   return { headers: { 'retry-after': String(5 + Math.floor(Math.random() * 11)) } }
 }

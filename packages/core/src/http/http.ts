@@ -20,8 +20,8 @@ export interface HttpRequest {
   /** The address on which the request arrived; `undefined` where the platform does not tell. */
   readonly localAddress: string | undefined
   /**
-   * The address that the request came from, a reverse proxy's where there is one; `undefined` where the platform does not tell.
-   * Of anonymous sessions those make room first whose address holds most.
+   * The address that the request came from, a reverse proxy's where there is one; `undefined` where the platform does
+   * not tell. Of anonymous sessions those make room first whose address holds most.
    */
   readonly clientAddress?: string | undefined
   /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */
@@ -39,7 +39,8 @@ export interface HttpRequest {
   /** Calls `listener` once when the client left before the reply was complete. */
   onGone(listener: () => void): void
   /**
-   * Gets an error behind the refusal of this request, and the status of that, for the framework's own log. `false`: it is in no log.
+   * Gets an error behind the refusal of this request, and the status of that, for the framework's own log. `false`: it
+   * is in no log.
    */
   readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }

@@ -43,6 +43,8 @@ export class PacedSink implements EventSink {
   }
 
   write(text: string): boolean {
+    const canPass = this.#hasRoom && this.#waiting.length === 0 && text.length <= pieceLength
+    if (canPass && text !== '') return this.#push(text)
     this.#waiting.push(text)
     return this.#pushPieces()
   }
@@ -77,11 +79,16 @@ export class PacedSink implements EventSink {
   }
 
   #pushPieces(): boolean {
-    this.#isPushing = true
     while (this.#hasRoom && this.#waiting.length > 0) {
       const piece = this.#nextPiece()
-      if (piece !== '') this.#hasRoom = this.#outlet.push(piece)
+      if (piece !== '') this.#push(piece)
     }
+    return this.#hasRoom
+  }
+
+  #push(piece: string): boolean {
+    this.#isPushing = true
+    this.#hasRoom = this.#outlet.push(piece)
     this.#isPushing = false
     return this.#hasRoom
   }

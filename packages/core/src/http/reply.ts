@@ -41,7 +41,9 @@ export interface Faults {
   readonly onError: Report
 }
 
-/** What is not a refusal is a fault: it is reported, and refused without its details. So is what is behind a refusal. */
+/**
+ * What is not a refusal is a fault: it is reported, and refused without its details. So is what is behind a refusal.
+ */
 export function toRejection(
   error: unknown,
   request: HttpRequest,

@@ -94,8 +94,8 @@ export async function readReply(
 }
 
 /**
- * Time, in milliseconds, in which a client may use a connection that was kept for it once more: it gets a 503 then, where a
- * connection that is closed under its request is an error of the network.
+ * Time, in milliseconds, in which a client may use a connection that was kept for it once more: it gets a 503 then,
+ * where a connection that is closed under its request is an error of the network.
  */
 const lastRequestMs = 250
 

@@ -5,7 +5,10 @@ import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { onClose } from './on-close.ts'
 
-/** What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is closed. */
+/**
+ * What is discarded of a body that was refused, so that its client can read the refusal. More, and the socket is
+ * closed.
+ */
 const maxDiscarded = 67_108_864
 
 /** Time, in milliseconds, in which the rest of a body that was refused must come. Fastify has no limit of its own. */
@@ -38,8 +41,8 @@ export interface NodeContext {
    */
   readonly localAddress?: string | undefined
   /**
-   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when that is not
-   * logged anywhere.
+   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when
+   * that is not logged anywhere.
    */
   readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }
@@ -117,7 +120,8 @@ export class NodeRequest implements HttpRequest {
     // Its events are past.
     if (incoming.destroyed) return Promise.reject(new Rejection('client_left'))
     return new Promise((resolve, reject) => {
-      // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage collection.
+      // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage
+      // collection.
       const onData = (chunk: Buffer): void => {
         try {
           receive(chunk)

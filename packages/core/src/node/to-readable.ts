@@ -6,8 +6,8 @@ import { onClose } from './on-close.ts'
 import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
 
 /**
- * An event stream as Node's `Readable`, for a framework that sends it with its own hooks and headers. It is destroyed with the
- * response, also when a hook has dropped it without a word.
+ * An event stream as Node's `Readable`, for a framework that sends it with its own hooks and headers. It is destroyed
+ * with the response, also when a hook has dropped it without a word.
  */
 export function toReadable(body: EventStreamBody, response: ServerResponse): Readable {
   const readable = new Readable({

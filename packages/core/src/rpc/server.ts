@@ -1,4 +1,4 @@
-import { expected } from '../option-checks.ts'
+import { expected, isClass } from '../option-checks.ts'
 import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
 
 /** A verified access token. The shape that `requireBearerAuth` of the SDK puts on `req.auth`. */
@@ -68,8 +68,7 @@ export type ServerFactory = (session: SessionContext) => McpServerLike | Promise
  * function that can be called.
  */
 export function toFactory(value: unknown, name: string): ServerFactory {
-  if (typeof value === 'function' && !/^class\b/.test(Function.prototype.toString.call(value)))
-    return value as ServerFactory
+  if (typeof value === 'function' && !isClass(value)) return value as ServerFactory
   throw expected(
     `${name} to be a function that builds a server object for each session, as () => new McpServer(…)`,
     value,

@@ -42,8 +42,9 @@ export class SessionCaps {
   }
 
   /**
-   * For a place that is taken by a session that is about to be opened. It may push out one that was never initialized, but no
-   * session in use: that one makes room when the newcomer has shown, with `notifications/initialized`, that it is a client.
+   * For a place that is taken by a session that is about to be opened. It may push out one that was never initialized,
+   * but no session in use: that one makes room when the newcomer has shown, with `notifications/initialized`, that it
+   * is a client.
    * @throws Rejection `too_many_sessions`
    */
   async makeRoom(holder: Holder): Promise<void> {
@@ -76,8 +77,8 @@ export class SessionCaps {
   }
 
   /**
-   * First what was used once at most, as by clients that open a session for each call; then anonymous ones; then others. Of both
-   * those of the holder of most: nobody pushes out others by opening many.
+   * First what was used once at most, as by clients that open a session for each call; then anonymous ones; then
+   * others. Of both those of the holder of most: nobody pushes out others by opening many.
    */
   #findLeastUsed(includes: (session: PresentSession) => boolean): PresentSession | undefined {
     return this.#attendance.findFree((session) => {

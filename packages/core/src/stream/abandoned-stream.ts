@@ -1,11 +1,8 @@
 import type { LogPage } from '../backplane/backplane.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
-import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import { type Feed, toStoredFeed } from './stream-reader.ts'
+import { isResponse, type JsonRpcMessage, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import { type Feed, pageSize, toStoredFeed } from './stream-reader.ts'
 import type { StreamWriter } from './stream-writer.ts'
-
-/** Events read from the log at once. */
-const pageSize = 64
 
 export interface AbandonedParts {
   readonly streamTag: string
@@ -15,9 +12,9 @@ export interface AbandonedParts {
 }
 
 /**
- * Ends a stream whose calls ran on a node that is gone. Nothing else would answer them: each without an answer gets an error,
- * which is stored as any event, so that it comes once and moves the client's cursor to the end. `undefined`: the log knows
- * no such stream.
+ * Ends a stream whose calls ran on a node that is gone. Nothing else would answer them: each without an answer gets an
+ * error, which is stored as any event, so that it comes once and moves the client's cursor to the end. `undefined`: the
+ * log knows no such stream.
  */
 export async function endAbandoned({ streamTag, read, goOn }: AbandonedParts): Promise<Feed | undefined> {
   const answered = new Set<RequestId>()
@@ -38,8 +35,8 @@ export async function endAbandoned({ streamTag, read, goOn }: AbandonedParts): P
 
 function noteAnswer(data: string, answered: Set<RequestId>): void {
   if (data === '') return
-  const { method, id } = JSON.parse(data) as { method?: string; id?: RequestId }
-  if (method === undefined && id !== undefined) answered.add(id)
+  const message = JSON.parse(data) as JsonRpcMessage
+  if (isResponse(message) && message.id !== undefined) answered.add(message.id)
 }
 
 function toErrorText(requestId: RequestId): string {

@@ -26,8 +26,8 @@ export interface ConnectionOptions extends StreamReaderOptions {
   /** When its token expires, by {@link now}; `Infinity`: never. The connection is cut then. */
   readonly expiresAt: number
   /**
-   * When it is old enough to be broken, by {@link now}; `Infinity`: never. Broken and not ended: clients that take a clean
-   * end for the stream's come back from a broken connection only.
+   * When it is old enough to be broken, by {@link now}; `Infinity`: never. Broken and not ended: clients that take a
+   * clean end for the stream's come back from a broken connection only.
    */
   readonly oldAt: number
   /** The response is complete, or its connection is gone. */

@@ -79,8 +79,8 @@ function findUnkept({ writer }: SessionStreams, { index, position }: EventPlace,
 }
 
 /**
- * Whether all that follows is an end without a message, as a cancelled call has. It is not written, so no client's cursor
- * ever gets past it.
+ * Whether all that follows is an end without a message, as a cancelled call has. It is not written, so no client's
+ * cursor ever gets past it.
  */
 function isBeforeEmptyEnd({ index }: Cursor, page: LogPage | undefined): boolean {
   const next = page?.events.find((event) => event.index > index)

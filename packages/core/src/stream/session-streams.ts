@@ -57,8 +57,8 @@ export class SessionStreams {
   readonly #following = new LinkedList<Connection>()
   /** Streams of exchanges that run or are being read. */
   readonly #running = new Map<string, StreamWriter>()
-  /** Streams of a node that is gone, while they are being ended. */
-  readonly #ending = new Map<string, Promise<Feed | undefined>>()
+  /** Streams of a node that is gone, while they are being ended. Most sessions never have one. */
+  #ending: Map<string, Promise<Feed | undefined>> | undefined
 
   constructor(revision: Revision, parts: SessionStreamsParts) {
     this.revision = revision
@@ -99,17 +99,18 @@ export class SessionStreams {
   }
 
   /**
-   * A stream of which the log has no end and that does not run here: its node is gone, and with it the calls. Ends it for
-   * who comes back for them.
+   * A stream of which the log has no end and that does not run here: its node is gone, and with it the calls. Ends it
+   * for who comes back for them.
    */
   endAbandoned(streamTag: string): Promise<Feed | undefined> {
+    this.#ending ??= new Map()
     const underWay = this.#ending.get(streamTag)
     if (underWay) return underWay
     const ending = endAbandoned({
       streamTag,
       read: (after, limit) => this.read(streamTag, after, limit),
       goOn: (page) => this.#goOn(streamTag, page),
-    }).finally(() => this.#ending.delete(streamTag))
+    }).finally(() => this.#ending?.delete(streamTag))
     this.#ending.set(streamTag, ending)
     return ending
   }
@@ -175,8 +176,8 @@ export class SessionStreams {
   }
 
   /**
-   * When a connection is old enough to be broken. Clients of revisions before polling are spared, most of which would not
-   * come back; so are calls until their client has shown that it resumes.
+   * When a connection is old enough to be broken. Clients of revisions before polling are spared, most of which would
+   * not come back; so are calls until their client has shown that it resumes.
    */
   #oldAt(isStandalone: boolean): number {
     const { maxConnectionAgeMs } = this.#parts.options

@@ -7,12 +7,15 @@ import { eventEnd, type StreamFormat } from './sse-format.ts'
 import type { TurnBuffer } from './turn-buffer.ts'
 
 /** Events read from the log at once. */
-const pageSize = 64
+export const pageSize = 64
 
 /** An event's number in its stream, and its place in the log. */
 export type Place = Pick<LogEvent, 'index' | 'position'>
 
-/** A stream as its readers know it. On its owner that is the writer; of a stream that ended long ago, what the log still has. */
+/**
+ * A stream as its readers know it. On its owner that is the writer; of a stream that ended long ago, what the log still
+ * has.
+ */
 export interface Feed {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
@@ -23,8 +26,8 @@ export interface Feed {
   /** The last event is visible. */
   readonly ended: boolean
   /**
-   * Its first event says only that it is there, and whose answers it carries: before a client gets an id of the stream, that
-   * must be known to who may have to answer in place of this node.
+   * Its first event says only that it is there, and whose answers it carries: before a client gets an id of the stream,
+   * that must be known to who may have to answer in place of this node.
    */
   readonly isAnnounced: boolean
   /**
@@ -208,7 +211,8 @@ export class StreamReader {
       this.#write(event, true)
     }
     if (events.length > 0) return
-    // The newest event is never dropped, so what is missing up to the head was never stored: coming back would not help.
+    // The newest event is never dropped, so what is missing up to the head was never stored: coming back would not
+    // help.
     this.#writeGap()
     this.#advance({ index: this.#feed.head, position: this.#feed.headAt })
   }
@@ -237,8 +241,8 @@ export class StreamReader {
   }
 
   /**
-   * Events between the cursor and the next one are gone. A client that can come back is cut off, once for each gap: the reply
-   * to its next request says so, in a header. Others hear it in the stream. `false`: nothing more is written.
+   * Events between the cursor and the next one are gone. A client that can come back is cut off, once for each gap: the
+   * reply to its next request says so, in a header. Others hear it in the stream. `false`: nothing more is written.
    */
   #tellGap(): boolean {
     const { format } = this.#options

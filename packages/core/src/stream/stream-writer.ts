@@ -4,7 +4,10 @@ import type { RequestId } from '../rpc/json-rpc.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Feed, Place, StreamReader } from './stream-reader.ts'
 
-/** Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader, below the second they go on. */
+/**
+ * Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader,
+ * below the second they go on.
+ */
 const highWater = 1_048_576
 const lowWater = 524_288
 
@@ -109,8 +112,8 @@ export class StreamWriter implements Feed {
   /**
    * Resolves when a sender may go on; `undefined` when it need not wait. A call's sender also waits while the client is
    * away, so that the client misses nothing: it comes back, or the call is abandoned. Whether anybody will ever read
-   * the standalone stream is unknown, so there the sender goes on and the log drops the oldest events. All wait for a log that
-   * is slower than they are.
+   * the standalone stream is unknown, so there the sender goes on and the log drops the oldest events. All wait for a
+   * log that is slower than they are.
    */
   room(): Promise<void> | undefined {
     if (this.ended || !this.#holds(highWater)) return undefined

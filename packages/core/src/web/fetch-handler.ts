@@ -6,7 +6,9 @@ import { type FetchContext, WebRequest } from './web-request.ts'
 
 export type { FetchContext }
 
-/** A handler for every runtime that speaks fetch. Never rejects. What else the platform passes goes to `context` alone. */
+/**
+ * A handler for every runtime that speaks fetch. Never rejects. What else the platform passes goes to `context` alone.
+ */
 export type FetchHandler<Platform extends unknown[] = []> = (
   request: Request,
   ...platform: Platform

@@ -9,14 +9,14 @@ export interface FetchContext {
   /** What an authentication middleware verified. */
   readonly auth?: AuthInfo | undefined
   /**
-   * The address on which the connection arrived, where the runtime tells; the peer's does as well, since who comes from a
-   * loopback address came to one. On a loopback address the Host is checked:
-   * leave it out for a server on your own machine, and a web page can reach it by DNS rebinding.
+   * The address on which the connection arrived, where the runtime tells; the peer's does as well, since who comes from
+   * a loopback address came to one. On a loopback address the Host is checked: leave it out for a server on your own
+   * machine, and a web page can reach it by DNS rebinding.
    */
   readonly localAddress?: string | undefined
   /**
-   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when that is not
-   * logged anywhere.
+   * Gets an error behind the refusal of this request, and the status of that: 500 for one of ours. Returns `false` when
+   * that is not logged anywhere.
    */
   readonly onError?: ((error: unknown, status: number) => unknown) | undefined
 }

@@ -4,7 +4,8 @@ import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
 /**
- * The embedded backplane: everything in this process's memory, within bounds. What an endpoint uses when it is given none.
+ * The embedded backplane: everything in this process's memory, within bounds. What an endpoint uses when it is given
+ * none.
  */
 export function createMemoryBackplane(options: MemoryEventLogOptions = {}): Backplane {
   return { sessions: new MemorySessionStore(), events: createMemoryEventLog(options), bus: new MemoryBus() }

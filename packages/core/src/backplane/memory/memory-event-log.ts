@@ -5,10 +5,14 @@ import type { StreamLog } from './memory-stream-log.ts'
 import { type Rank, Ranking } from './ranking.ts'
 import { isThere, SessionEvents, type Totals, tidy } from './session-events.ts'
 
-/** Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes beside. */
+/**
+ * Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes
+ * beside.
+ */
 export interface MemoryEventLogOptions {
   /**
-   * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses events.
+   * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses
+   * events.
    * @default 8_388_608
    */
   maxBytesPerSession?: number
@@ -98,7 +102,10 @@ export class MemoryEventLog implements EventLog {
     return session
   }
 
-  /** Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends nothing grows. */
+  /**
+   * Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends
+   * nothing grows.
+   */
   #expire(): void {
     let oldest = this.#released.peek()
     if (!oldest) return
