@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { adapterNames, parserNames, type StartOptions, startFixture } from '../conformance/mounts/index.ts'
-import { probeTarget, type Target } from '../conformance/src/client/target.ts'
+import { probeTarget } from '../conformance/src/client/find-target.ts'
+import type { Target } from '../conformance/src/client/target.ts'
 import type { Transcript } from '../conformance/src/client/transcript.ts'
 import { areaOf, type Verdict } from '../conformance/src/report.ts'
 import type { Requirement } from '../conformance/src/requirement.ts'

@@ -248,6 +248,10 @@ const table = [
   double('session/id-is-compared-exactly', 'session-ids-ignore-case'),
   double('session/delete-ends-it-or-is-405', 'delete-is-201'),
   double('session/delete-ends-streams-and-handlers', 'delete-leaves-calls-running'),
+  double('session/delete-ends-no-other', 'delete-ends-every-session', {
+    'session/delete-ends-streams-and-handlers': 'it asks another session what became of the call',
+  }),
+  double('session/outlives-its-streams', 'session-ends-with-its-get'),
   double('session/delete-may-have-a-body', 'delete-with-a-type-is-415'),
   double('session/answers-without-one-tell-nothing', 'ended-session-is-told-apart'),
   spoiler(
@@ -271,6 +275,8 @@ const table = [
   double('version/invalid-in-unknown-session-is-refused', 'bad-version-in-unknown-session-is-500'),
   double('stateless/absent-version-means-2025-03-26', 'absent-version-means-the-latest'),
 
+  spoiler('lifecycle/initialize-is-answered', 'initialize-is-a-parse-error', 'no session can be opened'),
+  spoiler('lifecycle/every-client-is-served', 'serves-one-client', 'no second session can be opened'),
   double('lifecycle/supported-version-is-echoed', 'oldest-version-is-not-echoed'),
   double('lifecycle/unsupported-version-is-answered-with-a-supported-one', 'later-versions-are-echoed'),
   double('lifecycle/unsupported-version-is-answered-with-the-latest', 'unsupported-version-gets-the-oldest'),
@@ -494,6 +500,13 @@ const table = [
 
   spoiler('modern/both-eras-are-served', 'modern-requests-bar-initialize', 'no session can be opened any more'),
   double('modern/legacy-session-id-changes-nothing', 'modern-session-id-is-echoed'),
+
+  double('always/event-ids-are-unique', 'responses-share-an-id'),
+  double('always/nothing-follows-the-response', 'log-follows-the-response', {
+    'resume/replay-keeps-the-order': 'what follows the response is the last message replayed',
+  }),
+  double('always/messages-fit-the-schema', 'progress-is-a-text'),
+  double('always/messages-keep-to-their-stream', 'errors-copied-to-get'),
 
   spoiler('afterwards/server-answers-as-before', 'slow-after-ten-requests', 'every check takes more than ten requests'),
   spoiler(

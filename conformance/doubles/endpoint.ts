@@ -197,6 +197,7 @@ export class Endpoint {
       return stream.attach(response, { after, isGet: true })
     }
     await this.#checkPlainGet(session)
+    if (defects.has('session-ends-with-its-get')) response.once('close', () => this.#sessions.end(session))
     session.standalone.attach(response, { isGet: true })
     if (!session.isInitialized && defects.has('asks-before-initialized')) {
       session.standalone.append({ jsonrpc: '2.0', id: 'early', method: 'roots/list' })
@@ -228,6 +229,7 @@ export class Endpoint {
       throw new Refusal(415, 'DELETE has no body')
     }
     this.#sessions.end(session)
+    if (defects.has('delete-ends-every-session')) this.#sessions.endAll()
     response.writeHead(defects.has('delete-is-201') ? 201 : 204, { 'cache-control': 'no-store' }).end()
   }
 
@@ -237,8 +239,9 @@ export class Endpoint {
     response: ServerResponse,
     existing: Session | undefined,
   ): void {
-    const { session, result } = this.#sessions.initialize(message, request, existing)
     const { defects, stateless } = this.#settings
+    if (defects.has('initialize-is-a-parse-error')) throw new Refusal(400, 'Parse error', { code: -32700 })
+    const { session, result } = this.#sessions.initialize(message, request, existing)
     const headers = stateless || defects.has('no-session-id') ? {} : { 'mcp-session-id': session.id }
     writeJson(response, 200, { jsonrpc: '2.0', id: message.id, result }, headers)
   }

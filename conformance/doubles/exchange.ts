@@ -74,7 +74,8 @@ export class Exchange {
     const isLast = this.#open.size === 0
     if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)
     else this.#answers.push(answer)
-    if (defects.has('responses-copied-to-get')) this.#session.standalone.copy(answer)
+    const isMisplaced = answer.error !== undefined && defects.has('errors-copied-to-get')
+    if (isMisplaced || defects.has('responses-copied-to-get')) this.#session.standalone.copy(answer)
     if (isLast) this.#finish()
   }
 
@@ -179,7 +180,15 @@ export class Exchange {
   }
 
   #answerOnStream(stream: Stream, answer: Message, isLast: boolean): void {
-    if (!isLast || !this.#settings.defects.has('late-progress-is-sent')) return stream.append(answer, isLast)
+    const { defects } = this.#settings
+    if (isLast && defects.has('log-follows-the-response')) {
+      stream.append(answer)
+      return stream.append(
+        { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: '' } },
+        true,
+      )
+    }
+    if (!isLast || !defects.has('late-progress-is-sent')) return stream.append(answer, isLast)
     stream.append(answer)
     this.#isLingering = true
     setTimeout(() => stream.end(), 150)

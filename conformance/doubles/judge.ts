@@ -1,4 +1,6 @@
-import { type ProbeOptions, probeTarget, type Target } from '../src/client/target.ts'
+import { probeTarget } from '../src/client/find-target.ts'
+import type { ProbeOptions, Target } from '../src/client/target.ts'
+import { Witness } from '../src/client/witness.ts'
 import type { Result } from '../src/report.ts'
 import type { Requirement } from '../src/requirement.ts'
 import { requirements } from '../src/requirements/index.ts'
@@ -57,7 +59,8 @@ export async function judge(double: Double, checks: readonly Requirement[], targ
   return await withDouble(double, async ({ url }) => {
     const complaints: string[] = []
     for (const requirement of checks) {
-      const result = await checkRequirement(requirement, { ...target, url: new URL(url), secondUrl: secondNode(url) })
+      const own = { ...target, url: new URL(url), secondUrl: secondNode(url), witness: new Witness() }
+      const result = await checkRequirement(requirement, own)
       const complaint = complain(double, result)
       if (complaint !== undefined) complaints.push(complaint)
     }
@@ -68,9 +71,10 @@ export async function judge(double: Double, checks: readonly Requirement[], targ
 /** What is wrong about one result of a double; `undefined` when it is as it should be. */
 export function complain({ requirement, defect, alsoFails, spoilsAll }: Double, result: Result): string | undefined {
   const { id, verdict, message } = result
-  const isMet = verdict === 'pass' || verdict === 'not-testable'
+  const isMet = verdict === 'pass' || verdict.startsWith('not-')
   if (id === requirement) return isMet ? `${defect} is not caught by its check ${id}: ${verdict} ${message}` : undefined
-  if (isMet || spoilsAll !== undefined || id in alsoFails) return undefined
+  // What holds everywhere is broken by whatever breaks it somewhere.
+  if (isMet || sectionOf(id) === 'always' || spoilsAll !== undefined || id in alsoFails) return undefined
   return `${defect} also fails ${id}: ${message.slice(0, 300)}`
 }
 

@@ -91,7 +91,7 @@ export class Session {
   nameEvent(place: Place, tag: string, name = randomBytes(4).toString('hex')): string {
     if (this.defects.has('event-id-opens-a-dead-stream')) return ''
     const isSpaced = this.defects.has('event-ids-have-spaces')
-    const eventId = name === 'fifth' ? name : [tag, place.after, name].join(isSpaced ? ' ' : '.')
+    const eventId = name === 'fifth' || name === 'response' ? name : [tag, place.after, name].join(isSpaced ? ' ' : '.')
     this.#places.set(eventId, place)
     return eventId
   }

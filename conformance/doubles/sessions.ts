@@ -52,6 +52,10 @@ export class Sessions {
     session.end()
   }
 
+  endAll(): void {
+    for (const session of this.#live.values()) this.end(session)
+  }
+
   /** The session that the request names. `value` is the body, where it was read before. */
   resolve(request: IncomingMessage, value?: unknown): Session | undefined {
     const { defects } = this.#settings
@@ -100,6 +104,7 @@ export class Sessions {
     const { defects, maxSessions } = this.#settings
     const refuse = (message: string, code = -32600, headers = {}): Refusal =>
       new Refusal(400, message, { code, requestId: id, headers })
+    if (this.#live.size + this.#ended.size > 0 && defects.has('serves-one-client')) throw refuse('Already initialized')
     const isSecond = existing && !this.#settings.stateless
     if (isSecond && !defects.has('second-initialize-opens-another')) throw refuse('The session is initialized already')
     const owner = principalOf(request)

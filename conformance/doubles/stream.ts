@@ -113,7 +113,7 @@ export class Stream {
       return
     }
     if (isLast && this.#overBudgetAt > 0 && this.#settings.defects.has('response-over-budget-lost')) return this.end()
-    this.#log.push({ id: this.#nameNext(), message, at: performance.now() })
+    this.#log.push({ id: this.#nameNext(message), message, at: performance.now() })
     this.#bytes += JSON.stringify(message).length
     this.#hasEnded = isLast
     this.#makeRoom()
@@ -280,10 +280,12 @@ export class Stream {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
-  #nameNext(): string {
+  #nameNext({ method }: Message): string {
     const { defects } = this.#settings
     const place = { stream: this, after: this.#log.length + 1 }
-    const name = defects.has('fifth-events-share-an-id') && place.after === 5 ? 'fifth' : undefined
+    const isFifth = defects.has('fifth-events-share-an-id') && place.after === 5
+    const isShared = method === undefined && defects.has('responses-share-an-id')
+    const name = isFifth ? 'fifth' : isShared ? 'response' : undefined
     return this.#session.nameEvent(place, this.tag, name)
   }
 

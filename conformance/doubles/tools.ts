@@ -59,7 +59,8 @@ function report(call: Call, progress: number, total: number, message: string): v
   if (given === undefined) return
   const progressToken = defects.has('progress-tokens-become-text') ? String(given) : given
   const isStuck = progress === 13 && defects.has('progress-repeats-a-value')
-  const params = { progressToken, progress: isStuck ? 12 : progress, total, message }
+  const value = isStuck ? 12 : defects.has('progress-is-a-text') ? String(progress) : progress
+  const params = { progressToken, progress: value, total, message }
   call.exchange.send({ jsonrpc: '2.0', method: 'notifications/progress', params })
 }
 

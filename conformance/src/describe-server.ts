@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type ProbeOptions, probeTarget, type Target } from './client/target.ts'
+import { probeTarget } from './client/find-target.ts'
+import type { ProbeOptions, Target } from './client/target.ts'
 import { type Exclusion, whySkipped } from './exclusion.ts'
 import type { Result } from './report.ts'
 import { requirements } from './requirements/index.ts'

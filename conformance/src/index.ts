@@ -1,6 +1,7 @@
 export type { CheckContext } from './client/context.ts'
+export { probeTarget } from './client/find-target.ts'
 export type { Credentials, ProbeOptions, Profile, Target } from './client/target.ts'
-export { probeTarget, TargetError } from './client/target.ts'
+export { TargetError } from './client/target.ts'
 export type { Counts, Report, Result, TargetSummary, Verdict } from './report.ts'
 export type { Level, Need, Requirement, RequirementDefinition, Revision } from './requirement.ts'
 export { requirement, revisions } from './requirement.ts'

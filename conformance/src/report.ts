@@ -2,11 +2,21 @@ import type { Level } from './requirement.ts'
 
 /**
  * `fail`, `warn`, `advice` and `info` all say that the requirement is not met; which one follows from its level.
+ * `not-set-up`: the check could not get as far as what it judges, as no session or stream opened.
  * `not-testable`: this server does not offer what the check needs. `not-run`: this run did not ask for it, or ended before.
  */
-export type Verdict = 'pass' | 'fail' | 'warn' | 'advice' | 'info' | 'not-testable' | 'not-run'
+export type Verdict = 'pass' | 'fail' | 'warn' | 'advice' | 'info' | 'not-set-up' | 'not-testable' | 'not-run'
 
-export const verdicts: readonly Verdict[] = ['fail', 'warn', 'advice', 'info', 'pass', 'not-testable', 'not-run']
+export const verdicts: readonly Verdict[] = [
+  'fail',
+  'warn',
+  'advice',
+  'info',
+  'not-set-up',
+  'pass',
+  'not-testable',
+  'not-run',
+]
 
 /** What one requirement came to. Plain JSON. */
 export interface Result {
@@ -43,6 +53,10 @@ export interface TargetSummary {
   readonly offers: readonly string[]
   /** Which of its tools plays which role. */
   readonly roles: Readonly<Record<string, string>>
+  /** Roles whose tools were tried and do not play them: what was expected, and what came. */
+  readonly miscast?: Readonly<Record<string, string>>
+  /** Tools that might play a role which none plays, by their names. */
+  readonly candidates?: Readonly<Record<string, readonly string[]>>
 }
 
 export type Counts = Readonly<Record<Verdict, number>>

@@ -90,6 +90,35 @@ const modernRoles: ReadonlySet<string> = new Set<Role>([
   'ask_modern',
 ])
 
+/** Whether the server has the tools of this suite's own fixture. */
+export function isFixture(tools: ReadonlySet<string>): boolean {
+  return tools.has('abort_probe') && tools.has('abort_query')
+}
+
+/** What tools that may play a role are called, of roles for which a name tells something. */
+const hints: Readonly<Partial<Record<Role, RegExp>>> = {
+  echo: /echo|repeat|parrot/i,
+  progress: /progress|long|job|batch|stream|count/i,
+  slow: /slow|sleep|wait|delay|long/i,
+  log: /log/i,
+  ask: /elicit|confirm|ask|form|prompt_?user/i,
+  ask_sampling: /sampl|llm|complet/i,
+  ask_roots: /root/i,
+  list_changed: /(add|register|enable|toggle).*tool/i,
+}
+
+const mostCandidates = 3
+
+/** Tools that might play a role which none plays. Whether they do, and whether they may be called, the user knows. */
+export function findCandidates(tools: ReadonlySet<string>, cast: RoleTools): Map<Role, string[]> {
+  const candidates = new Map<Role, string[]>()
+  for (const [role, hint] of Object.entries(hints) as [Role, RegExp][]) {
+    const found = cast.has(role) ? [] : [...tools].filter((tool) => hint.test(tool)).slice(0, mostCandidates)
+    if (found.length > 0) candidates.set(role, found)
+  }
+  return candidates
+}
+
 /**
  * Which of the server's tools plays each role; what the user says goes first. A server of both eras may list
  * `modernTools` to clients of 2026-07-28 alone.
@@ -101,8 +130,7 @@ export function castRoles(
 ): RoleTools {
   const cast = new Map<string, RoleTool>()
   // A server of somebody else's may have a tool named `push` or `slow`, which must not be called by accident.
-  const isFixture = ['abort_probe', 'abort_query'].every((tool) => tools.has(tool))
-  const isMeant = ({ tool }: RoleTool) => isFixture || tool.startsWith('test_')
+  const isMeant = ({ tool }: RoleTool) => isFixture(tools) || tool.startsWith('test_')
   for (const role of roleNames) {
     const listed = modernRoles.has(role) ? modernTools : tools
     const found = chosen.get(role) ?? roles[role].tools.find((each) => listed.has(each.tool) && isMeant(each))

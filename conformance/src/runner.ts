@@ -1,8 +1,7 @@
 import { createContext } from './client/context.ts'
 import { toCurl } from './client/curl.ts'
-import { Mismatch, NotTestable } from './client/expect.ts'
+import { isProgrammingError, NotTestable, RateLimited, SetupFailure } from './client/expect.ts'
 import { missingNeed, type Target } from './client/target.ts'
-import { TimeLimit, within } from './client/waiting.ts'
 import type { Result, Verdict } from './report.ts'
 import { holdsFor, type Level, modernRevision, type Requirement } from './requirement.ts'
 import { requirements } from './requirements/index.ts'
@@ -22,8 +21,11 @@ const unmetVerdict: Readonly<Record<Level, Verdict>> = {
 /** Limit for one check, in milliseconds: of those that are slow on purpose, and of all others. */
 export const checkTimeoutMs = { slow: 120_000, other: 20_000 } as const
 
+/** Round trips that the longest check makes one after the other. */
+const mostRoundTrips = 120
+
 export interface CheckOptions {
-  /** @default {@link checkTimeoutMs} */
+  /** @default {@link checkTimeoutMs}, and more where the way to the server is long or it has to be spared */
   readonly timeoutMs?: number
   /** Ends the check: it is `not-run` then. */
   readonly signal?: AbortSignal
@@ -33,32 +35,49 @@ export interface CheckOptions {
 export async function checkRequirement(
   requirement: Requirement,
   target: Target,
-  { signal, timeoutMs = requirement.slow ? checkTimeoutMs.slow : checkTimeoutMs.other }: CheckOptions = {},
+  { signal, timeoutMs }: CheckOptions = {},
 ): Promise<Result> {
   const startedAt = performance.now()
   const missing = whyNotTestable(requirement, target)
   if (missing !== undefined) return toResult(requirement, { verdict: 'not-testable', message: missing })
 
-  const context = createContext(target)
+  const context = createContext(target, requirement.id)
   const finish = (verdict: Verdict, message: string): Result => {
     const evidence =
       verdict === 'pass' ? {} : { transcript: context.transcript.toString(), curl: toCurl(context.transcript) }
     const durationMs = Math.round(performance.now() - startedAt)
     return toResult(requirement, { verdict, message: context.transcript.conceal(message), durationMs, ...evidence })
   }
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), timeoutMs ?? limitFor(requirement, target))
   try {
-    await within(untilAborted(requirement.check(context), signal), timeoutMs, 'The end of the check')
+    await untilAborted(requirement.check(context), [limit.signal, ...(signal === undefined ? [] : [signal])])
     return finish('pass', '')
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
     if (signal?.aborted) return finish('not-run', toReason(signal))
-    if (error instanceof NotTestable) return finish('not-testable', message)
-    // What a check cannot read it must say; an error of its own says nothing of the server.
-    if (isOwnError(error)) return finish('not-testable', `the check itself failed, please report it: ${message}`)
-    return finish(unmetVerdict[requirement.level], message)
+    // The limit is the suite's: it says nothing of the server.
+    if (limit.signal.aborted) return finish('not-run', 'the check did not come to its end in time')
+    return finish(...judge(requirement.level, error))
   } finally {
+    clearTimeout(timer)
     await context.close()
   }
+}
+
+function limitFor({ slow }: Requirement, { roundTripMs, client }: Target): number {
+  const own = slow ? checkTimeoutMs.slow : checkTimeoutMs.other
+  return own + mostRoundTrips * roundTripMs + (client.pace?.delayMs ?? 0)
+}
+
+/** What an error says: of the server, of what it lacks, or of the way to the check. */
+function judge(level: Level, error: unknown): [verdict: Verdict, message: string] {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof NotTestable) return ['not-testable', message]
+  if (error instanceof SetupFailure) return ['not-set-up', `could not be set up: ${message}`]
+  if (error instanceof RateLimited) return ['not-run', message]
+  // What a check cannot read it must say; an error of its own says nothing of the server.
+  if (isProgrammingError(error)) return ['not-testable', `the check itself failed, please report it: ${message}`]
+  return [unmetVerdict[level], message]
 }
 
 /** Why a run was ended, of the signal that ended it. */
@@ -83,29 +102,17 @@ function whyNotTestable(requirement: Requirement, target: Target): string | unde
   return `is of revisions ${since} to ${until}, sessions were opened with ${target.version}`
 }
 
-function isOwnError(error: unknown): boolean {
-  const isJson = error instanceof SyntaxError
-  const isKnown = error instanceof Mismatch || error instanceof TimeLimit || isJson
-  // Errors of connections carry the system's code.
-  return !isKnown && !(error instanceof Error && 'code' in error) && isProgrammingError(error)
-}
-
-function isProgrammingError(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
-}
-
-async function untilAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await promise
-  signal.throwIfAborted()
+async function untilAborted(promise: Promise<void>, signals: readonly AbortSignal[]): Promise<void> {
   let stop: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
+    stop = () => reject(signals.find((signal) => signal.aborted)?.reason)
+    for (const signal of signals) signal.addEventListener('abort', stop, { once: true })
+    if (signals.some((signal) => signal.aborted)) stop()
   })
   try {
     await Promise.race([promise, aborted])
   } finally {
-    signal.removeEventListener('abort', stop)
+    for (const signal of signals) signal.removeEventListener('abort', stop)
     // It may still reject when its connections are closed.
     promise.catch(() => undefined)
   }

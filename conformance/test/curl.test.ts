@@ -7,9 +7,9 @@ import { doubles } from '../doubles/doubles.ts'
 import { type ReferenceServer, startReferenceServer } from '../doubles/reference-server.ts'
 import { type CheckContext, createContext } from '../src/client/context.ts'
 import { toCurl } from '../src/client/curl.ts'
+import { probeTarget } from '../src/client/find-target.ts'
 import { initialize } from '../src/client/json-rpc.ts'
 import { freshPing } from '../src/client/probes.ts'
-import { probeTarget } from '../src/client/target.ts'
 import { runConformance } from '../src/run-conformance.ts'
 
 const run = promisify(execFile)

@@ -24,6 +24,7 @@ const levels: Readonly<Record<Verdict, Level>> = {
   advice: 'HARD',
   info: 'MAY',
   pass: 'MUST',
+  'not-set-up': 'MUST',
   'not-testable': 'dMUST',
   'not-run': 'MUST NOT',
 }
@@ -245,8 +246,8 @@ describe('junit', () => {
     const text = reporters.junit([reportOf()])
     const suites = readSuites(text)
     expect(suites.map(({ name, tests, failures, skipped }) => [name, tests, failures, skipped])).toEqual([
-      ['session', '7', '1', '2'],
-      ['origin', '7', '1', '2'],
+      ['session', '8', '1', '3'],
+      ['origin', '8', '1', '3'],
     ])
     const cases = casesOf(text)
     expect(cases.get('session/a-fail')?.failure).toMatchObject({ message: 'Why it is fail', type: 'MUST' })
@@ -309,7 +310,7 @@ describe('tap', () => {
     const { asserts, stray } = readTap(reporters.tap([reportOf()]))
     const named = (id: string) => asserts.find(({ name }) => name.startsWith(id))
     expect(stray).toEqual([])
-    expect(asserts).toHaveLength(14)
+    expect(asserts).toHaveLength(16)
     expect(named('session/a-fail')).toMatchObject({ ok: false, todo: false, skip: false })
     expect(named('session/a-fail')?.diag).toMatchObject({
       message: 'Why it is fail',
@@ -419,7 +420,7 @@ describe('html', () => {
   it('has a row for each requirement and a cell for each server, with headers that say what they are of', () => {
     const elements = read(reporters.html(three()))
     const rows = named(elements, 'tr').filter((row) => attribute(row, 'data-v') !== undefined)
-    expect(rows).toHaveLength(14)
+    expect(rows).toHaveLength(16)
     for (const row of rows) {
       const cells = elementsOf(row)
       expect(named(cells, 'th').map((cell) => attribute(cell, 'scope'))).toEqual(['row'])
@@ -458,7 +459,7 @@ describe('html', () => {
       return at(`http://127.0.0.1:${3_000 + server}/mcp`, results)
     })
     const text = reporters.html(reports)
-    expect(Buffer.byteLength(text)).toBeLessThan(1_500_000)
+    expect(Buffer.byteLength(text)).toBeLessThan(1_600_000)
     expect(text).toContain('lines are left out here')
   })
 })

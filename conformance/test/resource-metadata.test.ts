@@ -5,6 +5,7 @@ import { unsignedLike } from '../src/client/bearer.ts'
 import { createContext } from '../src/client/context.ts'
 import { findMetadata } from '../src/client/resource-metadata.ts'
 import type { Target } from '../src/client/target.ts'
+import { Witness } from '../src/client/witness.ts'
 
 const wellKnown = '/.well-known/oauth-protected-resource'
 
@@ -45,6 +46,9 @@ async function serve(challenge: string, documents: Record<string, unknown>): Pro
     server: '',
     tools: new Set(),
     roles: new Map(),
+    miscast: new Map(),
+    candidates: new Map(),
+    witness: new Witness(),
     offers: new Set(['legacy', 'auth']),
     client: { headers: { Authorization: 'Bearer secret' } },
     secrets: new Map(),

@@ -1,4 +1,4 @@
-import { expectThat, fail } from './expect.ts'
+import { expectThat, fail, setUp } from './expect.ts'
 import { type Id, type Json, type Message, resultFor, toolCall } from './json-rpc.ts'
 import { Call, type Received, type Session } from './session.ts'
 
@@ -32,7 +32,8 @@ export async function beginAsk(session: Session, options: AskOptions = {}): Prom
   const args = { ...(question === undefined ? {} : { question }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
   const message = toolCall(tool, args, options.id === undefined ? {} : { id: options.id })
   const { exchange } = session.startPost(message)
-  const asked = await session.serverRequest(methods[tool], (received) => !before.has(received))
+  const isNew = (received: Received) => !before.has(received)
+  const asked = await setUp('the question of a tool', session.serverRequest(methods[tool], isNew))
   return {
     asked,
     askedId: asked.message.id ?? fail('Expected the question to have an id'),

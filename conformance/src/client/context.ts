@@ -1,6 +1,7 @@
 import type { Revision } from '../requirement.ts'
 import type { Exchange } from './exchange.ts'
-import { HttpClient, type RequestOptions } from './http.ts'
+import { setUp } from './expect.ts'
+import { HttpClient, type RequestOptions, type SentExchange } from './http.ts'
 import { RawConnection } from './raw-connection.ts'
 import { getHeaders, openSession, postHeaders, type Session, type SessionOptions, withDefaults } from './session.ts'
 import type { Target } from './target.ts'
@@ -22,7 +23,7 @@ export interface CheckContext {
   readonly client: HttpClient
   /** A client of the same settings for another URL: another node, the origin's well-known documents. */
   clientFor(url: URL): HttpClient
-  /** Opens a session that is ready for use. */
+  /** Opens a session that is ready for use, which the check needs. */
   open(options?: SessionOptions): Promise<Session>
   /** Opens several at once. */
   openMany(count: number, options?: SessionOptions): Promise<Session[]>
@@ -39,16 +40,18 @@ export interface OwnedContext extends CheckContext {
   close(): Promise<void>
 }
 
-/** Makes the context of one check. */
-export function createContext(target: Target): OwnedContext {
+/** Makes the context of one check, whose id it is told. */
+export function createContext(target: Target, requirementId = ''): OwnedContext {
   const transcript = new Transcript(target.secrets)
-  const client = new HttpClient(target.url, transcript, target.client)
+  const onExchange = (sent: SentExchange) => target.witness.watch(sent, requirementId)
+  const settings = { ...target.client, onExchange }
+  const client = new HttpClient(target.url, transcript, settings)
   const ids = new Set<string>()
   const raws: RawConnection[] = []
   const others: HttpClient[] = []
 
   const open = async (options: SessionOptions = {}) => {
-    const session = await openSession(client, target.version, options)
+    const session = await setUp('a session', openSession(client, target.version, options))
     if (session.id !== undefined) ids.add(session.id)
     return session
   }
@@ -71,7 +74,7 @@ export function createContext(target: Target): OwnedContext {
     client,
     transcript,
     clientFor: (url) => {
-      const other = new HttpClient(url, transcript, target.client)
+      const other = new HttpClient(url, transcript, settings)
       others.push(other)
       return other
     },

@@ -26,6 +26,7 @@ export class Exchange {
   readonly headAt = performance.now()
   endedAt: number | undefined
   readonly #chunks: Uint8Array[] = []
+  readonly #endListeners: (() => void)[] = []
   readonly #signal = new Signal()
   readonly #transcript: Transcript
   readonly #abort: () => void
@@ -63,8 +64,32 @@ export class Exchange {
     return this.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   }
 
+  /**
+   * By its type, and where that is neither of the two by its first bytes: what is wrong about the type is for the
+   * requirements about it, and what is wrong about the stream for those about streams.
+   */
   get isEventStream(): boolean {
-    return this.contentType === 'text/event-stream'
+    const { contentType } = this
+    if (contentType === 'text/event-stream') return true
+    return contentType !== 'application/json' && beginsAsEvents(this.#chunks[0])
+  }
+
+  /** The body so far. */
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
+  /** Calls `listener` when the body is complete, or has broken off. */
+  onEnd(listener: () => void): void {
+    if (this.#ended) listener()
+    else this.#endListeners.push(listener)
+  }
+
+  /** Waits until {@link isEventStream} can tell. */
+  async begun(ms = patienceMs): Promise<void> {
+    const { contentType } = this
+    if (contentType === 'text/event-stream' || contentType === 'application/json') return
+    await this.#signal.until(() => this.#chunks.length > 0 || this.#ended, ms)
   }
 
   get ok(): boolean {
@@ -111,6 +136,7 @@ export class Exchange {
 
   /** Every JSON-RPC message of the body, JSON or events, once it is complete. */
   async messages(ms = patienceMs): Promise<Message[]> {
+    await this.begun(ms)
     if (this.isEventStream) {
       await this.stream.closed(ms)
       return this.stream.messages
@@ -134,6 +160,7 @@ export class Exchange {
       return this.end(new Error(tooMuch(this.what)))
     }
     this.#chunks.push(chunk)
+    if (this.#chunks.length === 1) this.#signal.notify()
     if (this.isEventStream) {
       this.#transcript.add(() => `← ${this.what}: ${JSON.stringify(Buffer.from(chunk).toString('utf8'))}`)
     }
@@ -151,7 +178,13 @@ export class Exchange {
     })
     this.stream.end(failure)
     this.#signal.notify()
+    for (const listener of this.#endListeners.splice(0)) listener()
   }
+}
+
+function beginsAsEvents(chunk: Uint8Array | undefined): boolean {
+  if (chunk === undefined) return false
+  return /^\ufeff?(:|(data|event|id|retry):)/.test(Buffer.from(chunk.subarray(0, 16)).toString('utf8'))
 }
 
 function tooMuch(what: string): string {

@@ -11,6 +11,39 @@ export class NotTestable extends Error {
   override name = 'NotTestable'
 }
 
+/** The check could not get as far as what it judges: that is no verdict about its requirement. */
+export class SetupFailure extends Error {
+  override name = 'SetupFailure'
+}
+
+/** The server takes no more requests from this client, and said so by 429 or 503. */
+export class RateLimited extends Error {
+  override name = 'RateLimited'
+}
+
+/** Errors that the suite's own code makes, of which a server is innocent. */
+export function isProgrammingError(error: unknown): boolean {
+  if (!(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)) return false
+  // Errors of connections carry the system's code.
+  return !('code' in error)
+}
+
+/** Waits for what a check needs before it can judge anything: what goes wrong there is a {@link SetupFailure}. */
+export async function setUp<T>(what: string, made: Promise<T>): Promise<T> {
+  return await made.catch((error: unknown) => {
+    const isSaid = error instanceof NotTestable || error instanceof SetupFailure || error instanceof RateLimited
+    if (isSaid || isProgrammingError(error)) throw error
+    throw new SetupFailure(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error })
+  })
+}
+
+/** Waits for what another check only needs, and this one is about: what goes wrong there is a {@link Mismatch}. */
+export async function judged<T>(made: Promise<T>): Promise<T> {
+  return await made.catch((error: unknown) => {
+    throw error instanceof SetupFailure ? new Mismatch(error.message, { cause: error }) : error
+  })
+}
+
 export function notTestable(reason: string): never {
   throw new NotTestable(reason)
 }

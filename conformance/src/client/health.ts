@@ -1,23 +1,33 @@
+import { RateLimited } from './expect.ts'
 import { HttpClient } from './http.ts'
 import { modernHeaders, modernRequest } from './modern.ts'
 import { openSession, responseIn } from './session.ts'
 import type { Target } from './target.ts'
 import { Transcript } from './transcript.ts'
-import { patienceMs, within } from './waiting.ts'
+import { delay, patienceMs, within } from './waiting.ts'
 
-/** `true` when the server still answers as it did: a fresh session and a ping, or `server/discover`. */
-export async function isHealthy(target: Target): Promise<boolean> {
-  const client = new HttpClient(target.url, new Transcript(), target.client)
+/** A server that was restarted, or is busy with what a check sent, gets as long. */
+const recoveryMs = 2_000
+
+/** What is wrong with the server now; `undefined` when it answers as it did, at once or after a while. */
+export async function findAilment(target: Target): Promise<string | undefined> {
+  if ((await examine(target)) === undefined) return undefined
+  await delay(recoveryMs)
+  return await examine(target)
+}
+
+async function examine(target: Target): Promise<string | undefined> {
+  const transcript = new Transcript(target.secrets)
+  const client = new HttpClient(target.url, transcript, target.client)
+  const isLegacy = target.offers.has('legacy')
   try {
-    await within(
-      target.offers.has('legacy') ? pingOnce(client, target) : discover(client),
-      patienceMs,
-      'A sign of life',
-    )
-    return true
-  } catch {
-    // Whatever it was: it is not how it answered before the checks.
-    return false
+    const sign = isLegacy ? pingOnce(client, target) : discover(client)
+    await within(sign, patienceMs + target.roundTripMs, 'A sign of life')
+    return undefined
+  } catch (error) {
+    const message = transcript.conceal(error instanceof Error ? error.message : String(error))
+    if (error instanceof RateLimited) return message
+    return `${isLegacy ? 'opens no sessions' : 'does not answer server/discover'}: ${message}`
   } finally {
     client.close()
   }

@@ -3,6 +3,7 @@ import { Agent as SecureAgent, request as secureRequest } from 'node:https'
 import { type RoleTools, withCastTools } from '../roles.ts'
 import { Exchange, headerLines } from './exchange.ts'
 import { isObject } from './json-rpc.ts'
+import type { Pace } from './pace.ts'
 import type { Transcript } from './transcript.ts'
 import { patienceMs, within } from './waiting.ts'
 
@@ -21,6 +22,16 @@ export interface RequestOptions {
   readonly agent?: Agent
   /** Limit for the head of the answer, in milliseconds. */
   readonly headMs?: number
+  /** Takes 429 and 503 as answers, where the check asks for too much on purpose. */
+  readonly unpaced?: boolean
+}
+
+/** An exchange, and what was sent for it. */
+export interface SentExchange {
+  readonly method: string
+  readonly headers: readonly string[]
+  readonly body: Buffer | undefined
+  readonly exchange: Exchange
 }
 
 /** What is the same for all requests of a run. */
@@ -29,6 +40,11 @@ export interface ClientSettings {
   readonly roles?: RoleTools
   /** Sent with every request that does not name the same header itself: credentials, and what a gateway wants. */
   readonly headers?: HeaderChanges
+  readonly pace?: Pace
+  /** What the way to the server costs by itself: added to waits that are short because a server is quick. */
+  readonly roundTripMs?: number
+  /** Sees every exchange when its head has come. */
+  readonly onExchange?: (sent: SentExchange) => void
 }
 
 /** Sends requests and remembers them, so that all can be ended at once. */
@@ -55,8 +71,13 @@ export class HttpClient {
 
   /** Sends a request; resolves when the head of the answer has come. */
   async send(method: string, options: RequestOptions = {}): Promise<Exchange> {
-    const { exchange } = this.start(method, options)
-    return await within(exchange, options.headMs ?? patienceMs, `The head of the answer to ${method}`)
+    const once = () => {
+      const { exchange } = this.start(method, options)
+      return within(exchange, options.headMs ?? patienceMs, `The head of the answer to ${method}`)
+    }
+    const isOnce = options.unpaced === true || options.chunks !== undefined
+    const { pace } = this.settings
+    return await (pace === undefined || isOnce ? once() : pace.send(once))
   }
 
   /** Sends a request; `abort` drops it even before the head has come. */
@@ -90,6 +111,7 @@ export class HttpClient {
         sent.sessionId = response.headers['mcp-session-id']?.toString()
         const made = new Exchange(head, { what, startedAt, transcript: this.transcript, abort })
         feed(made, response)
+        this.settings.onExchange?.({ method, headers, body, exchange: made })
         resolve(made)
       })
     })

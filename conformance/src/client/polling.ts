@@ -114,7 +114,7 @@ export async function listenPolled(session: Session, lastEventId: string, count:
   const deadline = performance.now() + patienceMs
   let cursor = lastEventId
   while (texts.length < count && performance.now() < deadline) {
-    const exchange = await session.listen(cursor)
+    const exchange = await session.resume(cursor)
     await delay(Math.random() * 15)
     const taken = exchange.stream.events.slice(0, 1 + Math.floor(Math.random() * exchange.stream.events.length))
     exchange.abort()

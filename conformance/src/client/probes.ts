@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from './exchange.ts'
-import { expectThat, fail, notTestable } from './expect.ts'
+import { expectEqual, expectThat, fail, notTestable, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient } from './http.ts'
-import { type Id, isResponse, type Message, request, toolCall } from './json-rpc.ts'
+import { type Id, isObject, isResponse, type Message, request, toolCall } from './json-rpc.ts'
 import { Call, readable, Session } from './session.ts'
 import { delay, patienceMs } from './waiting.ts'
 
@@ -93,8 +93,9 @@ export async function burst(
   args: { count: number; delayMs?: number },
   options: { id?: string | number; progressToken?: string | number } = {},
 ): Promise<Call> {
-  const call = await session.call('burst', { delayMs: 0, ...args }, { progressToken: 'burst', ...options })
-  expectStreamed(call.exchange)
+  const sent = session.call('burst', { delayMs: 0, ...args }, { progressToken: 'burst', ...options })
+  const call = await setUp('a call of `burst`', sent)
+  await expectStreamed(call.exchange)
   return call
 }
 
@@ -106,16 +107,35 @@ export class ProgressCall extends Call {
   readonly token: Id
   /** How often the tool reports at least. */
   readonly least: number
+  readonly #session: Session
 
-  constructor(exchange: Exchange, call: { id: Id; token: Id; least: number }) {
+  constructor(exchange: Exchange, call: { session: Session; id: Id; token: Id; least: number }) {
     super(exchange, call.id)
     this.token = call.token
     this.least = call.least
+    this.#session = call.session
   }
 
-  /** Its progress so far, as far as it came on its own stream. */
+  /** Its progress so far, on whichever streams of the session: which one it should be on is a requirement of its own. */
   get progress(): number[] {
-    return progressIn(messagesOn(this.exchange), this.token)
+    return progressIn(
+      this.#session.received.map(({ message }) => message),
+      this.token,
+    )
+  }
+
+  /** Waits until it has reported at least `count` times. */
+  async awaitReports(count: number): Promise<void> {
+    if (count > this.least) notTestable(`the call is one of ${this.least} reports`)
+    const came = await this.#session.until(() => this.progress.length >= count)
+    if (!came) throw new SetupFailure(`the progress notification ${count} of a call did not come`)
+  }
+
+  /** Its response, which the check needs. */
+  async finish(): Promise<this> {
+    await setUp('the response to a call', this.response())
+    await this.exchange.stream.endsWithin(1_000)
+    return this
   }
 }
 
@@ -125,45 +145,55 @@ export interface ProgressOptions {
   /** @default 0 */
   readonly delayMs?: number
   readonly id?: Id
-  /** @default 'progress' */
+  /** @default one of its own */
   readonly progressToken?: Id
 }
 
-/** The message of {@link progressCall}, and how often it makes the tool report at least. */
+let tokens = 0
+
+/**
+ * A request that is answered by a stream, and how often the server reports on it at least: a call of `burst` or of the
+ * tool that plays `progress`, and where the server has neither, what it answers by a stream anyway.
+ */
 export function progressMessage(session: Session, options: ProgressOptions = {}): { message: Message; least: number } {
-  const { count = promisedReports, delayMs = 0, id, progressToken = 'progress' } = options
+  const { count = promisedReports, delayMs = 0, id, progressToken = `progress-${++tokens}` } = options
   const ids = id === undefined ? { progressToken } : { progressToken, id }
-  return session.client.settings.roles?.has('burst')
-    ? { message: toolCall('burst', { count, delayMs }, ids), least: count }
-    : { message: toolCall('progress', {}, ids), least: promisedReports }
+  const { roles } = session.client.settings
+  if (roles?.has('burst')) return { message: toolCall('burst', { count, delayMs }, ids), least: count }
+  if (roles?.has('progress')) return { message: toolCall('progress', {}, ids), least: promisedReports }
+  return { message: request('tools/list', { _meta: { progressToken } }, ...(id === undefined ? [] : [id])), least: 0 }
 }
 
 /**
- * Calls `burst` where the server has it, and otherwise the tool that plays `progress`, which reports as often as it
- * likes: checks compare with what came, or with `least`. Resolves when the head of the answer came.
+ * Sends {@link progressMessage}. How often a tool that plays `progress` reports is its own affair: checks compare with what
+ * came, or with `least`. Resolves when the head of the answer came.
  */
 export async function progressCall(session: Session, options: ProgressOptions = {}): Promise<ProgressCall> {
   const { message, least } = progressMessage(session, options)
-  const exchange = await session.post(message)
-  if (exchange.status === 429 || exchange.status === 503) {
-    notTestable(`the server takes no more calls now: it answered ${exchange.status}`)
-  }
-  expectStreamed(exchange)
-  return new ProgressCall(exchange, { id: message.id ?? '', token: options.progressToken ?? 'progress', least })
+  const exchange = await setUp('a call with progress', session.post(message))
+  await expectStreamed(exchange)
+  const token = message.params?._meta
+  return new ProgressCall(exchange, { session, id: message.id ?? '', token: tokenIn(token), least })
+}
+
+function tokenIn(meta: unknown): Id {
+  const { progressToken } = isObject(meta) ? meta : {}
+  return typeof progressToken === 'string' || typeof progressToken === 'number' ? progressToken : ''
 }
 
 /** A server may answer a call with JSON, even when it has answered another one with a stream. */
-function expectStreamed(exchange: Exchange): void {
+async function expectStreamed(exchange: Exchange): Promise<void> {
+  await setUp('the answer to a call', exchange.begun())
+  if (exchange.isEventStream) return
   if (exchange.ok && exchange.contentType === 'application/json') notTestable('the call is answered with JSON')
-  const got = `${exchange.status} ${exchange.contentType}`
-  expectThat(exchange.isEventStream, `Expected an event stream for a call with progress, got status ${got}`)
+  throw new SetupFailure(`a call with progress is answered ${exchange.status} ${exchange.contentType ?? ''}`.trimEnd())
 }
 
-/** Waits until the call has reported at least `count` times. */
-export async function awaitReports(call: ProgressCall, count: number): Promise<void> {
-  const has = () => call.progress.length >= count
-  if (has()) return
-  await call.exchange.stream.until(has, `The progress notification ${count} of a call`)
+/** Expects no progress of another call on its stream. */
+export function expectOwn({ exchange, token }: ProgressCall, what: string): void {
+  const reports = messagesOn(exchange).filter(({ method }) => method === 'notifications/progress')
+  const foreign = reports.filter(({ params }) => params?.progressToken !== token)
+  expectEqual(foreign, [], `the progress of other calls on ${what}`)
 }
 
 /** Progress must rise (Progress, Behavior 4), so whatever came twice or in another order shows in the values. */
@@ -181,9 +211,9 @@ export function sessionVia(client: HttpClient, session: Session, headers: Header
 /** The standalone stream, with a first message on it, so that there is an id to resume from. */
 export async function listenWithEvent(session: Session): Promise<{ exchange: Exchange; lastEventId: string }> {
   const exchange = await session.listen()
-  await session.text('push', { count: 1, text: 'first' })
-  await awaitLog(exchange, 'first:1')
-  return { exchange, lastEventId: exchange.stream.lastEventId ?? fail('Expected the pushed event to have an id') }
+  const pushed = session.text('push', { count: 1, text: 'first' }).then(() => awaitLog(exchange, 'first:1'))
+  await setUp('a message on the stream of GET', pushed)
+  return { exchange, lastEventId: exchange.stream.lastEventId ?? notTestable('pushed events have no id') }
 }
 
 /** How many responses with this id are in `messages`. */

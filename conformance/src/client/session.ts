@@ -1,7 +1,7 @@
 import type { SseEvent } from './event-reader.ts'
 import { messagesOf } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
-import { expectThat, fail } from './expect.ts'
+import { expectThat, fail, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient, RequestOptions } from './http.ts'
 import {
   everyCapability,
@@ -123,11 +123,18 @@ export class Session {
     if (exchange.isEventStream) this.#listening = exchange
   }
 
-  /** Opens the standalone stream and expects that it opens. */
-  async listen(lastEventId?: string): Promise<Exchange> {
+  /** Opens the standalone stream, which the check needs. */
+  async listen(): Promise<Exchange> {
+    const exchange = await setUp('the stream of GET', this.get())
+    if (exchange.status !== 200) throw new SetupFailure(`GET opens no stream: status ${exchange.status}`)
+    this.#listening = exchange
+    return exchange
+  }
+
+  /** Resumes a stream and expects that it goes on. */
+  async resume(lastEventId: string | undefined): Promise<Exchange> {
     const exchange = await this.get({ lastEventId })
-    expectThat(exchange.status === 200, `Expected GET to open a stream, got status ${exchange.status}`)
-    if (lastEventId === undefined) this.#listening = exchange
+    expectThat(exchange.status === 200, `Expected a resume to open a stream, got status ${exchange.status}`)
     return exchange
   }
 
@@ -169,8 +176,12 @@ export class Session {
     return await this.receive((received) => wanted(received) && isNew(received), `The server's ${method}`)
   }
 
+  /** Resolves `true` when `condition`, which something received makes true, holds. */
+  until(condition: () => boolean, ms = patienceMs): Promise<boolean> {
+    return this.#signal.until(condition, ms)
+  }
+
   #watch(exchange: Exchange): void {
-    if (!exchange.isEventStream) return
     exchange.stream.onEvent((event) => {
       for (const message of readable(event)) this.received.push({ message, exchange, event })
       this.#signal.notify()
@@ -217,6 +228,7 @@ export async function openSession(client: HttpClient, version: string, options: 
 /** The response with `id` in an answer of either type. */
 export async function responseIn(exchange: Exchange, id: Id | undefined, ms = patienceMs): Promise<Message> {
   const isOurs = (message: Message) => isResponse(message) && message.id === id
+  await exchange.begun(ms)
   if (!exchange.isEventStream) {
     const found = (await exchange.messages(ms)).find((message) => isOurs(message) || message.error !== undefined)
     return (

@@ -62,6 +62,7 @@ function toLegend(): Html {
     advice: 'not met; robustness, not normative',
     info: 'a MAY that is not used',
     pass: 'met',
+    'not-set-up': 'no session or stream opened for the check',
     'not-testable': 'the server does not offer what the check needs',
     'not-run': 'not asked for, or the run ended before',
   }

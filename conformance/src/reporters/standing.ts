@@ -24,7 +24,7 @@ export function createStandings(report: Report, options: ReporterOptions): (resu
     if (known.has(result)) return 'known'
     if (stale.has(result.id)) return 'stale'
     if (result.verdict === 'pass') return 'passed'
-    return result.verdict === 'not-testable' || result.verdict === 'not-run' ? 'skipped' : 'noted'
+    return result.verdict.startsWith('not-') ? 'skipped' : 'noted'
   }
 }
 
@@ -37,6 +37,7 @@ export const signs: Readonly<Record<Verdict, string>> = {
   warn: '!',
   advice: '○',
   info: 'i',
+  'not-set-up': '?',
   pass: '✓',
   'not-testable': '–',
   'not-run': '·',

@@ -3,7 +3,6 @@ import type { Exchange } from '../client/exchange.ts'
 import { expectAccepted, expectEqual, expectStatus, expectThat, notTestable } from '../client/expect.ts'
 import { type Id, notification, toolCall } from '../client/json-rpc.ts'
 import {
-  awaitReports,
   countResponses,
   expectAlive,
   expectComplete,
@@ -155,7 +154,7 @@ export const cancellationRequirements = [
       const session = await open()
       await session.ensureListening()
       const call = await progressCall(session, { ...long, count: 60 })
-      await awaitReports(call, 2)
+      await call.awaitReports(2)
       await cancel(session, call.id)
       // Where the cancellation had no effect, the answer comes within this time.
       await call.exchange.stream.endsWithin(patienceMs)
@@ -175,7 +174,7 @@ export const cancellationRequirements = [
     async check({ open }) {
       const session = await open()
       const call = await progressCall(session, long)
-      await awaitReports(call, 2)
+      await call.awaitReports(2)
       await cancel(session, call.id)
       const ended = await call.exchange.stream.endsWithin(endMs)
       expectThat(ended, `Expected the stream of a cancelled call to end within ${endMs} ms`)
@@ -193,7 +192,7 @@ export const cancellationRequirements = [
     async check({ open }) {
       const session = await open()
       const call = await progressCall(session, long)
-      await awaitReports(call, 2)
+      await call.awaitReports(2)
       call.exchange.abort()
       await cancel(session, call.id)
       const resumed = await session.get({ lastEventId: call.exchange.stream.lastEventId })
@@ -265,7 +264,7 @@ export const cancellationRequirements = [
     async check({ open }) {
       const [one, other] = [await open(), await open()]
       const call = await progressCall(one, { count: 6, delayMs: 40, id: 'shared' })
-      await awaitReports(call, 1)
+      await call.awaitReports(1)
       await cancel(other, 'shared')
       const answer = await call.response()
       expectThat(answer.result !== undefined, `Expected a result, got ${JSON.stringify(answer)}`)
@@ -283,7 +282,7 @@ export const cancellationRequirements = [
     async check({ open }) {
       const session = await open()
       const textual = await progressCall(session, { count: 6, delayMs: 40, id: '5' })
-      await awaitReports(textual, 1)
+      await textual.awaitReports(1)
       await cancel(session, 5)
       const answer = await textual.response()
       expectThat(answer.result !== undefined, `Expected the call "5" to run on, got ${JSON.stringify(answer)}`)
@@ -295,7 +294,7 @@ export const cancellationRequirements = [
     rows: ['R202', 'T13'],
     level: 'MUST',
     spec: `${spec}#timing-considerations`,
-    needs: ['sessions', 'sse', 'role:progress'],
+    needs: ['sessions', 'sse'],
     async check({ openMany, target }) {
       const sessions = await openMany(4)
       // The other tools that play the role take longer than three reports of burst.

@@ -1,11 +1,12 @@
 import { beginAsk } from '../client/asking.ts'
 import type { Exchange } from '../client/exchange.ts'
-import { expectEqual, expectNoServerError, expectResult, expectStatus } from '../client/expect.ts'
+import { expectEqual, expectNoServerError, expectResult, expectStatus, judged } from '../client/expect.ts'
 import {
   awaitLog,
   burst,
   expectAlive,
   expectComplete,
+  expectOwn,
   logsIn,
   messagesOn,
   numbers,
@@ -57,7 +58,7 @@ export const connectionRequirements = [
     rows: ['R114'],
     level: 'MAY',
     spec,
-    needs: ['sse', 'role:progress'],
+    needs: ['sse'],
     async check({ open }) {
       const session = await open()
       await session.ensureListening()
@@ -126,7 +127,7 @@ export const connectionRequirements = [
     spec: isolation,
     because:
       'Ids are the choice of each client, so that one session with the id of another must not get what is for that.',
-    needs: ['sessions', 'sse', 'role:progress'],
+    needs: ['sessions', 'sse'],
     async check({ openMany, target }) {
       const sessions = await openMany(6)
       const calls = await Promise.all(
@@ -134,7 +135,7 @@ export const connectionRequirements = [
       )
       for (const call of calls) {
         expectResult(await call.response(), 'each of several calls')
-        expectEqual(progressIn(messagesOn(call.exchange)), call.progress, 'the progress in one of several sessions')
+        expectOwn(call, 'the stream of one of several sessions')
         expectComplete(call.progress, call.least, 'the progress in one of several sessions')
       }
       if (target.roles.has('burst')) await expectOwnCounts(sessions)
@@ -190,7 +191,7 @@ export const connectionRequirements = [
     spec: 'RFC 7239 §4',
     because: 'These fields tell of the way a request took; a server that does not know them has nothing to refuse.',
     async check({ open, url }) {
-      const session = await open({ headers: forwardedFor(url) })
+      const session = await judged(open({ headers: forwardedFor(url) }))
       await expectAlive(session)
       expectStatus(await session.get(), [200, 405], 'a GET that came through a proxy')
       if (session.id !== undefined) expectNoServerError(await session.delete(), 'a DELETE that came through a proxy')

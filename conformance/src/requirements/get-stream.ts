@@ -190,7 +190,7 @@ export const getStreamRequirements = [
       const told = exchange.stream.blocks.some((block) => block.retry !== undefined)
       expectThat(told, 'Expected a retry field before the server closed the connection')
       await session.text('push', { count: 2, text: 'meanwhile' })
-      const resumed = await session.listen(exchange.stream.lastEventId ?? fail('Expected an event id'))
+      const resumed = await session.resume(exchange.stream.lastEventId ?? fail('Expected an event id'))
       await awaitLog(resumed, 'meanwhile:2')
       expectEqual(logsIn(messagesOn(resumed)), pushedTexts('meanwhile', 2), 'the messages after the resume')
     },

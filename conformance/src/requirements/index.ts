@@ -1,5 +1,6 @@
 import type { Requirement } from '../requirement.ts'
 import { afterwardsRequirements } from './afterwards.ts'
+import { alwaysRequirements } from './always.ts'
 import { answerRequirements } from './answers.ts'
 import { authorizationRequirements } from './authorization.ts'
 import { cancellationRequirements } from './cancellation.ts'
@@ -57,5 +58,6 @@ export const requirements: readonly Requirement[] = [
   ...modernStreamRequirements,
   ...modernSubscriptionRequirements,
   ...modernEraRequirements,
+  ...alwaysRequirements,
   ...afterwardsRequirements,
 ]

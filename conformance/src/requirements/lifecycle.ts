@@ -1,5 +1,6 @@
 import { beginAsk } from '../client/asking.ts'
-import { errorCode, expectEqual, expectRefused, expectThat, notTestable } from '../client/expect.ts'
+import { errorCode, expectEqual, expectRefused, expectThat, fail, judged, notTestable } from '../client/expect.ts'
+import { isReadTwice, readTwice } from '../client/find-versions.ts'
 import { initialize, isObject, isRequest, request, toolCall } from '../client/json-rpc.ts'
 import { expectAlive, freshPing } from '../client/probes.ts'
 import { responseIn } from '../client/session.ts'
@@ -12,6 +13,43 @@ const unsupported = ['1900-01-01', '2099-01-01', 'garbage']
 /** L. Lifecycle over HTTP. */
 export const lifecycleRequirements = [
   requirement({
+    id: 'lifecycle/initialize-is-answered',
+    title: 'An initialize is answered with a result.',
+    rows: ['R183'],
+    level: 'MUST',
+    spec: `${spec}#initialization`,
+    async check({ post, version, delete: remove }) {
+      const message = initialize(version)
+      const exchange = await post(message)
+      const answer = await responseIn(exchange, message.id)
+      const told = JSON.stringify(answer.error ?? answer)
+      const advice = isReadTwice(told) ? `. ${readTwice}` : ''
+      expectThat(answer.result !== undefined, `Expected initialize to have a result, got ${told}${advice}`)
+      const sessionId = exchange.header('mcp-session-id')
+      if (sessionId !== undefined) await remove({ sessionId })
+    },
+  }),
+  requirement({
+    id: 'lifecycle/every-client-is-served',
+    title: 'Two clients, one after the other, are both initialized and get answers.',
+    rows: ['R120'],
+    level: 'dMUST',
+    spec: '2025-11-25/basic/transports#streamable-http',
+    because: 'The server is an independent process that handles several client connections.',
+    async check({ open }) {
+      for (const which of ['a first', 'a second']) {
+        const session = await judged(open()).catch((error: unknown) => {
+          const got = error instanceof Error ? error.message : String(error)
+          return fail(
+            `Expected ${which} client after those before to get a session too: ${got}. One server object with one ` +
+              'transport serves one session: make both anew for each initialize',
+          )
+        })
+        await expectAlive(session)
+      }
+    },
+  }),
+  requirement({
     id: 'lifecycle/supported-version-is-echoed',
     title: 'A supported version that the client asks for is the one that the server answers with.',
     rows: ['R180'],
@@ -20,11 +58,11 @@ export const lifecycleRequirements = [
     async check({ open, target }) {
       expectThat(target.versions.length > 0, `Expected the server to speak one of ${revisions.join(', ')}`)
       for (const version of target.versions) {
-        expectEqual((await open({ version })).version, version, 'the negotiated version')
+        expectEqual((await judged(open({ version }))).version, version, 'the negotiated version')
       }
       // What the server offers by itself is supported as well.
-      const { version: offered } = await open({ version: '1900-01-01', initialized: false })
-      const { version: negotiated } = await open({ version: offered, initialized: false })
+      const { version: offered } = await judged(open({ version: '1900-01-01', initialized: false }))
+      const { version: negotiated } = await judged(open({ version: offered, initialized: false }))
       expectEqual(negotiated, offered, 'the version in answer to the one that the server itself offered')
     },
   }),
@@ -36,7 +74,7 @@ export const lifecycleRequirements = [
     spec: `${spec}#version-negotiation`,
     async check({ open }) {
       for (const version of unsupported) {
-        const { initializeResponse } = await open({ version, initialized: false })
+        const { initializeResponse } = await judged(open({ version, initialized: false }))
         const negotiated = initializeResponse.result?.protocolVersion
         expectThat(
           typeof negotiated === 'string' && !unsupported.includes(negotiated),
@@ -52,7 +90,7 @@ export const lifecycleRequirements = [
     level: 'SHOULD',
     spec: `${spec}#version-negotiation`,
     async check({ open, target }) {
-      const { version: negotiated } = await open({ version: '1900-01-01', initialized: false })
+      const { version: negotiated } = await judged(open({ version: '1900-01-01', initialized: false }))
       const latest = target.versions.at(-1) ?? ''
       expectThat(negotiated >= latest, `Expected the latest version, ${latest} or later, got ${negotiated}`)
     },
@@ -64,7 +102,7 @@ export const lifecycleRequirements = [
     level: 'MUST',
     spec: `${spec}#initialization`,
     async check({ open }) {
-      const { result } = (await open()).initializeResponse
+      const { result } = (await judged(open())).initializeResponse
       const info = result?.serverInfo
       expectThat(typeof result?.protocolVersion === 'string', 'Expected a protocolVersion')
       expectThat(isObject(result?.capabilities), 'Expected capabilities')

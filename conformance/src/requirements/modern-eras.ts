@@ -1,4 +1,4 @@
-import { expectEqual, expectResult, expectThat } from '../client/expect.ts'
+import { expectEqual, expectResult, expectThat, judged } from '../client/expect.ts'
 import { expectServed, modernCall } from '../client/modern.ts'
 import { expectAlive } from '../client/probes.ts'
 import { requirement } from '../requirement.ts'
@@ -18,7 +18,7 @@ export const modernEraRequirements = [
     needs: ['dual'],
     async check(context) {
       expectServed(await modernCall(context, 'server/discover'), 'a request with _meta')
-      const session = await context.open()
+      const session = await judged(context.open())
       expectEqual(session.version, context.version, 'the version that initialize negotiates')
       expectServed(await modernCall(context, 'server/discover'), 'a request with _meta beside a session')
       expectResult(await session.request('ping'), 'a ping of the session')

@@ -12,9 +12,9 @@ import {
   notTestable,
 } from '../client/expect.ts'
 import { initialize, isObject, type Json, notification, request, resultFor } from '../client/json-rpc.ts'
-import { awaitReports, expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
+import { expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
 import { postHeaders, responseIn, type Session } from '../client/session.ts'
-import { patienceMs } from '../client/waiting.ts'
+import { delay, patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#session-management'
@@ -332,7 +332,7 @@ export const sessionRequirements = [
       const [ended, other] = [await open(), await open()]
       const canStream = target.offers.has('sse') && target.roles.has('burst')
       const running = canStream ? await progressCall(ended, { count: 400, delayMs: 20 }) : undefined
-      if (running !== undefined) await awaitReports(running, 1)
+      if (running !== undefined) await running.awaitReports(1)
       const trace = new Trace()
       ended.startPost(trace.call(10_000))
       await trace.until(other, ['running'])
@@ -342,6 +342,41 @@ export const sessionRequirements = [
       const isOver = running === undefined || (await running.exchange.stream.endsWithin(patienceMs))
       expectThat(isOver, `Expected the stream of a call to end within ${patienceMs} ms after its session`)
       await expectAlive(other)
+    },
+  }),
+  requirement({
+    id: 'session/delete-ends-no-other',
+    title: 'Of three sessions, a DELETE of one leaves the other two in working order.',
+    rows: ['R162', 'T10'],
+    level: 'MUST',
+    spec: '2025-11-25/basic/security_best_practices#session-hijacking',
+    because: 'DELETE ends the session that it names; who can end those of others keeps them from working.',
+    needs: ['sessions', 'delete'],
+    async check({ openMany }) {
+      const [one, ended, other] = await openMany(3)
+      if (one === undefined || ended === undefined || other === undefined) return
+      await end(ended)
+      for (const session of [one, other]) {
+        expectStatus(await session.post(freshPing()), 200, 'a ping in a session beside the one that was deleted')
+      }
+    },
+  }),
+  requirement({
+    id: 'session/outlives-its-streams',
+    title: 'A session lives on after the client has dropped its stream of GET.',
+    rows: ['R111'],
+    level: 'HARD',
+    spec: '2025-11-25/basic/transports#listening-for-messages-from-the-server',
+    because:
+      'The client may close the stream at any time; a session that is lost with its connection can be neither used nor resumed.',
+    needs: ['sessions', 'get-stream'],
+    async check({ open, target }) {
+      const session = await open()
+      for (let round = 0; round < 2; round++) {
+        ;(await session.listen()).abort()
+        await delay(150 + target.roundTripMs)
+        expectStatus(await session.post(freshPing()), 200, 'a ping after the stream of GET was dropped')
+      }
     },
   }),
   requirement({

@@ -3,52 +3,16 @@ import type { Exchange } from '../client/exchange.ts'
 import { expectEqual, expectThat, fail, notTestable } from '../client/expect.ts'
 import { Http2Connection } from '../client/http2-connection.ts'
 import { isObject, request, textOf, toolCall } from '../client/json-rpc.ts'
-import { awaitLog, progressCall } from '../client/probes.ts'
+import { progressCall } from '../client/probes.ts'
 import { Call, plainHeaders, responseIn, type Session } from '../client/session.ts'
 import type { SseBlock } from '../client/sse-parser.ts'
+import { finished, streamsOf } from '../client/streams.ts'
 import type { Target } from '../client/target.ts'
 import { delay } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const parsing = 'WHATWG HTML §9.2.5'
 const interpreting = 'WHATWG HTML §9.2.6'
-/** Ends when the server ends it, or soon after, when it is one that stays open. */
-async function finished(exchange: Exchange): Promise<Exchange> {
-  await exchange.stream.endsWithin(1_000)
-  return exchange
-}
-
-/**
- * Streams of every kind that the server offers: the standalone one, open, and those of answers, finished. Servers that
- * answer everything by a stream need no tool for it.
- */
-async function streamsOf({ open, target }: CheckContext): Promise<Exchange[]> {
-  const session = await open()
-  const made: Exchange[] = []
-  if (target.offers.has('get-stream')) {
-    const listening = await session.listen()
-    made.push(listening)
-    if (target.roles.has('push')) {
-      await session.text('push', { count: 2, text: 'p' })
-      await awaitLog(listening, 'p:2')
-    }
-  }
-  const listed = await session.post(request('tools/list'))
-  if (listed.isEventStream) made.push(await finished(listed))
-  if (target.offers.has('sse')) {
-    const call = await progressCall(session)
-    await call.response()
-    made.push(await finished(call.exchange))
-  }
-  const firstId = made.findLast((exchange) => exchange.ended)?.stream.events[0]?.id
-  if (target.offers.has('resumption') && target.offers.has('get-stream') && firstId !== undefined) {
-    const resumed = await finished(await session.get({ lastEventId: firstId }))
-    if (resumed.isEventStream) made.push(resumed)
-  }
-  if (made.length === 0) notTestable('needs a server that opens an event stream, on GET or to answer')
-  return made
-}
-
 /** All lines of all streams that are no comments. */
 async function fieldsOf(context: CheckContext): Promise<SseBlock['fields']> {
   const exchanges = await streamsOf(context)

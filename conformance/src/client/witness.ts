@@ -1,0 +1,158 @@
+import type { SseEvent } from './event-reader.ts'
+import type { Exchange } from './exchange.ts'
+import type { SentExchange } from './http.ts'
+import { type Id, isObject, isRequest, isResponse, type Message } from './json-rpc.ts'
+import { problemOf } from './message-grammar.ts'
+import { readable } from './session.ts'
+
+/** What holds of every message and stream, whatever the check that reads it is about. */
+export type Invariant = 'ids' | 'end' | 'schema' | 'place'
+
+const mostFindings = 20
+
+/** Remembered ids and tokens; a run of all checks has some ten thousand. */
+const mostRemembered = 100_000
+
+/** Looks on while checks read, and remembers what breaks an {@link Invariant}. */
+export class Witness {
+  readonly #findings = new Map<Invariant, string[]>()
+  /** Who was given an event id, by session and id. */
+  readonly #ids = new Map<string, { readonly exchange: Exchange; readonly data: string }>()
+  /** Sessions by the progress tokens that only they have used. */
+  readonly #tokens = new Map<string, string>()
+
+  /** What was seen to break it; empty when nothing was. */
+  findings(invariant: Invariant): readonly string[] {
+    return this.#findings.get(invariant) ?? []
+  }
+
+  /** Begins to look at an exchange. `during` is the check that it belongs to. */
+  watch(sent: SentExchange, during: string): void {
+    const { exchange } = sent
+    if (!exchange.ok || headerOf(sent, 'mcp-protocol-version') === '2026-07-28') return
+    const watched = new Watched(sent)
+    this.#rememberTokens(watched)
+    const report = (invariant: Invariant, problem: string) => {
+      this.#add(invariant, `${problem} (${exchange.what} of ${during})`)
+    }
+    exchange.stream.onEvent((event) => {
+      if (exchange.isEventStream) this.#see(watched, event, report)
+    })
+    exchange.onEnd(() => {
+      if (!exchange.isEventStream) for (const message of messagesIn(exchange)) watched.judge(message, report)
+    })
+  }
+
+  #see(watched: Watched, event: SseEvent, report: Report): void {
+    if (event.data === '') return
+    this.#seeId(watched, event, report)
+    for (const message of readable(event)) {
+      watched.judge(message, report)
+      const token = tokenOf(message.params?.progressToken)
+      const owner = token === undefined ? undefined : this.#tokens.get(token)
+      const isForeign = message.method === 'notifications/progress' && owner !== undefined && owner !== ''
+      if (isForeign && watched.session !== undefined && owner !== watched.session) {
+        report('place', `a session gets the progress of another: ${JSON.stringify(message)}`)
+      }
+    }
+  }
+
+  /** A resume brings events again under their ids; nothing else may. */
+  #seeId({ session, exchange, isResume }: Watched, { id, data }: SseEvent, report: Report): void {
+    if (id === undefined || id === '' || session === undefined || this.#ids.size > mostRemembered) return
+    const key = `${session} ${id}`
+    const known = this.#ids.get(key)
+    if (known === undefined) this.#ids.set(key, { exchange, data })
+    else if (known.data !== data) report('ids', `the id ${JSON.stringify(id)} stands for two events`)
+    else if (!isResume) report('ids', `the id ${JSON.stringify(id)} comes twice`)
+  }
+
+  /** A token that two sessions use tells nothing. */
+  #rememberTokens({ session, requests }: Watched): void {
+    for (const { params } of requests) {
+      const token = tokenOf(isObject(params?._meta) ? params._meta.progressToken : undefined)
+      if (token === undefined || this.#tokens.size > mostRemembered) continue
+      const owner = this.#tokens.get(token)
+      this.#tokens.set(token, owner === undefined || owner === session ? (session ?? '') : '')
+    }
+  }
+
+  #add(invariant: Invariant, text: string): void {
+    const found = this.#findings.get(invariant) ?? []
+    this.#findings.set(invariant, found)
+    if (found.length < mostFindings) found.push(text)
+  }
+}
+
+type Report = (invariant: Invariant, problem: string) => void
+
+/** One exchange, and what it may bring. */
+class Watched {
+  readonly exchange: Exchange
+  readonly session: string | undefined
+  readonly requests: readonly Message[]
+  readonly isResume: boolean
+  readonly #isPost: boolean
+  /** Responses that are still to come. */
+  #open: number
+
+  constructor(sent: SentExchange) {
+    this.exchange = sent.exchange
+    this.session = headerOf(sent, 'mcp-session-id') ?? sent.exchange.header('mcp-session-id')
+    this.#isPost = sent.method === 'POST'
+    this.isResume = headerOf(sent, 'last-event-id') !== undefined
+    this.requests = this.#isPost ? requestsIn(sent.body) : []
+    this.#open = this.requests.length
+  }
+
+  judge(message: Message, report: Report): void {
+    const text = JSON.stringify(message).slice(0, 300)
+    const request = this.requests.find(({ id }) => id === message.id)
+    // JSON-RPC wants the id null where there is none to tell, and the schema none at all: that is for one requirement.
+    const { id, ...others } = message as Message & { id?: Id | null }
+    const problem = problemOf(id === null ? others : message, isResponse(message) ? request?.method : undefined)
+    if (problem !== undefined) report('schema', `a message ${problem}: ${text}`)
+    if (!this.#isPost) {
+      const isLost = isResponse(message) && !this.isResume
+      if (isLost) report('place', `a response comes on the stream of GET: ${text}`)
+      return
+    }
+    if (this.#open === 0 && this.requests.length > 0) report('end', `after the response comes ${text}`)
+    if (!isResponse(message)) return
+    const isForeign = request === undefined && message.id !== undefined && id !== null && this.requests.length > 0
+    if (isForeign) report('place', `the response to another request comes: ${text}`)
+    else this.#open = Math.max(0, this.#open - 1)
+  }
+}
+
+function requestsIn(body: Buffer | undefined): Message[] {
+  const value = parse(body?.toString('utf8'))
+  const items: unknown[] = Array.isArray(value) ? value : [value]
+  return items.filter((item): item is Message => isObject(item) && isRequest(item as Message))
+}
+
+function messagesIn(exchange: Exchange): Message[] {
+  if (exchange.contentType !== 'application/json') return []
+  const value = parse(exchange.received.toString('utf8'))
+  const items: unknown[] = Array.isArray(value) ? value : [value]
+  return items.filter((item): item is Message => isObject(item) && 'jsonrpc' in item)
+}
+
+function parse(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    // No JSON: whether it should be, a requirement says.
+    return undefined
+  }
+}
+
+/** `undefined` for what is no token. Numbers and texts are told apart. */
+function tokenOf(token: unknown): string | undefined {
+  return typeof token === 'string' || typeof token === 'number' ? JSON.stringify(token) : undefined
+}
+
+function headerOf({ headers }: SentExchange, name: string): string | undefined {
+  const index = headers.findIndex((text, at) => at % 2 === 0 && text.toLowerCase() === name)
+  return index < 0 ? undefined : headers[index + 1]
+}
