@@ -8,6 +8,8 @@ export interface Lane {
   readonly atOnce: number
   /** After each of them one looks whether the server still works, so that the one which broke it is known. */
   readonly isWatched: boolean
+  /** Nothing else can be set up where one of these is not met. */
+  readonly isFirst: boolean
 }
 
 /**
@@ -27,13 +29,15 @@ export function toLanes(planned: readonly Requirement[], concurrency: number): L
   const abusive = take(({ abuse }) => abuse)
   const alone = take((requirement) => requirement.alone)
   const waiting = take(({ slow }) => slow)
-  const lane = (checks: Requirement[], atOnce: number, isWatched = false): Lane => ({ checks, atOnce, isWatched })
+  const lane = (checks: Requirement[], atOnce: number, more: Partial<Lane> = {}): Lane => {
+    return { checks, atOnce, isWatched: false, isFirst: false, ...more }
+  }
   return [
-    lane(first, 1),
+    lane(first, 1, { isFirst: true }),
     lane(acrossAreas([...left]), concurrency),
     lane(waiting, waiting.length),
     lane(alone, 1),
-    lane(abusive, 1, true),
+    lane(abusive, 1, { isWatched: true }),
     lane(patient, patient.length),
     lane(afterwards, 1),
   ].filter(({ checks }) => checks.length > 0)

@@ -87,7 +87,7 @@ export class Run {
     const result = await checkRequirement(requirement, this.#target, { signal })
     if (result.message.startsWith('rate-limited')) this.#countLimited(result.message)
     if (lane.isWatched) return await this.#watched(result)
-    if (looksIll(result)) await this.#lookAfter(requirement)
+    if (looksIll(result) || (lane.isFirst && result.verdict === 'fail')) await this.#lookAfter(requirement)
     return result
   }
 
