@@ -96,8 +96,9 @@ function readToken(token: string, { defects }: Settings): Json | undefined {
 
 function unauthorized(request: IncomingMessage, settings: Settings, more = ''): Refusal {
   const { defects } = settings
-  const place = defects.has('metadata-is-nowhere') ? '' : ` resource_metadata="${metadataUrl(request)}"`
-  const challenge = defects.has('no-challenge-on-401') ? {} : { 'www-authenticate': `Bearer${place}${more}` }
+  const challenge = defects.has('no-challenge-on-401')
+    ? {}
+    : { 'www-authenticate': `Bearer resource_metadata="${metadataUrl(request)}"${more}` }
   return new Refusal(401, 'Unauthorized', { headers: challenge })
 }
 

@@ -17,15 +17,15 @@ export async function readBody(request: IncomingMessage, settings: Settings): Pr
   const maxBodyBytes = defects.has('limit-is-100-kib') ? 102_400 : settings.maxBodyBytes
   const tooLarge = new Refusal(413, 'Body too large')
   const isDeclaredTooLarge = Number(request.headers['content-length'] ?? 0) > maxBodyBytes
-  if (isDeclaredTooLarge && !defects.has('declared-length-not-checked')) {
+  if (isDeclaredTooLarge) {
     request.resume()
-    throw tooLarge
+    throw defects.has('declared-length-is-400') ? new Refusal(400, 'Body too large') : tooLarge
   }
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
-    const isOver = size > maxBodyBytes && !isDeclaredTooLarge && !defects.has('chunked-length-not-checked')
+    const isOver = size > maxBodyBytes && !defects.has('chunked-length-not-checked')
     if (isOver) {
       request.resume()
       throw tooLarge

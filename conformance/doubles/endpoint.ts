@@ -299,7 +299,11 @@ export class Endpoint {
       (kind === 'notification' && isBatch && defects.has('batch-of-notifications-is-200')) ||
       (kind === 'response' && isBatch && defects.has('batch-of-responses-is-200'))
     const headers: Record<string, string> = { 'content-length': '0', 'cache-control': 'no-store' }
-    if (kind === 'notification' && defects.has('accepted-has-a-type')) headers['content-type'] = 'application/json'
+    const isKept = response.req.headers.connection === 'keep-alive' && first?.method?.endsWith('list_changed')
+    if (isKept && defects.has('kept-connection-waits-for-a-body')) {
+      response.writeHead(202, { 'content-length': '4' }).flushHeaders()
+      return
+    }
     if (first?.method === 'tools/list' && defects.has('notification-is-answered')) {
       return writeJson(response, 200, { jsonrpc: '2.0', result: { tools: toolList } })
     }

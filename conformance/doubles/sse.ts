@@ -9,6 +9,7 @@ export function toHeaders({ defects }: Settings): Record<string, string> {
   }
   if (defects.has('stream-charset-is-latin1')) headers['content-type'] += '; charset=iso-8859-1'
   if (defects.has('stream-may-be-buffered')) delete headers['x-accel-buffering']
+  if (defects.has('stream-may-be-cached')) delete headers['cache-control']
   return headers
 }
 

@@ -30,7 +30,8 @@ export const discoveryRequirements = [
   }),
   requirement({
     id: 'auth/metadata-can-be-found',
-    title: 'The protected resource metadata is where the 401 says by resource_metadata, or at a well-known URI.',
+    title:
+      'Where the 401 names resource_metadata, or the server has such a document, a client finds it there or at a well-known URI.',
     rows: ['R237'],
     level: 'MUST',
     spec: discovery,
@@ -38,6 +39,9 @@ export const discoveryRequirements = [
     needs: ['auth'],
     async check(context) {
       const metadata = await findMetadata(context)
+      const named = bearerChallenge(await refusedInitialize(context))?.get('resource_metadata')
+      // Authorization is optional, and tokens of another kind have no metadata.
+      if (metadata === undefined && named === undefined) notTestable('nothing tells that the server has such metadata')
       expectThat(
         metadata !== undefined,
         'Expected a JSON object with status 200 at the URL of resource_metadata, or without that at the path of the ' +

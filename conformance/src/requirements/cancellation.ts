@@ -91,7 +91,7 @@ export const cancellationRequirements = [
     id: 'progress/needs-a-token',
     title: 'A call without a progress token brings no progress notifications.',
     rows: ['R193'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: progress,
     because:
       'A notification must carry a token that came with an active request: where none came there is none to carry.',
@@ -109,7 +109,7 @@ export const cancellationRequirements = [
     id: 'cancel/is-202-empty',
     title: 'A notifications/cancelled that is accepted is answered 202 without a body.',
     rows: ['R194'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: '2025-11-25/basic/transports#sending-messages-to-the-server',
     because:
       'A cancellation is a notification, and the transport says of every one that is accepted how it is answered.',
@@ -256,10 +256,10 @@ export const cancellationRequirements = [
     id: 'cancel/of-another-session-is-ignored',
     title: 'A cancellation in one session leaves a call of the same id in another session running.',
     rows: ['R200'],
-    level: 'HARD',
+    level: 'MUST',
     spec,
     because:
-      'Only requests issued in the same direction by the same client may be cancelled, and their ids are unique in their session only.',
+      'Only requests issued in the same direction by the same client may be cancelled: who can stop those of others attacks them.',
     needs: ['sessions', 'sse', 'role:progress'],
     async check({ open }) {
       const [one, other] = [await open(), await open()]

@@ -145,7 +145,7 @@ export const connectionRequirements = [
     id: 'connections/many-sessions-get-their-own-answers',
     title: 'With forty sessions at once, each call gets its own answer.',
     rows: ['R120', 'T11'],
-    level: 'HARD',
+    level: 'MUST',
     spec: isolation,
     because: 'An answer that reaches another session leaks to a stranger what it holds.',
     needs: ['sessions', 'role:echo'],

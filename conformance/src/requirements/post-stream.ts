@@ -97,7 +97,7 @@ export const postStreamRequirements = [
     id: 'post-stream/early-close-comes-after-an-id',
     title: 'A connection is closed before the response only after an event with an id came on it.',
     rows: ['R084'],
-    level: 'MUST',
+    level: 'dMUST',
     spec,
     because: 'The permission to close the connection begins with an event id: without one the client cannot come back.',
     since: '2025-11-25',

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http'
 import { orCut } from '../client/bad-input.ts'
+import type { CheckContext } from '../client/context.ts'
 import type { Exchange } from '../client/exchange.ts'
 import {
   errorCode,
@@ -48,6 +49,15 @@ function estimateBits(ids: readonly string[]): number {
   return bits
 }
 
+/** Expects that the server refuses what names no session: the clause is for servers that need a session id. */
+async function expectNeeded({ post }: CheckContext): Promise<void> {
+  const message = freshPing()
+  const exchange = await post(message)
+  if (!exchange.ok) return
+  const answer = await responseIn(exchange, message.id)
+  if (answer.result !== undefined) notTestable('the server needs no session id: it serves a ping without one')
+}
+
 /** J. Session management. */
 export const sessionRequirements = [
   requirement({
@@ -78,7 +88,7 @@ export const sessionRequirements = [
     id: 'session/ids-are-unpredictable',
     title: 'Session ids are all different and show no less than 64 random bits.',
     rows: ['R147', 'T4'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: '2025-11-25/basic/security_best_practices#session-hijacking',
     because:
       'The clause asks for secure, non-deterministic ids; 64 bits is what OWASP asks of any session id, and a UUID has more.',
@@ -125,12 +135,14 @@ export const sessionRequirements = [
   }),
   requirement({
     id: 'session/missing-id-on-request-is-400',
-    title: 'A request without a session id is refused with 400.',
+    title: 'A request without a session id is refused with 400, where the server needs one.',
     rows: ['R149'],
     level: 'SHOULD',
     spec,
     needs: needsSessions,
-    async check({ post }) {
+    async check(context) {
+      await expectNeeded(context)
+      const { post } = context
       expectStatus(await post(freshPing()), 400, 'a ping without a session id')
       expectStatus(await post(request('tools/list')), 400, 'tools/list without a session id')
     },
@@ -142,8 +154,9 @@ export const sessionRequirements = [
     level: 'SHOULD',
     spec,
     needs: needsSessions,
-    async check({ get }) {
-      expectStatus(await get(), [400, 405], 'a GET without a session id')
+    async check(context) {
+      await expectNeeded(context)
+      expectStatus(await context.get(), [400, 405], 'a GET without a session id')
     },
   }),
   requirement({
@@ -153,18 +166,21 @@ export const sessionRequirements = [
     level: 'SHOULD',
     spec,
     needs: needsSessions,
-    async check({ request: send }) {
-      expectStatus(await send('DELETE'), [400, 405], 'a DELETE without a session id')
+    async check(context) {
+      await expectNeeded(context)
+      expectStatus(await context.delete(), [400, 405], 'a DELETE without a session id')
     },
   }),
   requirement({
     id: 'session/missing-id-on-notification-is-400',
-    title: 'Notifications and responses without a session id are refused with 400.',
+    title: 'Notifications and responses without a session id are refused with 400, where the server needs one.',
     rows: ['R152'],
     level: 'SHOULD',
     spec,
     needs: needsSessions,
-    async check({ post }) {
+    async check(context) {
+      await expectNeeded(context)
+      const { post } = context
       const cancel = notification('notifications/cancelled', { requestId: 1 })
       expectStatus(await post(cancel), 400, 'a notification without a session id')
       expectStatus(await post(resultFor(1, {})), 400, 'a response without a session id')
@@ -203,7 +219,7 @@ export const sessionRequirements = [
     id: 'session/unknown-id-is-404',
     title: 'A POST with a session id that was never issued is answered 404.',
     rows: ['R155'],
-    level: 'MUST',
+    level: 'dMUST',
     spec,
     because:
       'A server need not remember what has ended, so an unknown id may name an ended session; and a client starts anew on nothing but a 404.',
@@ -221,7 +237,7 @@ export const sessionRequirements = [
     id: 'session/unknown-id-is-404-on-get-and-delete',
     title: 'GET and DELETE with a session id that was never issued are answered 404.',
     rows: ['R156'],
-    level: 'MUST',
+    level: 'dMUST',
     spec,
     because:
       'A server need not remember what has ended, so an unknown id may name an ended session; and a client starts anew on nothing but a 404.',
@@ -281,6 +297,7 @@ export const sessionRequirements = [
     spec,
     because: 'They name no session, and what a client sends is no error of the server.',
     needs: needsSessions,
+    abuse: true,
     async check({ post, get, request: send }) {
       const hostile = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '*', '{a}', '../x', 'a:b', '']
       for (const sessionId of hostile) {

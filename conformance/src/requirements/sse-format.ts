@@ -71,7 +71,7 @@ export const sseFormatRequirements = [
     id: 'sse/last-event-ends-with-a-blank-line',
     title: 'The last event of a stream that ends is followed by a blank line.',
     rows: ['R207'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because: 'A client throws away what stands after the last blank line, so that an event without one is lost.',
     async check(context) {
@@ -88,7 +88,7 @@ export const sseFormatRequirements = [
     id: 'sse/no-raw-line-ends-in-data',
     title: 'Data has no raw line ends in it: every line of a stream is a comment or a known field.',
     rows: ['R208'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because:
       'A line end inside of a data line ends the field: what follows is read as a field of another name, and lost.',
@@ -104,7 +104,7 @@ export const sseFormatRequirements = [
     id: 'sse/text-cannot-forge-events',
     title: 'A text with line ends and fields in it comes back whole, and makes no events of its own.',
     rows: ['T23'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because:
       'What stands in data is written as data lines only; any other line would be read as fields that nobody sent.',
@@ -157,7 +157,7 @@ export const sseFormatRequirements = [
     id: 'sse/id-has-no-nul',
     title: 'Event ids have no U+0000 in them.',
     rows: ['R210'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because: 'Clients ignore an id with U+0000, and cannot resume from that event.',
     async check(context) {
@@ -172,7 +172,7 @@ export const sseFormatRequirements = [
     id: 'sse/retry-is-digits',
     title: 'A retry field is of ASCII digits only.',
     rows: ['R211'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because: 'Clients ignore a retry field of anything else.',
     async check(context) {
@@ -220,7 +220,7 @@ export const sseFormatRequirements = [
     id: 'sse/comments-stand-alone',
     title: 'Comments leave the data of events whole, and nothing but comments is left open between events.',
     rows: ['R214'],
-    level: 'MUST',
+    level: 'dMUST',
     spec: interpreting,
     because:
       'A line that begins with a colon is ignored wherever it stands; any other line belongs to the event that is being sent.',
@@ -265,16 +265,28 @@ export const sseFormatRequirements = [
   }),
   requirement({
     id: 'sse/is-neither-cached-nor-buffered',
-    title: 'Event streams forbid caches to keep them and proxies to buffer them, and have no Content-Length.',
+    title: 'Event streams forbid caches to keep them.',
     rows: ['R218', 'T34'],
     level: 'SHOULD',
     spec: 'RFC 9111 §5.2.2',
-    because:
-      'A cached stream reaches the wrong client; and nginx, the most common proxy, holds events back unless X-Accel-Buffering says no.',
+    because: 'A stream that a cache has kept reaches the wrong client.',
     async check(context) {
       for (const exchange of await streamsOf(context)) {
         const caching = exchange.header('cache-control') ?? ''
         expectThat(/no-cache|no-store/i.test(caching), `Expected Cache-Control to forbid caching, got "${caching}"`)
+      }
+    },
+  }),
+  requirement({
+    id: 'sse/asks-proxies-not-to-buffer',
+    title: 'Event streams ask proxies not to buffer them, and have no Content-Length.',
+    rows: ['R218'],
+    level: 'HARD',
+    spec: 'RFC 9110 §7.6',
+    because:
+      'nginx, the most common proxy, holds events back unless X-Accel-Buffering says no; and a length is known only of a stream that was buffered.',
+    async check(context) {
+      for (const exchange of await streamsOf(context)) {
         expectEqual(exchange.header('x-accel-buffering'), 'no', 'X-Accel-Buffering')
         expectEqual(exchange.header('content-length'), undefined, 'the Content-Length of an event stream')
       }
