@@ -8,7 +8,7 @@ import { codeSpan, escapeMarkdown, toLink, toTable } from '../conformance/src/re
 import type { Requirement } from '../conformance/src/requirement.ts'
 import { requirements } from '../conformance/src/requirements/index.ts'
 import { unobservable } from '../conformance/src/requirements/unobservable.ts'
-import { roleNames, roles } from '../conformance/src/roles.ts'
+import { roleExamples, roleNames, roles } from '../conformance/src/roles.ts'
 import { toSpecUrl } from '../conformance/src/spec-url.ts'
 import { storeRequirements } from '../conformance/src/store/store-requirements.ts'
 
@@ -21,8 +21,10 @@ function toPage(): string {
     `## Requirements\n\n${requirements.length} requirements, by the first part of their ids. Ids never change.`,
     ...[...areas].flatMap(([area, group]) => [`### ${area}`, toTable(header, group.map(toRow))]),
     '## Roles of tools',
-    'What a tool must do to play a role, and the tools that play it when they are found.',
-    toTable(['role', 'the tool', 'found by name'], roleNames.map(toRoleRow)),
+    'What a tool must do to play a role, what a call of it looks like, and the tools that play it when they are found. Each tool ' +
+      "that plays a role is called once before the checks, those of the suite's own fixture excepted: one that does something " +
+      "else is told, and what needs it is not testable. A name that is none of the server's tools ends the run with 2.",
+    toTable(['role', 'the tool', 'a call', 'found by name'], roleNames.map(toRoleRow)),
     '## What HTTP alone does not show',
     'Rows of the catalogue without a check, and why.',
     toTable(
@@ -66,7 +68,8 @@ function toRevisions({ era, since, until }: Pick<Requirement, 'era' | 'since' | 
 
 function toRoleRow(role: (typeof roleNames)[number]): string[] {
   const { does, tools } = roles[role]
-  return [codeSpan(role), escapeMarkdown(does), tools.map(({ tool }) => codeSpan(tool)).join(', ')]
+  const found = tools.map(({ tool }) => codeSpan(tool)).join(', ')
+  return [codeSpan(role), escapeMarkdown(does), escapeMarkdown(roleExamples[role]), found]
 }
 
 const intro = `# Conformance
@@ -97,7 +100,7 @@ out first. What it does not offer makes a check "not testable", never a failure.
 | \`--abuse\` | Also runs checks that could harm a server that others use: floods, oversize bodies, slow senders, hundreds of sessions. |
 | \`--strict\` | A SHOULD that is not met fails the run. |
 | \`--only IDS\`, \`--skip IDS\` | Ids, or areas that end in a slash: \`--only session/,origin/null-is-refused\`. |
-| \`--timeout TIME\` | Limit for the whole run: 60 s by default, 5 min with \`--slow\` or \`--abuse\`. What has not run by then is "not run". |
+| \`--timeout TIME\` | Limit for the whole run: 60 s by default, 5 min with \`--slow\` or \`--abuse\`. Where the way to the server is long, 2,500 round trips come on top. What has not run by then is "not run": some checks of every area. |
 | \`--reporter NAME\` | \`terminal\`, \`json\`, \`junit\`, \`tap\`, \`markdown\` or \`html\`. |
 | \`--output FILE\` | Writes the report to a file, and a summary to the terminal. |
 | \`--baseline FILE\` | Known failures. |
@@ -108,7 +111,7 @@ Several URLs, or saved JSON reports, give one report of all: \`html\` and \`mark
 | exit code | when |
 |---|---|
 | 0 | Nothing failed. |
-| 1 | A requirement is not met, an entry of the baseline is stale, or the run did not come to its end. |
+| 1 | A requirement is not met, an entry of the baseline is stale, or the run is not complete: it did not come to its end, or checks could not be set up. |
 | 2 | There is a mistake on the command line. |
 | 3 | No MCP server answers at the URL. |
 
@@ -130,8 +133,19 @@ session/unknown-id-is-404: the framework answers 400, fixed in its next major ve
 | \`HARD\` | Robustness, not normative. | \`advice\` |
 | \`MAY\` | The specification allows it. | \`info\` |
 
-\`pass\` says that it is met, \`not-testable\` that the server does not offer what the check needs, \`not-run\` that it was not asked for
-(\`--slow\`, \`--abuse\`) or that the run ended before.`
+\`pass\` says that it is met. Three verdicts say that it was not judged:
+
+- \`not-set-up\`: no session or stream opened for the check, or the call that it is about could not be begun. One look at the server
+  follows: when it opens no sessions any more, the run ends and says since when.
+- \`not-testable\`: the server does not offer what the check needs, or the clause is not about servers like this one.
+- \`not-run\`: it was not asked for (\`--slow\`, \`--abuse\`), took longer than a check may, or the run ended before. A server that answers
+  429 or 503 is asked again after its \`Retry-After\`, by fewer checks at once; where that does not help the run is "rate-limited".
+
+## What a run does to a server
+
+It opens sessions and ends them, lists tools, calls those that play a role, and sends requests with mistakes in them. What could harm a
+server that others use runs only with \`--abuse\`, last and one at a time: ids and names made to break software, floods, oversize bodies,
+slow senders. After each of these one looks whether the server still works: if not, that check has failed, whatever it was to show.`
 
 /** The page, and what to do when it is not current. */
 function main(isCheck: boolean): number {

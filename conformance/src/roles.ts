@@ -74,6 +74,39 @@ export const roles = {
 
 export type Role = keyof typeof roles
 
+/** What a call of each role's tool looks like. */
+export const roleExamples: Readonly<Record<Role, string>> = {
+  echo: '{"text":"hi"} → hi',
+  progress: '{} with a progress token → notifications/progress 1, 2, 3, then a result',
+  log: '{} → notifications/message three times, then a result',
+  burst: '{"count":3,"delayMs":50} with a progress token → notifications/progress 1, 2, 3, then a result',
+  flood: '{"count":1000,"bytes":16384} with a progress token → a thousand notifications at once, then a result',
+  late_progress: '{} with a progress token → a result, and notifications/progress sent after it',
+  slow: '{"ms":1200} → a result after 1.2 seconds',
+  big: '{"bytes":1000} → a text of 1,000 bytes, and as second content its SHA-256 in hex',
+  unicode: '{} → façade ψυχή 漢字 😀',
+  counter: '{"add":1} → 1, and again → 2',
+  abort_probe: '{"key":"k","ms":10000} → a result after ten seconds, unless it was aborted',
+  abort_query: '{"key":"k"} → running, aborted, finished, or unknown',
+  throw_sync: '{} → a result with isError, or an error',
+  throw_after_progress: '{} with a progress token → notifications/progress, then a result with isError, or an error',
+  ask: '{} → elicitation/create to the client, which answers {"answer":"yes"} → a text with yes in it',
+  ask_sampling: '{} → sampling/createMessage to the client, which answers hello → a text with hello in it',
+  ask_roots: '{} → roots/list to the client, then a result',
+  close: '{} → its stream ends without a response; the response comes when the client resumes',
+  close_stream:
+    '{"times":3,"delayMs":60} with a progress token → the stream ends three times, notifications/progress 1 to 4 over all',
+  close_standalone: '{} → the stream of GET ends, then a result',
+  push: '{"count":2,"text":"t"} → notifications/message t:1 and t:2 on the stream of GET, and a result',
+  push_later: '{"count":2,"text":"t","ms":100} → a result, and a tenth of a second later what push sends',
+  list_changed: '{} → notifications/tools/list_changed, and a result',
+  prompts_changed: '{} → notifications/prompts/list_changed, and a result',
+  touch_resource: '{"uri":"test://watched-resource"} → notifications/resources/updated to who asked for it',
+  missing_capability: '{} from a client without sampling → the error -32021',
+  header_param: '{"region":"eu"} with the header Mcp-Param-Region → a result',
+  ask_modern: '{} → a result of the type input_required, and after the answer a complete one',
+}
+
 export type RoleTools = ReadonlyMap<string, RoleTool>
 
 export const roleNames = Object.keys(roles) as Role[]

@@ -87,7 +87,7 @@ export class Run {
     const result = await checkRequirement(requirement, this.#target, { signal })
     if (result.message.startsWith('rate-limited')) this.#countLimited(result.message)
     if (lane.isWatched) return await this.#watched(result)
-    if (looksIll(result) || (lane.isFirst && result.verdict === 'fail')) await this.#lookAfter(requirement)
+    if (looksIll(result) || (lane.isFirst && result.verdict === 'fail')) await this.#lookAfter(requirement, lane)
     return result
   }
 
@@ -105,17 +105,17 @@ export class Run {
   }
 
   /** After a sign that the server is ill: one look, for all checks that saw the sign. */
-  async #lookAfter({ id }: Requirement): Promise<void> {
-    this.#looking ??= this.#look(id).finally(() => {
+  async #lookAfter({ id }: Requirement, { atOnce }: Lane): Promise<void> {
+    this.#looking ??= this.#look(atOnce > 1 ? `${id}, or a check beside it,` : id).finally(() => {
       this.#looking = undefined
     })
     await this.#looking
   }
 
-  async #look(id: string): Promise<void> {
+  async #look(since: string): Promise<void> {
     if (this.#ended.signal.aborted) return
     const ailment = await findAilment(this.#target)
-    if (ailment !== undefined) this.#end(`since ${id}, or a check beside it, the server ${ailment}`)
+    if (ailment !== undefined) this.#end(`since ${since} the server ${ailment}`)
   }
 
   #whyNotAsked({ slow, abuse }: Requirement): string | undefined {

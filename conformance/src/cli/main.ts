@@ -7,7 +7,7 @@ import { suite } from '../suite.ts'
 import { type CheckFlags, checkTargets } from './check.ts'
 import { exitCodes } from './exit-codes.ts'
 import { collectHeader, collectList, collectTool, readDuration, readToken } from './flags.ts'
-import { listRequirements } from './list.ts'
+import { listRequirements, listRoles } from './list.ts'
 import { type ProbeFlags, probeTargetUrl } from './probe.ts'
 
 const examples = `
@@ -25,7 +25,7 @@ function addTargetFlags(command: Command): Command {
   return command
     .option(
       '--tool <role=name>',
-      "the server's tool for a role, with arguments as JSON if it needs any",
+      "the server's tool for a role (--help roles), with arguments as JSON if it needs any",
       collectTool,
       new Map<string, RoleTool>(),
     )
@@ -83,7 +83,16 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .command('list')
     .description('Lists every requirement: id, level and meaning.')
     .action(() => listRequirements())
+  program
+    .command('roles')
+    .description('Says what a tool has to do to play each role of --tool, with examples.')
+    .action(() => listRoles())
   return program
+}
+
+/** `--help roles` is what one tries first. */
+function withoutHelp(argv: readonly string[]): string[] {
+  return argv.includes('roles') ? argv.filter((argument) => argument !== '--help') : [...argv]
 }
 
 /** Runs the command line; resolves with what the process is to end with. */
@@ -93,7 +102,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const program = createProgram((code) => {
       exitCode = code
     })
-    await program.parseAsync([...argv])
+    await program.parseAsync(withoutHelp(argv))
     return exitCode
   } catch (error) {
     // Commander has printed it: help and version end with 0, everything else is a mistake.

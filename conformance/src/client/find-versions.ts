@@ -69,20 +69,34 @@ function adviceFor({ status, contentType }: Exchange, start: string): string {
   if (status === 401 || status === 403) return '. It may need a token: --token TOKEN'
   if (status === 404) return '. Is the path of the URL that of the MCP endpoint?'
   if (status >= 300 && status < 400) return '. Redirects are not followed: give the URL it leads to'
-  if (isReadTwice(start)) return `. ${readTwice}`
+  const advice = adviceOn(start)
+  if (advice !== '') return advice
   return contentType === 'text/html' && status < 500
     ? '. That is a web page: is the path of the URL that of the MCP endpoint?'
     : ''
 }
 
+/** What an author may have done who sees such an error in answer to `initialize`; empty where nothing is known. */
+export function adviceOn(error: string): string {
+  if (isReadTwice(error)) return `. ${readTwice}`
+  return isOneForAll(error) ? `. ${oneForAll}` : ''
+}
+
 /** What servers say whose framework has read the body before the transport could. */
-export function isReadTwice(text: string): boolean {
+function isReadTwice(text: string): boolean {
   return /-32700|parse error|stream is not readable|body (stream )?(is )?(already|disturbed|unusable)|locked/i.test(
     text,
   )
 }
 
-export const readTwice =
+/** What servers say that connect one server object, or one transport, to every client. */
+function isOneForAll(text: string): boolean {
+  return /already (initialized|connected|started)|initialized already|only one (session|client)/i.test(text)
+}
+
+const oneForAll = 'One server object with one transport serves one session: make both anew for each initialize'
+
+const readTwice =
   'It may be that a body parser of the framework reads the body first, and nothing is left for the transport: hand it ' +
   'the parsed body, or mount it without the parser'
 

@@ -1,7 +1,7 @@
 import { beginAsk } from '../client/asking.ts'
 import type { CheckContext } from '../client/context.ts'
 import { errorCode, expectEqual, expectRefused, expectThat, fail, judged, notTestable } from '../client/expect.ts'
-import { isReadTwice, readTwice } from '../client/find-versions.ts'
+import { adviceOn } from '../client/find-versions.ts'
 import { initialize, isObject, isRequest, request, toolCall } from '../client/json-rpc.ts'
 import { expectAlive, freshPing } from '../client/probes.ts'
 import { responseIn } from '../client/session.ts'
@@ -44,8 +44,7 @@ export const lifecycleRequirements = [
       const exchange = await post(message)
       const answer = await responseIn(exchange, message.id)
       const told = JSON.stringify(answer.error ?? answer)
-      const advice = isReadTwice(told) ? `. ${readTwice}` : ''
-      expectThat(answer.result !== undefined, `Expected initialize to have a result, got ${told}${advice}`)
+      expectThat(answer.result !== undefined, `Expected initialize to have a result, got ${told}${adviceOn(told)}`)
       const sessionId = exchange.header('mcp-session-id')
       if (sessionId !== undefined) await remove({ sessionId })
     },
@@ -61,10 +60,7 @@ export const lifecycleRequirements = [
       for (const which of ['a first', 'a second']) {
         const session = await judged(open()).catch((error: unknown) => {
           const got = error instanceof Error ? error.message : String(error)
-          return fail(
-            `Expected ${which} client after those before to get a session too: ${got}. One server object with one ` +
-              'transport serves one session: make both anew for each initialize',
-          )
+          return fail(`Expected ${which} client after those before to get a session too: ${got}${adviceOn(got)}`)
         })
         await expectAlive(session)
       }
