@@ -140,7 +140,9 @@ const table = [
   double('post-stream/early-close-comes-after-a-retry-field', 'no-retry-on-post'),
   double('post-stream/early-close-works-for-falsy-ids', 'falsy-ids-are-not-closed'),
   double('post-stream/polling-delivers-exactly-once', 'second-close-repeats-an-event'),
-  double('post-stream/carries-the-calls-messages-before-its-response', 'last-progress-lost-beside-get'),
+  double('post-stream/carries-the-calls-messages-before-its-response', 'progress-sent-on-get', {
+    'get-stream/carries-only-unrelated-messages': 'progress is of a call',
+  }),
   double('post-stream/carries-the-servers-questions', 'questions-sent-on-get'),
   double('post-stream/carries-no-message-of-another-call', 'busy-session-mixes-streams'),
   double('post-stream/ends-after-the-response', 'stream-ends-late'),

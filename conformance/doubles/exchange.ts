@@ -135,9 +135,9 @@ export class Exchange {
     const isRequest = message.id !== undefined
     const isProgress = message.method === 'notifications/progress'
     if (isProgress && standalone.isConnected) {
-      const { progress, total } = message.params ?? {}
       if (defects.has('progress-copied-to-get')) standalone.copy(message)
-      if (defects.has('last-progress-lost-beside-get') && progress === total && total !== 1 && calls.size === 1) {
+      if (defects.has('progress-sent-on-get')) {
+        standalone.append(message)
         return true
       }
       if (defects.has('third-stream-starves-beside-get') && this.#rank >= 2) return true
