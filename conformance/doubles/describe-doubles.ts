@@ -68,7 +68,7 @@ export function describeDoubles(isMeant: (section: string) => boolean): void {
         const isChosen = isNear(id, double) || quick.has(id)
         return isChosen && !alone && !slow && !laborious.has(id) && double.spoilsAll === undefined
       })
-      test.concurrent(`${double.requirement}: ${double.defect}`, { timeout: 60_000 }, async () => {
+      test.concurrent(`${double.requirement}: ${double.defect}`, { timeout: 120_000 }, async () => {
         expect(await judge(double, checks, targetFor(double))).toEqual([])
       })
     }

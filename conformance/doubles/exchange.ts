@@ -137,6 +137,7 @@ export class Exchange {
     if (isProgress && standalone.isConnected) {
       if (defects.has('progress-copied-to-get')) standalone.copy(message)
       if (defects.has('progress-sent-on-get')) {
+        this.#upgrade()
         standalone.append(message)
         return true
       }
