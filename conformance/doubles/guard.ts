@@ -114,7 +114,9 @@ export function isAllowedOrigin(lines: readonly string[], request: IncomingMessa
   // An origin is scheme, host and port and nothing else: what has more is no origin.
   if (url.origin !== value.toLowerCase()) return defects.has('origin-garbage-allowed') && lines.length > 1
   if (defects.has('own-origin-refused')) return false
-  return loopbackNames.includes(url.hostname) && Number(url.port || 80) === request.socket.localPort
+  const port = Number(url.port || 80)
+  const isOwn = port === request.socket.localPort || settings.publicPorts.has(port)
+  return loopbackNames.includes(url.hostname) && isOwn
 }
 
 /** Browsers say where a request comes from even where they send no Origin (Fetch Metadata). */

@@ -31,6 +31,7 @@ const defaults: Settings = {
   stateless: false,
   modernOnly: false,
   http2: false,
+  publicPorts: new Set(),
   auth: false,
 }
 

@@ -33,6 +33,8 @@ export interface Settings {
   readonly modernOnly: boolean
   /** Speaks HTTP/2 without TLS too. */
   readonly http2: boolean
+  /** Ports of proxies in front of it: pages from there are its own. */
+  readonly publicPorts: ReadonlySet<number>
   /** Asks for a bearer token with every request. `issueTokens` makes them. */
   readonly auth: boolean
 }
