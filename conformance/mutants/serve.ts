@@ -4,8 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { startReferenceServer } from '../doubles/reference-server.ts'
 
 const [, , folder = ''] = process.argv
-const module: { startReferenceServer: typeof startReferenceServer } = await import(
-  pathToFileURL(join(folder, 'reference-server.ts')).href
-)
-const { url } = await module.startReferenceServer()
+const source = pathToFileURL(join(folder, 'reference-server.ts')).href
+const planted: { startReferenceServer: typeof startReferenceServer } = await import(source)
+const { url } = await planted.startReferenceServer()
 console.log(url)
