@@ -14,11 +14,11 @@ export async function findStreams(client: HttpClient, version: string, found: Ne
   const session = await openSession(client, version, { initialized: false })
   await tolerate(session.notify('notifications/initialized'))
   const listening = await tolerate(session.get())
-  if (listening?.ok) found.push('get-stream')
+  if (listening?.status === 200) found.push('get-stream')
   const hasTool = client.settings.roles?.has('progress') === true
   await tolerate<unknown>(hasTool ? callWithProgress(session) : session.request('ping'))
   await tolerate(session.request('tools/list'))
-  if (listening?.ok && listening.stream.lastEventId === undefined) await delay(primingMs)
+  if (listening?.status === 200 && listening.stream.lastEventId === undefined) await delay(primingMs)
   listening?.abort()
   const ended = session.id === undefined ? undefined : await tolerate(session.delete())
   if (ended?.ok) found.push('delete')

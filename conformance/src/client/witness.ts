@@ -31,6 +31,8 @@ export class Witness {
     const { exchange } = sent
     if (!exchange.ok || headerOf(sent, 'mcp-protocol-version') === '2026-07-28') return
     const watched = new Watched(sent)
+    // What is wrong in a request comes back in its response.
+    if (watched.requests.some(({ id }) => typeof id !== 'string' && !Number.isInteger(id))) return
     this.#rememberTokens(watched)
     const report = (invariant: Invariant, problem: string) => {
       this.#add(invariant, `${problem} (${exchange.what} of ${during})`)
@@ -93,6 +95,7 @@ class Watched {
   readonly requests: readonly Message[]
   readonly isResume: boolean
   readonly #isPost: boolean
+  readonly #isBatch: boolean
   /** Responses that are still to come. */
   #open: number
 
@@ -100,6 +103,7 @@ class Watched {
     this.exchange = sent.exchange
     this.session = headerOf(sent, 'mcp-session-id') ?? sent.exchange.header('mcp-session-id')
     this.#isPost = sent.method === 'POST'
+    this.#isBatch = /^\s*\[/.test(sent.body?.subarray(0, 16).toString('utf8') ?? '')
     this.isResume = headerOf(sent, 'last-event-id') !== undefined
     this.requests = this.#isPost ? requestsIn(sent.body) : []
     this.#open = this.requests.length
@@ -117,6 +121,9 @@ class Watched {
       if (isLost) report('place', `a response comes on the stream of GET: ${text}`)
       return
     }
+    // Of a batch, each element that is no request has an error of its own.
+    const isUnasked = this.#isBatch && isResponse(message) && (id === null || id === undefined)
+    if (isUnasked) return
     if (this.#open === 0 && this.requests.length > 0) report('end', `after the response comes ${text}`)
     if (!isResponse(message)) return
     const isForeign = request === undefined && message.id !== undefined && id !== null && this.requests.length > 0
