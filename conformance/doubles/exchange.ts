@@ -72,7 +72,11 @@ export class Exchange {
     if (message.id === undefined || !this.#open.delete(message.id)) return
     const answer = withId(message, defects, this.#session.version)
     const isLast = this.#open.size === 0
-    if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)
+    const rival = defects.has('busy-session-mixes-responses') ? this.#busiest : undefined
+    if (this.#stream && rival) {
+      rival.#deliver(answer)
+      this.#stream.end()
+    } else if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)
     else this.#answers.push(answer)
     const isMisplaced = answer.error !== undefined && defects.has('errors-copied-to-get')
     if (isMisplaced || defects.has('responses-copied-to-get')) this.#session.standalone.copy(answer)
@@ -158,6 +162,14 @@ export class Exchange {
     const twin = defects.has('progress-crosses-sessions') ? this.#session.twinOf(this) : undefined
     if (twin !== undefined) twin.#deliver(message)
     return twin !== undefined
+  }
+
+  /** Another one of a session with many calls; only a double takes it for its own. */
+  get #busiest(): Exchange | undefined {
+    const { calls } = this.#session
+    return calls.size > 15
+      ? [...calls].find(({ exchange }) => exchange !== this && exchange.isStreaming)?.exchange
+      : undefined
   }
 
   /** Which of the session's exchanges it is. */

@@ -178,10 +178,10 @@ describe.concurrent('tools that play roles', { timeout: 60_000 }, () => {
   test('are tried first, and one that does not play its role is said so', async () => {
     const report = await runConformance({ url: await reference(), only: ['progress/'], roles: roles('echo') })
     expect(report.target.miscast?.progress).toMatch(
-      /^the tool "echo" does not play it: expected one that reports progress at least three times while it runs, got /,
+      /^the tool "echo" does not play it, or the server loses what it sends: expected one that reports progress at least three times while it runs, got /,
     )
     expect(report.counts.fail).toBe(0)
-    expect(verdictsOf(report, 'not-testable')[0]).toMatch(/--tool progress=NAME\): the tool "echo" does not play it/)
+    expect(verdictsOf(report, 'not-testable')[0]).toMatch(/--tool progress=NAME\): the tool "echo" does not play it,/)
   })
 
   test('are among those that the server lists', async () => {

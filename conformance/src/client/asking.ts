@@ -27,6 +27,7 @@ export interface AskOptions {
 export async function beginAsk(session: Session, options: AskOptions = {}): Promise<Asking> {
   const { tool = 'ask', question, timeoutMs } = options
   await session.ensureListening()
+  session.takeOver(methods[tool])
   const before = new Set(session.received)
   // Nothing that was not asked for: tools of other servers may refuse arguments that they do not know.
   const args = { ...(question === undefined ? {} : { question }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }

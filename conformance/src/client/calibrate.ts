@@ -140,7 +140,10 @@ export async function calibrate(
     tried.map(async ([role, { tool }]) => {
       const got = await findMistake(client, version, trials[role])
       if (got === undefined) return
-      miscast.set(role, `the tool "${tool}" does not play it: expected one that ${roles[role].does}, got ${got}`)
+      miscast.set(
+        role,
+        `the tool "${tool}" does not play it, or the server loses what it sends: expected one that ${roles[role].does}, got ${got}`,
+      )
     }),
   )
   return miscast

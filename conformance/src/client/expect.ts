@@ -75,6 +75,14 @@ export function expectRefused(exchange: Exchange, what: string): void {
   expectThat(exchange.refused, `Expected ${what} to be refused with a 4xx status, got ${exchange.status}`)
 }
 
+/** Any 4xx or 5xx: that the client is at fault, and is told so, is a requirement of its own. */
+export function expectHttpError(exchange: Exchange, what: string): void {
+  expectThat(
+    exchange.status >= 400,
+    `Expected ${what} to be answered with an HTTP error, got status ${exchange.status}`,
+  )
+}
+
 /** Any 2xx. */
 export function expectAccepted(exchange: Exchange, what: string): void {
   expectThat(exchange.ok, `Expected ${what} to be accepted, got status ${exchange.status}`)

@@ -84,9 +84,9 @@ export function adviceOn(error: string): string {
 
 /** What servers say whose framework has read the body before the transport could. */
 function isReadTwice(text: string): boolean {
-  return /-32700|parse error|stream is not readable|body (stream )?(is )?(already|disturbed|unusable)|locked/i.test(
-    text,
-  )
+  const isNamed = /stream is not readable|body (stream )?(is )?(already|disturbed|unusable)|locked/i.test(text)
+  // A parse error of an empty body, and none that code threw for a reason of its own.
+  return isNamed || (/-32700|parse error/i.test(text) && !/\b\w+Error:|is not defined/.test(text))
 }
 
 /** What servers say that connect one server object, or one transport, to every client. */

@@ -13,6 +13,7 @@ import {
   type Message,
   notification,
   request,
+  resultFor,
   type ToolCallOptions,
   textOf,
   toolCall,
@@ -73,6 +74,11 @@ export class Session {
   readonly received: Received[] = []
   readonly #headers: HeaderChanges
   readonly #signal = new Signal()
+  /** What the client answers by itself, as some servers hold everything back until it has: results by method. */
+  readonly #answers = new Map<string, Json>([
+    ['ping', {}],
+    ['roots/list', { roots: [] }],
+  ])
   #listening: Exchange | undefined
 
   constructor(client: HttpClient, made: { id: string | undefined; response: Message; headers: HeaderChanges }) {
@@ -181,11 +187,26 @@ export class Session {
     return this.#signal.until(condition, ms)
   }
 
+  /** Requests for `method` are from now on the check's own to answer. */
+  takeOver(method: string): void {
+    this.#answers.delete(method)
+  }
+
   #watch(exchange: Exchange): void {
     exchange.stream.onEvent((event) => {
-      for (const message of readable(event)) this.received.push({ message, exchange, event })
+      for (const message of readable(event)) {
+        this.received.push({ message, exchange, event })
+        this.#answer(message)
+      }
       this.#signal.notify()
     })
+  }
+
+  #answer(message: Message): void {
+    const result = isRequest(message) ? this.#answers.get(message.method ?? '') : undefined
+    if (result === undefined || message.id === undefined) return
+    // Whether the server takes it, checks of answers say; the session may be over by now.
+    this.post(resultFor(message.id, result)).catch(() => undefined)
   }
 }
 

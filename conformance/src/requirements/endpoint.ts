@@ -55,11 +55,15 @@ export const endpointRequirements = [
     rows: ['R001', 'R002', 'R102'],
     level: 'MUST',
     spec: '2025-11-25/basic/transports#listening-for-messages-from-the-server',
-    async check({ open }) {
-      const exchange = await (await open()).get()
-      expectStatus(exchange, [200, 405], 'a GET of a live session')
-      if (exchange.status === 200) {
+    async check({ open, target }) {
+      // The newest first, as clients ask for it: what is negotiated then may be another.
+      for (const asked of new Set(['2025-11-25', ...target.versions])) {
+        const session = await open({ version: asked })
+        const exchange = await session.get()
+        expectStatus(exchange, [200, 405], `a GET of a live session of ${session.version}, with ${asked} asked for,`)
+        if (exchange.status !== 200) continue
         expectEqual(exchange.contentType, 'text/event-stream', 'the Content-Type of the stream of GET')
+        exchange.abort()
       }
     },
   }),

@@ -1,8 +1,8 @@
 import { beginAsk } from '../client/asking.ts'
 import type { CheckContext } from '../client/context.ts'
-import { errorCode, expectEqual, expectRefused, expectThat, fail, judged, notTestable } from '../client/expect.ts'
+import { errorCode, expectEqual, expectHttpError, expectThat, fail, judged, notTestable } from '../client/expect.ts'
 import { adviceOn } from '../client/find-versions.ts'
-import { initialize, isObject, isRequest, request, toolCall } from '../client/json-rpc.ts'
+import { initialize, isObject, isRequest, isResponse, request, toolCall } from '../client/json-rpc.ts'
 import { expectAlive, freshPing } from '../client/probes.ts'
 import { responseIn } from '../client/session.ts'
 import { delay, patienceMs } from '../client/waiting.ts'
@@ -227,9 +227,9 @@ export const lifecycleRequirements = [
           [request('tools/list'), initialize(version)],
         ]) {
           const exchange = await post(batch)
-          const [answer] = exchange.refused ? [] : await exchange.messages()
+          const answer = exchange.status >= 400 ? undefined : (await exchange.messages()).find(isResponse)
           if (errorCode(answer) === -32600) continue
-          expectRefused(exchange, `a batch with an initialize of version ${version}`)
+          expectHttpError(exchange, `a batch with an initialize of version ${version}`)
         }
       }
     },

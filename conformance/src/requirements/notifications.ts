@@ -59,10 +59,10 @@ export const notificationRequirements = [
     id: 'notification/unacceptable-is-an-http-error',
     title: 'A notification or response that is malformed is answered with an HTTP error.',
     rows: ['R062'],
-    level: 'dMUST',
+    level: 'HARD',
     spec,
     because:
-      'What a server cannot accept is answered with an error status, and what does not follow JSON-RPC 2.0 cannot be accepted.',
+      'What a server cannot accept is answered with an error status. One that accepts and ignores it does no harm, but its client does not learn of the mistake.',
     async check({ open }) {
       const session = await open()
       const malformed = [

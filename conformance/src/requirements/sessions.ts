@@ -12,7 +12,7 @@ import {
   expectThat,
   notTestable,
 } from '../client/expect.ts'
-import { initialize, isObject, type Json, notification, request, resultFor } from '../client/json-rpc.ts'
+import { initialize, isObject, isResponse, type Json, notification, request, resultFor } from '../client/json-rpc.ts'
 import { expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
 import { postHeaders, responseIn, type Session } from '../client/session.ts'
 import { delay, patienceMs } from '../client/waiting.ts'
@@ -119,7 +119,7 @@ export const sessionRequirements = [
       let failed = 0
       for (const params of broken) {
         const exchange = await post(request('initialize', params))
-        const [answer] = await exchange.messages()
+        const answer = (await exchange.messages()).find(isResponse)
         const id = exchange.header('mcp-session-id')
         if (answer?.result !== undefined) {
           if (id !== undefined) await remove({ sessionId: id })

@@ -1,6 +1,6 @@
 import { expectAccepted, expectEqual, expectRefused, expectStatus, expectThat, notTestable } from '../client/expect.ts'
 import { initialize, isResponse, notification, resultFor } from '../client/json-rpc.ts'
-import { expectAlive, freshPing } from '../client/probes.ts'
+import { freshPing } from '../client/probes.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#protocol-version-header'
@@ -59,18 +59,32 @@ export const versionHeaderRequirements = [
   }),
   requirement({
     id: 'version/invalid-is-400-on-delete',
-    title: 'A DELETE of an invalid or unsupported MCP-Protocol-Version is refused with 400, and the session lives on.',
+    title: 'A DELETE of an invalid or unsupported MCP-Protocol-Version is refused with 400.',
     rows: ['R173'],
     level: 'MUST',
     spec,
     since: '2025-06-18',
     needs: ['sessions', 'delete'],
     async check({ open }) {
-      const session = await open()
       for (const version of invalid) {
-        expectStatus(await session.delete(naming(version)), 400, `a DELETE of version ${version}`)
+        expectStatus(await (await open()).delete(naming(version)), 400, `a DELETE of version ${version}`)
       }
-      await expectAlive(session)
+    },
+  }),
+  requirement({
+    id: 'version/refused-delete-leaves-the-session',
+    title: 'A DELETE that is refused for its version ends no session.',
+    rows: ['R173'],
+    level: 'HARD',
+    spec,
+    because: 'A refusal says that nothing was done: a client that goes on would find its session gone.',
+    since: '2025-06-18',
+    needs: ['sessions', 'delete'],
+    async check({ open }) {
+      const session = await open()
+      const exchange = await session.delete(naming('1999-01-01'))
+      if (exchange.ok) notTestable('a DELETE of an unsupported version is served')
+      expectStatus(await session.post(freshPing()), 200, 'a ping after a DELETE that was refused')
     },
   }),
   requirement({
