@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import { expectThat, notTestable } from './expect.ts'
 import type { HeaderChanges } from './http.ts'
 import { freshId, type Id, isObject, type Json, type Message } from './json-rpc.ts'
+import { isModern, watchModern } from './modern-witness.ts'
 import { acceptBoth, responseIn, withDefaults } from './session.ts'
 
 const envelope = 'io.modelcontextprotocol'
@@ -17,6 +18,7 @@ export const metaKeys = {
   client: `${envelope}/clientInfo`,
   logLevel: `${envelope}/logLevel`,
   subscription: `${envelope}/subscriptionId`,
+  server: `${envelope}/serverInfo`,
 } as const
 
 /** Error codes that revision 2026-07-28 defines beside those of JSON-RPC. */
@@ -93,12 +95,22 @@ function toMessage({ target }: CheckContext, method: string, params: Json, optio
 
 /** POSTs a message as it is. */
 export async function modernPost(
-  { client }: CheckContext,
-  message: unknown,
+  context: CheckContext,
+  message: Message,
   options: Pick<ModernCallOptions, 'headers' | 'agent'> = {},
 ): Promise<Exchange> {
-  const headers = isObject(message) ? modernHeaders(message as Message, options.headers) : options.headers
-  return await client.send('POST', { body: JSON.stringify(message), ...options, headers })
+  const headers = modernHeaders(message, options.headers)
+  const exchange = await context.client.send('POST', { body: JSON.stringify(message), ...options, headers })
+  watch(context, { message, headers, exchange })
+  return exchange
+}
+
+/** What holds of every message is seen whatever the check is about. */
+function watch(
+  { target }: CheckContext,
+  { message, headers, exchange }: { message: Message; headers: HeaderChanges; exchange: Exchange },
+): void {
+  if (isModern(message, headers['MCP-Protocol-Version'])) watchModern(target, message, exchange)
 }
 
 /** Sends a request; resolves with the head of its answer. Tools are called by their roles. */
@@ -132,7 +144,10 @@ export function modernStart(
 ): { request: Message; exchange: Promise<Exchange>; abort: () => void } {
   const request = toMessage(context, method, params, options)
   const headers = modernHeaders(request, options.headers)
-  return { request, ...context.client.start('POST', { body: JSON.stringify(request), headers }) }
+  const started = context.client.start('POST', { body: JSON.stringify(request), headers })
+  // Whoever waits for it is told when it fails.
+  started.exchange.then((exchange) => watch(context, { message: request, headers, exchange })).catch(() => undefined)
+  return { request, ...started }
 }
 
 /** Calls the tool that plays a role. */
