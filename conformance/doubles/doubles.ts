@@ -410,6 +410,10 @@ const table = [
   double('2025-06-18/invalid-version-is-400', 'bad-version-accepted-in-2025-06-18'),
   double('2025-06-18/messages-fit-the-revision', 'older-errors-have-no-id'),
 
+  double('resources/unknown-is-not-found', 'unknown-resource-is-invalid-params'),
+  double('tool-lists/names-are-plain', 'tool-names-have-spaces'),
+  double('tool-lists/names-are-unique', 'tool-names-come-twice'),
+
   double('modern/discover-tells-versions-and-capabilities', 'modern-discover-has-no-capabilities'),
   double('modern/session-id-is-ignored', 'modern-session-id-is-404', {
     'modern/no-session-id-is-given': 'it sends the same id',
@@ -427,9 +431,28 @@ const table = [
   double('modern/equal-ids-do-not-interfere', 'modern-equal-ids-collide'),
   double('modern/streams-forbid-proxy-buffering', 'modern-stream-may-be-buffered'),
 
+  double('modern/results-name-the-server', 'modern-results-name-no-server'),
+  double('modern/announced-lists-are-served', 'modern-announced-lists-are-unknown', {
+    'modern/results-name-the-server': 'where there is no result, it has no name in it',
+    'modern/lists-do-not-vary-by-connection': 'it reads the same list',
+  }),
+  double('modern/unannounced-methods-are-unknown', 'modern-unannounced-is-served'),
+  double('modern/lists-do-not-vary-by-connection', 'modern-lists-vary-by-connection'),
+  double('modern/tools-keep-their-order', 'modern-tools-change-places'),
+  double('modern/tool-names-are-plain', 'modern-tool-names-have-spaces'),
+  double('modern/tool-names-are-unique', 'modern-tool-names-come-twice'),
+
+  double('modern/unknown-resource-is-invalid-params', 'modern-unknown-resource-is-32603'),
+  double('modern/unknown-resource-is-not-empty', 'modern-unknown-resource-is-empty'),
+  double('modern/unknown-resource-error-names-the-uri', 'modern-missing-resource-is-not-named'),
+  double('modern/read-results-have-cache-hints', 'modern-reads-have-no-hints'),
+  double('modern/pages-share-a-cache-scope', 'modern-later-pages-are-public'),
+
   double('modern/results-have-a-type', 'modern-results-have-no-type'),
   double('modern/cacheable-results-have-hints', 'modern-no-cache-hints'),
-  double('modern/error-codes-are-defined', 'modern-unknown-resource-is-32002'),
+  double('modern/error-codes-are-defined', 'modern-unknown-resource-is-32002', {
+    'modern/unknown-resource-is-invalid-params': 'it asks for the one code that is right there',
+  }),
   double('modern/legacy-error-codes-are-not-used', 'modern-legacy-error-codes-are-used'),
   double('modern/foreign-origin-is-403', 'modern-public-origin-allowed'),
   double('modern/null-and-look-alike-origins-are-403', 'modern-look-alike-origins-allowed'),
@@ -450,6 +473,7 @@ const table = [
   double('modern/method-header-must-match', 'modern-method-header-not-compared'),
   double('modern/method-header-is-case-sensitive', 'modern-method-header-in-any-case'),
   double('modern/header-names-are-case-insensitive', 'modern-capital-header-names-ignored'),
+  double('modern/white-space-around-header-values-is-ignored', 'modern-white-space-counts'),
   double('modern/tool-name-header-is-required', 'modern-tool-name-header-optional'),
   double('modern/tool-name-header-must-match', 'modern-tool-name-not-compared'),
   double('modern/resource-uri-header-must-match', 'modern-resource-uri-not-compared'),
@@ -483,6 +507,8 @@ const table = [
   double('modern/logs-are-at-or-above-the-level', 'modern-logs-below-the-level'),
 
   double('modern/no-requests-on-streams', 'modern-asks-on-the-stream'),
+  double('modern/progress-increases', 'modern-progress-repeats-a-value'),
+  double('modern/progress-keeps-the-token', 'modern-progress-tokens-become-text'),
   double('modern/streams-carry-only-their-own-messages', 'modern-progress-reaches-other-streams'),
   double('modern/response-ends-the-stream', 'modern-stream-outlives-its-response', {
     'modern/streams-carry-only-their-own-messages': 'it reads its streams to their end',
@@ -516,6 +542,8 @@ const table = [
   }),
   double('always/messages-fit-the-schema', 'progress-is-a-text'),
   double('always/messages-keep-to-their-stream', 'errors-copied-to-get'),
+
+  double('always/modern-messages-fit-the-schema', 'modern-templates-lack-their-name'),
 
   spoiler('afterwards/server-answers-as-before', 'slow-after-ten-requests', 'every check takes more than ten requests'),
   spoiler(

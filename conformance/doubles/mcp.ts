@@ -39,7 +39,7 @@ export function createMethods(world: World, settings: Settings): ReadonlyMap<str
     ['tools/call', (params, _, call) => callTool(params, call, world, settings)],
     ['resources/list', () => ({ resources })],
     ['resources/templates/list', () => ({ resourceTemplates: [] })],
-    ['resources/read', readResource],
+    ['resources/read', (params) => readResource(params, settings)],
     ['resources/subscribe', subscribe],
     ['resources/unsubscribe', unsubscribe],
     ['prompts/list', () => ({ prompts: [{ name: 'test_simple_prompt', description: 'A prompt without arguments' }] })],
@@ -62,6 +62,9 @@ async function ping({ calls }: Session, { defects }: Settings): Promise<Json> {
 }
 
 function listTools({ defects }: Settings): Json {
+  const [first, ...others] = toolList
+  if (defects.has('tool-names-have-spaces')) return { tools: [{ ...first, name: 'two words' }, ...toolList] }
+  if (defects.has('tool-names-come-twice')) return { tools: [first, first, ...others] }
   if (!defects.has('tools-lack-their-schema')) return { tools: toolList }
   return { tools: toolList.map(({ name, description }) => ({ name, description })) }
 }
@@ -83,10 +86,11 @@ function unsubscribe(params: Json, { subscriptions }: Session): Json {
   return {}
 }
 
-function readResource(params: Json): Json {
+function readResource(params: Json, { defects }: Settings): Json {
   const uri = textOf(params, 'uri')
   const resource = resources.find((candidate) => candidate.uri === uri)
-  if (!resource) throw new RpcError(-32002, 'Resource not found')
+  const code = defects.has('unknown-resource-is-invalid-params') ? -32602 : -32002
+  if (!resource) throw new RpcError(code, 'Resource not found')
   return { contents: [{ uri, mimeType: 'text/plain', text: `This is the content of ${resource.name}.` }] }
 }
 

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { capabilities, resources } from './mcp.ts'
-import { type ModernCall, modernToolList, modernTools } from './modern-tools.ts'
+import { listResources, listTemplates, listTools } from './modern-lists.ts'
+import { type ModernCall, modernTools } from './modern-tools.ts'
 import { checkParamHeaders, versions } from './modern-validation.ts'
-import { ModernRefusal, metaKeys, modernVersion } from './modern-wire.ts'
+import { type ModernDefects, ModernRefusal, metaKeys, modernVersion } from './modern-wire.ts'
 import { isObject, type Json } from './wire.ts'
 
 const serverInfo = { name: 'reference-server', version: '1.0.0' }
@@ -13,15 +14,17 @@ type Method = (call: ModernCall, about: { request: IncomingMessage; isOnly: bool
 
 const methods: ReadonlyMap<string, Method> = new Map<string, Method>([
   ['server/discover', (call, { isOnly }) => ({ ...discover(call, isOnly), ...hints })],
-  ['tools/list', ({ defects }) => ({ tools: modernToolList, ...(defects.has('modern-no-cache-hints') ? {} : hints) })],
+  ['tools/list', (call, { request }) => listTools(call, request)],
   ['tools/call', callTool],
-  ['resources/list', () => ({ resources, ...hints })],
-  ['resources/templates/list', () => ({ resourceTemplates: [], ...hints })],
+  ['resources/list', listResources],
+  ['resources/templates/list', listTemplates],
   ['resources/read', readResource],
   ['prompts/list', () => ({ prompts, ...hints })],
   ['prompts/get', getPrompt],
-  ['completion/complete', () => ({ completion: { values: [], total: 0, hasMore: false } })],
 ])
+
+/** Only a double has what it does not announce. */
+const unannounced: Method = () => ({ completion: { values: ['throughline'] } })
 
 /** The result of a request, complete with its type and the name of the server. */
 export async function answerModern(
@@ -31,21 +34,31 @@ export async function answerModern(
   const { method } = call.request
   const { defects } = call
   if (method === 'ping' && defects.has('modern-ping-is-answered')) return {}
-  const run = methods.get(method)
+  if (method === 'prompts/list' && defects.has('modern-announced-lists-are-unknown')) throw unknownMethod()
+  const isHidden = method === 'completion/complete' && defects.has('modern-unannounced-is-served')
+  const run = isHidden ? unannounced : methods.get(method)
   const isSpared = defects.has('modern-unknown-method-is-200') && method.startsWith('throughline/')
-  if (!run) throw new ModernRefusal(isSpared ? 200 : 404, -32601, 'Method not found')
+  if (!run) throw unknownMethod(isSpared ? 200 : 404)
   const result = await run(call, about)
   const isBare = method === 'tools/list' && defects.has('modern-results-have-no-type')
   const type = isBare ? {} : { resultType: 'complete' }
-  return { ...type, _meta: { [metaKeys.serverInfo]: serverInfo }, ...result }
+  const isNameless = method === 'prompts/list' && defects.has('modern-results-name-no-server')
+  return { ...type, _meta: isNameless ? {} : { [metaKeys.serverInfo]: serverInfo }, ...result }
+}
+
+function unknownMethod(status = 404): ModernRefusal {
+  return new ModernRefusal(status, -32601, 'Method not found')
 }
 
 function discover({ defects }: ModernCall, isOnly: boolean): Json {
   const supportedVersions = isOnly ? [modernVersion] : versions()
   return defects.has('modern-discover-has-no-capabilities')
     ? { supportedVersions }
-    : { supportedVersions, capabilities }
+    : { supportedVersions, capabilities: offered }
 }
+
+/** Completion is of earlier revisions only, so that there is something which is not announced. */
+const { completions: _, ...offered } = capabilities
 
 /** A tool that throws has answered, as in every revision; what was refused is another matter. */
 async function callTool(call: ModernCall, { request }: { request: IncomingMessage }): Promise<Json> {
@@ -69,12 +82,23 @@ async function callTool(call: ModernCall, { request }: { request: IncomingMessag
 function readResource({ request: { params }, defects }: ModernCall): Json {
   const { uri } = params
   const resource = resources.find((candidate) => candidate.uri === uri)
-  const code = defects.has('modern-unknown-resource-is-32002') ? -32002 : -32602
-  if (!resource) throw new ModernRefusal(200, code, 'Resource not found', { data: { uri } })
-  return { contents: [{ uri, mimeType: 'text/plain', text: `This is the content of ${resource.name}.` }], ...hints }
+  if (!resource && defects.has('modern-unknown-resource-is-empty')) return { contents: [], ...hints }
+  if (!resource) throw new ModernRefusal(200, missingCode(defects), 'Resource not found', missingData(uri, defects))
+  const kept = defects.has('modern-reads-have-no-hints') ? {} : hints
+  return { contents: [{ uri, mimeType: 'text/plain', text: `This is the content of ${resource.name}.` }], ...kept }
 }
 
-function getPrompt({ request: { params } }: ModernCall): Json {
-  if (params.name !== 'test_simple_prompt') throw new ModernRefusal(200, -32602, 'Prompt not found')
+function missingCode(defects: ModernDefects): number {
+  if (defects.has('modern-unknown-resource-is-32002')) return -32002
+  return defects.has('modern-unknown-resource-is-32603') ? -32603 : -32602
+}
+
+function missingData(uri: unknown, defects: ModernDefects): { data?: Json } {
+  return defects.has('modern-missing-resource-is-not-named') ? {} : { data: { uri } }
+}
+
+function getPrompt(call: ModernCall): Json {
+  const { params } = call.request
+  if (!prompts.some(({ name }) => name === params.name)) throw new ModernRefusal(200, -32602, 'Prompt not found')
   return { messages: [{ role: 'user', content: { type: 'text', text: 'This is a simple prompt for testing.' } }] }
 }

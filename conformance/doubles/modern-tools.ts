@@ -16,7 +16,7 @@ export interface ModernCall {
   send(method: string, params: Json): void
 }
 
-interface ModernTool {
+export interface ModernTool {
   /** JSON schemas of the arguments. */
   readonly inputs: Readonly<Record<string, Json>>
   run(args: Json, call: ModernCall): string | Json | Promise<string | Json>
@@ -52,8 +52,15 @@ async function logThrice(call: ModernCall): Promise<string> {
   return 'logged'
 }
 
-function report({ request: { progressToken }, send }: ModernCall, progress: number, total: number): void {
-  if (progressToken !== undefined) send('notifications/progress', { progressToken, progress, total })
+function report({ request: { progressToken }, send, defects }: ModernCall, progress: number, total: number): void {
+  if (progressToken === undefined) return
+  const isText = defects.has('modern-progress-tokens-become-text')
+  const isRepeated = progress === 3 && defects.has('modern-progress-repeats-a-value')
+  send('notifications/progress', {
+    progressToken: isText ? String(progressToken) : progressToken,
+    progress: isRepeated ? 2 : progress,
+    total,
+  })
 }
 
 async function burst(args: Json, call: ModernCall): Promise<string> {

@@ -9,6 +9,7 @@ import {
   metaKeys,
   modernVersion,
 } from './modern-wire.ts'
+import { hasWhiteSpace } from './white-space.ts'
 import { isObject, type Json, type RequestId } from './wire.ts'
 
 /**
@@ -97,6 +98,8 @@ export function versions(): string[] {
 function checkMethodHeader(method: string, request: IncomingMessage, defects: ModernDefects): void {
   const isCapital = request.rawHeaders.includes('MCP-METHOD') && defects.has('modern-capital-header-names-ignored')
   const named = isCapital ? undefined : request.headers['mcp-method']
+  // Seen only where a double looks for it.
+  if (hasWhiteSpace(request)) throw headerMismatch('Mcp-Method has white space around it')
   if (named === undefined) {
     if (!defects.has('modern-method-header-optional')) throw headerMismatch('Mcp-Method is missing')
     return

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Defect } from './doubles.ts'
 import { Endpoint } from './endpoint.ts'
 import { createFront } from './http2.ts'
+import { watchWhiteSpace } from './white-space.ts'
 import type { Settings } from './wire.ts'
 
 /**
@@ -51,6 +52,7 @@ export async function startReferenceServer(options: ReferenceOptions = {}): Prom
       request.once('data', () => response.writeHead(400).end())
     })
   }
+  if (settings.defects.has('modern-white-space-counts')) watchWhiteSpace(server)
   if (settings.defects.has('slow-head-is-500')) server.on('clientError', answerLateHeads)
   const isOpen = settings.defects.has('listens-on-every-interface')
   const port = await listen(server, isOpen ? undefined : '127.0.0.1')

@@ -9,11 +9,14 @@ import { endpointRequirements } from './endpoint.ts'
 import { getStreamRequirements } from './get-stream.ts'
 import { lifecycleRequirements } from './lifecycle.ts'
 import { limitRequirements } from './limits.ts'
+import { modernAlwaysRequirements } from './modern-always.ts'
 import { modernContextRequirements } from './modern-context.ts'
 import { modernEndpointRequirements } from './modern-endpoint.ts'
 import { modernEraRequirements } from './modern-eras.ts'
 import { modernHeaderRequirements } from './modern-headers.ts'
+import { modernOfferRequirements } from './modern-offers.ts'
 import { modernParamHeaderRequirements } from './modern-param-headers.ts'
+import { modernResourceRequirements } from './modern-resources.ts'
 import { modernResultRequirements } from './modern-results.ts'
 import { modernStreamRequirements } from './modern-streams.ts'
 import { modernSubscriptionRequirements } from './modern-subscriptions.ts'
@@ -22,11 +25,13 @@ import { notificationRequirements } from './notifications.ts'
 import { originRequirements } from './origin.ts'
 import { postStreamRequirements } from './post-stream.ts'
 import { postValidationRequirements } from './post-validation.ts'
+import { resourceRequirements } from './resources.ts'
 import { resumptionRequirements } from './resumption.ts'
 import { revision20250326Requirements } from './revision-2025-03-26.ts'
 import { revision20250618Requirements } from './revision-2025-06-18.ts'
 import { sessionRequirements } from './sessions.ts'
 import { sseFormatRequirements } from './sse-format.ts'
+import { toolListRequirements } from './tool-lists.ts'
 import { versionHeaderRequirements } from './version-header.ts'
 
 /** Every requirement, in the order of the catalogue. */
@@ -49,7 +54,11 @@ export const requirements: readonly Requirement[] = [
   ...authorizationRequirements,
   ...revision20250326Requirements,
   ...revision20250618Requirements,
+  ...resourceRequirements,
+  ...toolListRequirements,
   ...modernEndpointRequirements,
+  ...modernOfferRequirements,
+  ...modernResourceRequirements,
   ...modernResultRequirements,
   ...modernVersionRequirements,
   ...modernHeaderRequirements,
@@ -59,5 +68,6 @@ export const requirements: readonly Requirement[] = [
   ...modernSubscriptionRequirements,
   ...modernEraRequirements,
   ...alwaysRequirements,
+  ...modernAlwaysRequirements,
   ...afterwardsRequirements,
 ]

@@ -116,6 +116,28 @@ export const modernHeaderRequirements = [
     },
   }),
   requirement({
+    id: 'modern/white-space-around-header-values-is-ignored',
+    title: 'Spaces and tabs around the values of mirroring headers do not count.',
+    rows: ['R316'],
+    level: 'RFC-MUST',
+    spec: 'RFC 9110 §5.5',
+    era: 'modern',
+    async check(context) {
+      const spaced = (value: string) => ({ headers: { 'Mcp-Method': `  ${value} \t` } })
+      expectServed(
+        await modernCall(context, 'server/discover', {}, spaced('server/discover')),
+        'a request with white space around its Mcp-Method',
+      )
+      const params = { name: noTool, arguments: {} }
+      const headers = { 'Mcp-Name': ` \t${noTool}  ` }
+      const { response } = await modernCall(context, 'tools/call', params, { headers })
+      expectThat(
+        response.error?.code !== modernCodes.headerMismatch,
+        'Expected white space around Mcp-Name not to count, but it is refused as a mismatch',
+      )
+    },
+  }),
+  requirement({
     id: 'modern/tool-name-header-is-required',
     title: 'A tools/call without Mcp-Name is refused with 400 and error -32020.',
     rows: ['R272'],

@@ -1,6 +1,6 @@
 import type { CheckContext } from '../client/context.ts'
 import { expectEqual, expectThat, notTestable } from '../client/expect.ts'
-import { everyCapability, isRequest, isResponse, type Message } from '../client/json-rpc.ts'
+import { everyCapability, isRequest, isResponse, type Json, type Message } from '../client/json-rpc.ts'
 import { type ModernAnswer, modernCall, modernRole, modernSend, modernStart, modernTool } from '../client/modern.ts'
 import { openListen } from '../client/modern-listen.ts'
 import { ModernTrace } from '../client/modern-trace.ts'
@@ -11,6 +11,7 @@ import { requirement } from '../requirement.ts'
 const transport = '2026-07-28/basic/transports/streamable-http'
 const receiving = `${transport}#receiving-messages`
 const cancellation = `${transport}#cancellation`
+const progress = '2026-07-28/basic/patterns/progress'
 const probe = ['role:abort_probe', 'role:abort_query'] as const
 
 /** As long as a call may wait: longer than the checks look for its end. */
@@ -21,6 +22,15 @@ async function streamed(context: CheckContext, progressToken: string): Promise<M
   const answer = await modernTool(context, 'progress', {}, { meta: { progressToken } })
   if (!answer.exchange.isEventStream) notTestable('the server answers a call with progress without a stream')
   return answer
+}
+
+/** What a call of the tool for `progress` reports under this token, and under others. */
+async function reportsOf(context: CheckContext, progressToken: string | number): Promise<Json[]> {
+  await modernRole(context, 'progress')
+  const { exchange } = await modernTool(context, 'progress', {}, { meta: { progressToken } })
+  const reports = messagesOn(exchange).filter(({ method }) => method === 'notifications/progress')
+  if (reports.length === 0) notTestable('the server reports no progress to clients of 2026-07-28')
+  return reports.map(({ params }) => params ?? {})
 }
 
 function tokensIn(messages: readonly Message[]): unknown[] {
@@ -49,6 +59,36 @@ export const modernStreamRequirements = [
       if (exchange.isEventStream) await exchange.stream.endsWithin(1_000)
       const [first] = messagesOn(exchange).filter(isRequest)
       expectThat(first === undefined, `Expected no requests on the stream, got ${JSON.stringify(first)}`)
+    },
+  }),
+  requirement({
+    id: 'modern/progress-increases',
+    title: 'The progress values of a call increase with each notification.',
+    rows: ['R319'],
+    level: 'MUST',
+    spec: `${progress}#progress-flow`,
+    era: 'modern',
+    needs: ['role:progress'],
+    async check(context) {
+      const values = (await reportsOf(context, 'increasing')).map((report) => Number(report.progress))
+      const isIncreasing = values.every((value, index) => index === 0 || value > (values[index - 1] ?? value))
+      expectThat(isIncreasing, `Expected the progress to increase, got ${values.join(', ')}`)
+    },
+  }),
+  requirement({
+    id: 'modern/progress-keeps-the-token',
+    title: 'Progress notifications have the token of their request, in value and type.',
+    rows: ['R319'],
+    level: 'MUST',
+    spec: `${progress}#behavior-requirements`,
+    era: 'modern',
+    needs: ['role:progress'],
+    async check(context) {
+      for (const token of ['71', 71]) {
+        for (const { progressToken } of await reportsOf(context, token)) {
+          expectEqual(progressToken, token, 'the token of a progress notification')
+        }
+      }
     },
   }),
   requirement({
