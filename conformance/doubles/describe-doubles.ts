@@ -50,7 +50,7 @@ export const streamSections: ReadonlySet<string> = new Set([
 ])
 
 /** Those of the half that speaks 2026-07-28. */
-export const modernSections: ReadonlySet<string> = new Set(['modern', 'modern-only', 'listen'])
+export const modernSections: ReadonlySet<string> = new Set(['modern', 'modern-only', 'listen', 'input'])
 
 /** One test for each double of some sections. */
 export function describeDoubles(isMeant: (section: string) => boolean): void {

@@ -533,6 +533,18 @@ const table = [
   double('listen/carries-nothing-of-other-requests', 'modern-progress-reaches-subscriptions'),
   double('listen/idle-stream-is-kept-alive', 'modern-listeners-are-not-kept-alive'),
 
+  double('input/result-has-requests-or-state', 'modern-asks-nothing-and-keeps-nothing'),
+  double('input/requests-are-of-three-kinds', 'modern-asks-by-another-method'),
+  double('input/only-declared-capabilities-are-asked', 'modern-asks-what-is-not-declared'),
+  double('input/answers-complete-the-request', 'modern-answers-are-never-enough'),
+  double('input/only-three-methods-ask', 'modern-lists-ask'),
+  double('input/tampered-state-is-rejected', 'modern-tampered-state-accepted'),
+  double('input/state-of-another-request-is-rejected', 'modern-state-of-another-tool-accepted'),
+  double('input/missing-answer-is-asked-for-again', 'modern-missing-answer-is-not-missed'),
+  double('input/unknown-answers-are-ignored', 'modern-unknown-answers-refused'),
+  double('input/malformed-answers-are-refused', 'modern-malformed-answers-accepted'),
+  double('input/interim-results-have-no-cache-hints', 'modern-interim-results-have-hints'),
+
   spoiler('modern/both-eras-are-served', 'modern-requests-bar-initialize', 'no session can be opened any more'),
   double('modern/legacy-session-id-changes-nothing', 'modern-session-id-is-echoed'),
 

@@ -45,7 +45,10 @@ export function listResources({ request: { params }, defects }: ModernCall): Jso
 
 const template = { uriTemplate: 'test://template/{id}/data', name: 'template' }
 
-export function listTemplates({ defects }: ModernCall): Json {
+export function listTemplates({ request, defects }: ModernCall): Json {
+  if (request.capabilities.elicitation !== undefined && defects.has('modern-lists-ask')) {
+    return { resultType: 'input_required', requestState: 'page-1' }
+  }
   const { name, ...nameless } = template
   const listed = defects.has('modern-templates-lack-their-name') ? nameless : { name, ...nameless }
   return { resourceTemplates: [listed], ...hints }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { capabilities, resources } from './mcp.ts'
+import { askForPrompt } from './modern-inputs.ts'
 import { listResources, listTemplates, listTools } from './modern-lists.ts'
 import { type ModernCall, modernTools } from './modern-tools.ts'
 import { checkParamHeaders, versions } from './modern-validation.ts'
@@ -8,7 +9,10 @@ import { isObject, type Json } from './wire.ts'
 
 const serverInfo = { name: 'reference-server', version: '1.0.0' }
 const hints = { ttlMs: 0, cacheScope: 'private' }
-const prompts = [{ name: 'test_simple_prompt', description: 'A prompt without arguments' }]
+const prompts = [
+  { name: 'test_simple_prompt', description: 'A prompt without arguments' },
+  { name: 'test_input_required_result_prompt', description: 'A prompt that asks first' },
+]
 
 type Method = (call: ModernCall, about: { request: IncomingMessage; isOnly: boolean }) => Json | Promise<Json>
 
@@ -99,6 +103,8 @@ function missingData(uri: unknown, defects: ModernDefects): { data?: Json } {
 
 function getPrompt(call: ModernCall): Json {
   const { params } = call.request
+  const question = params.name === 'test_input_required_result_prompt' ? askForPrompt(call) : undefined
+  if (question !== undefined) return question
   if (!prompts.some(({ name }) => name === params.name)) throw new ModernRefusal(200, -32602, 'Prompt not found')
   return { messages: [{ role: 'user', content: { type: 'text', text: 'This is a simple prompt for testing.' } }] }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ModernAnswer } from './modern-answer.ts'
+import { inputTools } from './modern-inputs.ts'
 import type { Subscriptions } from './modern-subscriptions.ts'
 import { type ModernDefects, ModernRefusal, type ModernRequest } from './modern-wire.ts'
 import type { World } from './tools.ts'
@@ -157,6 +158,7 @@ export const modernTools: ReadonlyMap<string, ModernTool> = new Map<string, Mode
   ['test_trigger_tool_change', { inputs: {}, run: announceTools }],
   ['test_trigger_prompt_change', { inputs: {}, run: announcePrompts }],
   ['touch_resource', { inputs: { uri: text }, run: touch }],
+  ...inputTools,
 ])
 
 /** What `tools/list` answers to clients of 2026-07-28. */

@@ -14,6 +14,7 @@ import { modernContextRequirements } from './modern-context.ts'
 import { modernEndpointRequirements } from './modern-endpoint.ts'
 import { modernEraRequirements } from './modern-eras.ts'
 import { modernHeaderRequirements } from './modern-headers.ts'
+import { modernInputRequirements } from './modern-input.ts'
 import { modernOfferRequirements } from './modern-offers.ts'
 import { modernParamHeaderRequirements } from './modern-param-headers.ts'
 import { modernResourceRequirements } from './modern-resources.ts'
@@ -66,6 +67,7 @@ export const requirements: readonly Requirement[] = [
   ...modernContextRequirements,
   ...modernStreamRequirements,
   ...modernSubscriptionRequirements,
+  ...modernInputRequirements,
   ...modernEraRequirements,
   ...alwaysRequirements,
   ...modernAlwaysRequirements,

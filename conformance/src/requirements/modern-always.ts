@@ -4,6 +4,7 @@ import { isObject } from '../client/json-rpc.ts'
 import { discover, modernCall, modernList, modernTool } from '../client/modern.ts'
 import { askable } from '../client/modern-answers.ts'
 import { openListen } from '../client/modern-listen.ts'
+import { askingRequests } from '../client/modern-rounds.ts'
 import { modernFindings } from '../client/modern-witness.ts'
 import { requirement } from '../requirement.ts'
 
@@ -23,6 +24,7 @@ async function useEverything(context: CheckContext): Promise<void> {
     if (context.target.roles.has(role)) await modernTool(context, role, {}, { meta: { progressToken: 'schema' } })
   }
   await unlessMissing(openListen(context).then((listening) => listening.first()))
+  await unlessMissing(askingRequests(context))
 }
 
 /** What this server does not offer is nothing to be seen here. */
