@@ -24,11 +24,13 @@ export class Transcript {
   readonly requests: SentRequest[] = []
   readonly #start = performance.now()
   readonly #entries: string[] = []
-  readonly #secrets: Secrets
+  readonly #secrets: readonly Concealed[]
   #dropped = 0
 
   constructor(secrets: Secrets = new Map()) {
-    this.#secrets = secrets
+    // A secret that is the beginning of another would leave the rest of that one in sight.
+    const longestFirst = [...secrets].sort(([one], [other]) => other.length - one.length)
+    this.#secrets = longestFirst.map(([secret, name]) => ({ pattern: toPattern(secret), name }))
   }
 
   /** Adds a line. Given as a function it is made only if there is still room for it. */
@@ -49,17 +51,32 @@ export class Transcript {
     return added
   }
 
-  /** Text in which every secret is replaced by what stands for it. */
+  /** Text in which every secret is replaced by what stands for it, wherever it is a value and not a part of a word. */
   conceal(text: string): string {
-    let concealed = text
-    for (const [secret, name] of this.#secrets) concealed = concealed.replaceAll(secret, name)
-    return concealed
+    return this.#secrets.reduce((concealed, { pattern, name }) => concealed.replaceAll(pattern, () => name), text)
   }
 
   toString(): string {
     const tail = this.#dropped === 0 ? [] : [`… and ${this.#dropped} more`]
     return [...this.#entries, ...tail].join('\n')
   }
+}
+
+interface Concealed {
+  readonly pattern: RegExp
+  readonly name: string
+}
+
+/** Shorter ones may well be words of a sentence: they are taken for the secret only where a value stands. */
+const shortSecret = 8
+
+const unreserved = /[\\^$.*+?()[\]{}|/-]/g
+
+/** A secret as a whole. An escape such as `\n` or `%22` before it is no part of its word. */
+function toPattern(secret: string): RegExp {
+  const text = secret.replaceAll(unreserved, '\\$&')
+  if (secret.length >= shortSecret) return new RegExp(`(?<![\\w-](?<!\\\\[nrt]|%[\\dA-Fa-f]{2}))${text}(?![\\w-])`, 'g')
+  return new RegExp(`(?<=: |=|["']|Bearer )${text}(?=["'\\\\,;&]| \\||$)`, 'g')
 }
 
 function shorten(text: string): string {
