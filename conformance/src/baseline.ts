@@ -17,6 +17,11 @@ export interface Comparison {
 
 const unmet: ReadonlySet<string> = new Set(['fail', 'warn', 'advice', 'info'])
 
+/** `true` for what was tested and is not met, at whatever level. */
+export function isUnmet({ verdict }: Pick<Result, 'verdict'>): boolean {
+  return unmet.has(verdict)
+}
+
 /**
  * Reads a baseline: YAML (or JSON) that maps ids to reasons, or lists ids. Also the official suite's form, a list under
  * `server`. Throws `TypeError` when it is anything else, or names no requirement.
@@ -53,7 +58,7 @@ function toEntries(value: unknown): [string, string][] {
 export function compareWithBaseline({ results }: Report, baseline: Baseline, strict: boolean): Comparison {
   const fails = ({ verdict }: Result) => verdict === 'fail' || (strict && verdict === 'warn')
   return {
-    known: results.filter(({ id, verdict }) => baseline.has(id) && unmet.has(verdict)),
+    known: results.filter((result) => baseline.has(result.id) && isUnmet(result)),
     stale: results.filter(({ id, verdict }) => baseline.has(id) && verdict === 'pass').map(({ id }) => id),
     failed: results.filter((result) => fails(result) && !baseline.has(result.id)),
   }

@@ -83,10 +83,23 @@ export function countVerdicts(results: readonly Result[]): Counts {
   return counts
 }
 
-/** How many of how many could be tested: what was not asked for does not count. */
-export function toCoverage({ results }: Pick<Report, 'results'>): { readonly tested: number; readonly of: number } {
-  const asked = results.filter(({ verdict }) => verdict !== 'not-run')
-  return { tested: asked.filter(({ verdict }) => verdict !== 'not-testable').length, of: asked.length }
+/** What became of all requirements, in four numbers. */
+export interface Coverage {
+  readonly all: number
+  /** Seen to be met or not. */
+  readonly tested: number
+  /** The server does not offer what they need. */
+  readonly untestable: number
+  readonly notSetUp: number
+  /** Not asked for, or the run ended before. */
+  readonly notRun: number
+}
+
+export function toCoverage({ results }: Pick<Report, 'results'>): Coverage {
+  const count = (verdict: Verdict) => results.filter((result) => result.verdict === verdict).length
+  const [untestable, notSetUp, notRun] = [count('not-testable'), count('not-set-up'), count('not-run')]
+  const all = results.length
+  return { all, tested: all - untestable - notSetUp - notRun, untestable, notSetUp, notRun }
 }
 
 /** The area of an id: `session` of `session/unknown-id-is-404`. */

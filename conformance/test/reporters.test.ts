@@ -5,7 +5,7 @@ import { type DefaultTreeAdapterMap, parse as parseHtml } from 'parse5'
 import { Parser as TapParser } from 'tap-parser'
 import { describe, expect, it } from 'vitest'
 import { countVerdicts, type Report, type Result, type Verdict, verdicts } from '../src/report.ts'
-import { createProgress, readReports, reporterNames, reporters } from '../src/reporters/index.ts'
+import { createProgress, formatSummary, readReports, reporterNames, reporters } from '../src/reporters/index.ts'
 import type { Level } from '../src/requirement.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { toResult } from '../src/runner.ts'
@@ -110,12 +110,109 @@ describe('every reporter', () => {
   }
 })
 
+/** A server that takes every Origin, and makes one mistake beside. */
+function withoutOriginCheck(): Report {
+  const served = { message: 'Expected it to be refused with a 4xx status, got 200' }
+  const unchecked = ['foreign-origin-cannot-initialize', 'foreign-origin-cannot-post', 'null-is-refused']
+  const failures = unchecked.map((id) => resultOf('fail', { id: `origin/${id}`, ...served }))
+  const noted = resultOf('advice', { id: 'origin/cross-site-fetch-is-refused', ...served })
+  return reportOf([resultOf('fail', { id: 'session/unknown-id-is-404' }), ...failures, noted, resultOf('pass')])
+}
+
+describe('failures of one cause', () => {
+  const [name, advice] = ['The Origin header is not checked', /Answer 403 to every\s+request/]
+
+  it('stand together in the terminal, the most first, with what to change once', () => {
+    const text = reporters.terminal([withoutOriginCheck()], { width: 200 })
+    expect(text.match(/→ Answer 403/g)).toHaveLength(1)
+    expect(text.indexOf(name)).toBeLessThan(text.indexOf('Unknown and ended sessions'))
+    expect(text).toContain('explains too, of those below: origin/cross-site-fetch-is-refused')
+    expect(text).toMatch(
+      /What causes them\n {4}3 {2}The Origin header is not checked\n {4}1 {2}Unknown and ended sessions/,
+    )
+    expect(text).toContain('✗ 4 failures of 2 causes.')
+    expect(text.match(/curl -sS -i/g)).toHaveLength(2)
+    expect(reporters.terminal([withoutOriginCheck()], { verbose: true }).match(/curl -sS -i/g)).toHaveLength(4)
+  })
+
+  it('are one in the summary that stands beside a file', () => {
+    const text = formatSummary([withoutOriginCheck()])
+    expect(text).toContain('4 fail, 1 advice, 1 pass')
+    expect(text).toMatch(advice)
+    expect(text).not.toContain('origin/null-is-refused')
+    expect(text.split('\n').length).toBeLessThan(20)
+  })
+
+  it('are named with their cause in every line of the other formats', () => {
+    for (const format of ['junit', 'tap', 'markdown'] as const) {
+      const text = reporters[format]([withoutOriginCheck()])
+      expect(text.split(name).length - 1, format).toBeGreaterThanOrEqual(3)
+      expect(text).toMatch(advice)
+    }
+  })
+
+  it('stand alone, with what the requirement says, where no cause is known', () => {
+    const text = reporters.terminal([reportOf([resultOf('fail')])])
+    expect(text).toContain('→ Make it so: What comes to fail is shown so.')
+  })
+})
+
+describe('what could not be set up', () => {
+  const unset = (id: string) => resultOf('not-set-up', { id, message: 'could not be set up: a session: got 500' })
+
+  it('stands after the failures, once for each reason, and is not counted as tested', () => {
+    const text = reporters.terminal([
+      reportOf([unset('session/a'), unset('session/b'), resultOf('fail'), resultOf('warn')]),
+    ])
+    const places = ['Failures', 'Could not be set up', '? 2 checks', 'session/a, session/b', 'Warnings']
+    const found = places.map((place) => text.indexOf(place))
+    expect(found).toEqual([...found].sort((one, other) => one - other))
+    expect(text.match(/a session: got 500/g)).toHaveLength(1)
+    expect(text).toContain('2 of 4 requirements were tested. 2 could not be set up.')
+  })
+
+  it('need not be counted in a report that an earlier version saved', () => {
+    const { 'not-set-up': _, ...counts } = reportOf().counts
+    expect(readReports(JSON.stringify({ ...reportOf(), counts }))).toEqual([reportOf()])
+  })
+})
+
+describe('tools that may play a role', () => {
+  const needing = resultOf('not-testable', { message: 'needs a tool that reports progress (--tool progress=NAME)' })
+  const withCandidates = (more: object): Report => {
+    const report = reportOf([needing])
+    return { ...report, target: { ...report.target, ...more } }
+  }
+
+  it('are named in place of NAME, others beside', () => {
+    const report = withCandidates({
+      candidates: { progress: ['my_job', 'count_to'] },
+      miscast: { slow: 'it is quick' },
+    })
+    for (const format of ['terminal', 'html', 'markdown'] as const) {
+      const text = reporters[format]([report], { width: 200 }).replaceAll('\\', '')
+      expect(text, format).toContain('--tool progress=my_job would test 1 more requirement')
+      expect(text, format).toContain('or progress=count_to')
+    }
+    expect(reporters.terminal([report])).toContain('not the role slow: it is quick')
+  })
+
+  it('need not be known', () => {
+    expect(reporters.terminal([withCandidates({})])).toContain('--tool progress=NAME would test 1 more requirement\n')
+  })
+
+  it('are refused in a saved report when they are no names', () => {
+    const saved = JSON.stringify(withCandidates({ candidates: { progress: 'my_job' } }))
+    expect(() => readReports(saved)).toThrow('Expected progress of the candidates to be an array of strings')
+  })
+})
+
 describe('terminal', () => {
   const lines = (report: Report, options = {}) => reporters.terminal([report], options).split('\n')
 
   it('shows failures first and in full, and the outcome last', () => {
     const text = reporters.terminal([reportOf([resultOf('warn'), resultOf('fail'), resultOf('advice')])])
-    const places = ['Failures', 'curl -sS -i', 'Warnings', 'Advice', 'could be tested', '✗ 1 failure.']
+    const places = ['Failures', 'curl -sS -i', 'Warnings', 'Advice', 'were tested', '✗ 1 failure.']
     const found = places.map((place) => text.indexOf(place))
     expect(found).not.toContain(-1)
     expect(found).toEqual([...found].sort((one, other) => one - other))
@@ -136,7 +233,7 @@ describe('terminal', () => {
       resultOf('pass'),
     ]
     const all = lines(reportOf(results))
-    const start = all.indexOf('1 of 5 requirements could be tested.')
+    const start = all.indexOf('1 of 6 requirements was tested. 4 need what this server does not offer, 1 was not run.')
     expect(all.slice(start + 1, start + 5)).toEqual([
       '  --tool progress=NAME would test 2 more requirements',
       '  --tool slow=NAME would test 1 more requirement',
@@ -433,9 +530,10 @@ describe('html', () => {
 
   it('opens message, transcript and curl line from the verdict', () => {
     const elements = read(reporters.html([reportOf([resultOf('fail'), resultOf('pass')])]))
-    const [button, ...others] = named(elements, 'button').filter((one) => attribute(one, 'class') === 'v fail')
-    expect(others).toEqual([])
-    const panel = elements.find((one) => attribute(one, 'id') === (button && attribute(button, 'popovertarget')))
+    const buttons = named(elements, 'button').filter((one) => attribute(one, 'class') === 'v fail')
+    const [opened, ...others] = new Set(buttons.map((button) => attribute(button, 'popovertarget')))
+    expect([buttons.length, others]).toEqual([2, []])
+    const panel = elements.find((one) => attribute(one, 'id') === opened)
     const text = panel === undefined ? '' : textOf(panel)
     for (const part of ['session/a-fail', 'Why it is fail', '-> 1 POST /mcp', 'curl -sS -i'])
       expect(text).toContain(part)

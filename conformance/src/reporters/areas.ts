@@ -5,8 +5,8 @@ export function groupByArea(results: readonly Result[]): Map<string, Result[]> {
   return groupBy(results, ({ id }) => areaOf(id))
 }
 
-export function groupBy<T>(items: readonly T[], toKey: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
+export function groupBy<T, K>(items: readonly T[], toKey: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
   for (const item of items) {
     const key = toKey(item)
     const group = groups.get(key)

@@ -1,10 +1,13 @@
+import { isUnmet } from '../baseline.ts'
+import type { Cause } from '../causes.ts'
 import type { Report, Result } from '../report.ts'
+import { diagnose } from './grouped.ts'
 import { type Html, html } from './html-template.ts'
 import { signs } from './standing.ts'
 import { isWebUrl } from './text.ts'
 
 /** Characters of HTML in all panels, and in one: a page must load and be searched with ease. */
-const budget = { page: 700_000, panel: 24_000, message: 2_000 } as const
+const budget = { page: 700_000, panel: 24_000, message: 2_000, name: 80 } as const
 
 /** What stands behind the verdicts, in panels that the cells of the matrix open. */
 export class Evidence {
@@ -12,10 +15,14 @@ export class Evidence {
   readonly #panels: Html[] = []
   /** Verdicts without evidence of their own share the panel of their reason. */
   readonly #byReason = new Map<string, string>()
+  /** A verdict stands in the table and among the causes: both open one panel. */
+  readonly #byResult = new Map<Result, string>()
+  readonly #toCause: ((result: Result) => Cause | undefined)[]
   readonly #share: number
 
   constructor(reports: readonly Report[]) {
     this.#reports = reports
+    this.#toCause = reports.map(diagnose)
     const needing = reports.flatMap(({ results }) => results.filter(hasEvidence))
     this.#share = Math.min(budget.panel, Math.floor(budget.page / Math.max(1, needing.length)))
   }
@@ -23,7 +30,12 @@ export class Evidence {
   /** Id of the panel of a verdict; `undefined` for one that needs no words. */
   panelFor(result: Result, reportIndex: number): string | undefined {
     if (result.verdict === 'pass') return undefined
-    return hasEvidence(result) ? this.#add(this.#toBody(result, reportIndex)) : this.#shared(result)
+    if (!hasEvidence(result)) return this.#shared(result)
+    const known = this.#byResult.get(result)
+    if (known !== undefined) return known
+    const added = this.#add(this.#toBody(result, reportIndex))
+    this.#byResult.set(result, added)
+    return added
   }
 
   panels(): readonly Html[] {
@@ -52,11 +64,14 @@ export class Evidence {
   #toBody(result: Result, reportIndex: number): Html {
     const { id, title, level, because, verdict, message, curl, transcript } = result
     const { target } = this.#reports[reportIndex] ?? {}
+    const found = isUnmet(result) ? this.#toCause[reportIndex]?.(result) : undefined
+    const cause = found === undefined ? '' : html`<p>Cause: ${found.name}.</p>`
     const head = html`${toBadge(verdict)} <code>${id}</code></h2>
-<p class="where"><span class="level">${level}</span> ${toClause(result)} · ${target?.server || target?.url || ''}</p>
+<p class="where"><span class="level">${level}</span> ${toClause(result)} · ${cut(target?.server || target?.url || '', budget.name)}</p>
 ${title === '' ? '' : html`<p class="title">${title}</p>`}${because === '' ? '' : html`<p>${because}</p>`}
 <p class="message">${cut(message, budget.message)}</p>
-`
+${cause}`
+
     const left = this.#share - head.text.length
     const sending = toBlock('To send the same', cutLines(curl, left / 2))
     return html`${head}${sending}${toBlock('Sent and received', cutLines(transcript, left - sending.text.length))}`

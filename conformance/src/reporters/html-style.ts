@@ -21,9 +21,10 @@ a { color: var(--link); text-decoration: none }
 a:hover { text-decoration: underline }
 code, pre, .url { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .87em }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+.v, .sign, .pill, .bar i { --c: var(--none); --b: var(--none-bg) }
 .fail { --c: var(--fail); --b: var(--fail-bg) } .warn { --c: var(--warn); --b: var(--warn-bg) }
 .advice { --c: var(--advice); --b: var(--advice-bg) } .info { --c: var(--info); --b: var(--info-bg) }
-.pass { --c: var(--pass); --b: var(--pass-bg) } .not-testable, .not-run { --c: var(--none); --b: var(--none-bg) }
+.not-set-up { --c: var(--warn); --b: var(--warn-bg) } .pass { --c: var(--pass); --b: var(--pass-bg) }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 290px), 1fr)); gap: 16px }
 .card { padding: 20px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; min-width: 0 }
 .card h2 { display: flex; gap: 10px; align-items: center; margin: 0; font-size: 18px; line-height: 1.3; overflow-wrap: anywhere }
@@ -42,6 +43,11 @@ code, pre, .url { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, mo
 .legend { margin: 12px 0 16px; color: var(--soft); font-size: 13px }
 .legend b { color: var(--text); font-weight: 600 }
 .stopped { color: var(--fail); font-weight: 600 }
+.causes h2 { margin: 32px 0 8px; font-size: 20px } .causes h3 { display: flex; gap: 10px; margin: 18px 0 8px; font-size: 16px }
+.cause { margin: 0 0 8px; padding: 12px 16px; background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--fail);
+  border-radius: 8px } .cause summary { color: inherit } .much { color: var(--soft); font-size: 13px }
+.todo { display: block; margin-top: 4px } .cause ul { margin: 10px 0 0; padding: 0; list-style: none }
+.cause li { display: flex; gap: 8px; align-items: center; padding: 2px 0; overflow-wrap: anywhere }
 summary { cursor: pointer; color: var(--link) }
 .card details { margin-top: 10px }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 4px 12px; margin: 10px 0 0; font-size: 13px }

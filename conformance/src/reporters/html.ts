@@ -1,18 +1,21 @@
-import { type Report, toCoverage, type Verdict, verdicts } from '../report.ts'
+import { type Report, type Verdict, verdicts } from '../report.ts'
 import { type MatrixRow, toMatrix } from './areas.ts'
+import { toCauses } from './html-causes.ts'
 import { Evidence } from './html-evidence.ts'
 import { toFilters, toTable } from './html-matrix.ts'
 import { script } from './html-script.ts'
 import { style } from './html-style.ts'
 import { Html, html } from './html-template.ts'
+import type { ReporterOptions } from './options.ts'
 import { signs } from './standing.ts'
 import { count } from './text.ts'
-import { findRemedies, toSentence } from './untested.ts'
+import { findRemedies, toCoverageSentence, toSentence } from './untested.ts'
 
 /** One page that needs nothing else: requirements × servers, with what was sent and received behind each verdict. */
-export function formatHtml(reports: readonly Report[]): string {
+export function formatHtml(reports: readonly Report[], options: ReporterOptions = {}): string {
   const rows = toMatrix(reports)
   const evidence = new Evidence(reports)
+  const causes = toCauses(reports, { evidence, options })
   const table = toTable(reports, rows, evidence)
   const page = html`<!doctype html>
 <html lang="en">
@@ -32,7 +35,7 @@ export function formatHtml(reports: readonly Report[]): string {
 <main>
 <section class="cards" aria-label="Servers">
 ${reports.map(toCard)}</section>
-<section aria-label="Requirements">
+${causes}<section aria-label="Requirements">
 ${toFilters(rows, reports.length)}${toLegend()}${table}
 <p class="none" id="none" hidden>No requirement fits these filters.</p>
 </section>
@@ -79,7 +82,6 @@ function toSign(verdict: Verdict): Html {
 
 function toCard(report: Report, index: number): Html {
   const { target, counts, incomplete } = report
-  const { tested, of } = toCoverage(report)
   const shown = verdicts.filter((verdict) => counts[verdict] > 0)
   const bar = shown.map((verdict) => html`<i class="${verdict}" style="flex-grow:${counts[verdict]}"></i>`)
   const counted = shown.map(
@@ -91,7 +93,7 @@ function toCard(report: Report, index: number): Html {
 <p class="url">${target.url}</p>
 <div class="bar" aria-hidden="true">${bar}</div>
 <ul class="counts">${counted}</ul>
-<p><b>${tested} of ${of}</b> requirements could be tested.</p>
+<p>${toCoverageSentence(report)}</p>
 ${stopped}${toMore(report)}</article>
 `
 }
@@ -104,8 +106,19 @@ function toMore(report: Report): Html {
     ['Sessions', target.revision === null ? 'none: 2026-07-28 only' : `opened with ${target.revision}`],
     ['Offers', target.offers.join(', ')],
     ['Tools', roles.join(', ')],
+    [
+      'Not these roles',
+      Object.entries(target.miscast ?? {})
+        .map(([role, why]) => `${role}: ${why}`)
+        .join('; '),
+    ],
     ['Checked', `${startedAt}, in ${(durationMs / 1_000).toFixed(1)} s`],
-    ['Would test more', findRemedies(report).map(toSentence).join('; ')],
+    [
+      'Would test more',
+      findRemedies(report)
+        .map((remedy) => toSentence(remedy, report))
+        .join('; '),
+    ],
   ]
   const shown = facts.filter(([, value]) => value !== '')
   return html`<details><summary>About this run</summary><dl>${shown.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></details>

@@ -1,6 +1,7 @@
 import { create } from 'xmlbuilder2'
 import type { Report, Result } from '../report.ts'
 import { groupByArea } from './areas.ts'
+import { diagnose, toCauseText } from './grouped.ts'
 import type { ReporterOptions } from './options.ts'
 import { createStandings, isFailure, type Standing, staleMessage } from './standing.ts'
 import { toOneLine, toVisible } from './text.ts'
@@ -9,6 +10,8 @@ type XmlNode = ReturnType<typeof create>
 
 interface Case {
   readonly result: Result
+  /** What causes a failure, and what to change. */
+  readonly change: string
   readonly standing: Standing
 }
 
@@ -26,9 +29,12 @@ interface ReportContext {
 
 function addReport(root: XmlNode, report: Report, { options, isOnly }: ReportContext): void {
   const toStanding = createStandings(report, options)
+  const toCause = diagnose(report)
   const toName = (area: string) => (isOnly ? toOneLine(area) : `${toOneLine(report.target.url)} ${toOneLine(area)}`)
   for (const [area, results] of groupByArea(report.results)) {
-    const cases = results.map((result) => ({ result, standing: toStanding(result) }))
+    const cases = results.map((result) => {
+      return { result, standing: toStanding(result), change: toCauseText(toCause(result), result) }
+    })
     const suite = root.ele('testsuite', {
       name: toName(area),
       tests: cases.length,
@@ -53,12 +59,12 @@ interface CaseContext {
   readonly options: ReporterOptions
 }
 
-function addCase(suite: XmlNode, { result, standing }: Case, { name, options }: CaseContext): void {
+function addCase(suite: XmlNode, { result, standing, change }: Case, { name, options }: CaseContext): void {
   const attributes = { name: toOneLine(result.id), classname: name, time: toSeconds(result.durationMs) }
   const element = suite.ele('testcase', attributes)
   const message = toOneLine(result.message)
   if (standing === 'failed') {
-    element.ele('failure', { type: toOneLine(result.level), message }).txt(toDetails(result))
+    element.ele('failure', { type: toOneLine(result.level), message }).txt(toDetails(result, change))
   } else if (standing === 'stale') {
     element.ele('failure', { type: 'baseline', message: staleMessage })
   } else if (standing === 'known') {
@@ -67,13 +73,14 @@ function addCase(suite: XmlNode, { result, standing }: Case, { name, options }: 
   } else if (standing === 'skipped') {
     element.ele('skipped', { message: `${result.verdict}: ${message}` })
   }
-  const noted = standing === 'noted' ? `${result.verdict}: ${toDetails(result)}` : ''
+  const noted = standing === 'noted' ? `${result.verdict}: ${toDetails(result, change)}` : ''
   const output = [noted, toVisible(result.transcript)].filter((part) => part !== '').join('\n\n')
   if (output !== '') element.ele('system-out').txt(output)
 }
 
-function toDetails({ title, level, specUrl, because, message, curl }: Result): string {
-  const parts = [`${level}: ${title}`, because, specUrl, message, curl]
+function toDetails({ title, level, specUrl, because, message, curl }: Result, change: string): string {
+  const toChange = change === '' ? '' : `To change: ${change}`
+  const parts = [`${level}: ${title}`, because, specUrl, message, toChange, curl]
   return parts
     .filter((part) => part !== '')
     .map(toVisible)

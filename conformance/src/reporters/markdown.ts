@@ -1,10 +1,10 @@
-import { type Report, type Result, toCoverage, verdicts } from '../report.ts'
+import { type Report, type Result, verdicts } from '../report.ts'
 import { groupByArea, toMatrix } from './areas.ts'
+import { diagnose, toCauseText } from './grouped.ts'
 import { codeSpan, escapeMarkdown, fence, toLink, toTable } from './markdown-text.ts'
 import type { ReporterOptions } from './options.ts'
 import { createStandings, type Standing, signs, staleMessage } from './standing.ts'
-import { count } from './text.ts'
-import { findRemedies } from './untested.ts'
+import { findRemedies, toCoverageSentence, toSentence } from './untested.ts'
 
 /** One report: counts and what is not met. Several: a matrix of requirements and servers. */
 export function formatMarkdown(reports: readonly Report[], options: ReporterOptions = {}): string {
@@ -34,11 +34,8 @@ function toAreaRows({ results, counts }: Report): string[][] {
 }
 
 function toTestable(report: Report): string {
-  const { tested, of } = toCoverage(report)
-  const remedies = findRemedies(report).map(({ flags, results }) => {
-    return `- ${codeSpan(flags)} would test ${count(results.length, 'more requirement')}`
-  })
-  const sentence = `${tested} of ${count(of, 'requirement')} could be tested.`
+  const remedies = findRemedies(report).map((remedy) => `- ${escapeMarkdown(toSentence(remedy, report))}`)
+  const sentence = toCoverageSentence(report)
   return remedies.length === 0 ? sentence : `${sentence}\n\n${remedies.join('\n')}`
 }
 
@@ -51,24 +48,31 @@ const headings: readonly [Standing, string][] = [
 
 function toFindings(report: Report, options: ReporterOptions, level: string): string[] {
   const toStanding = createStandings(report, options)
+  const toCause = diagnose(report)
   return headings.flatMap(([standing, heading]) => {
     const results = report.results.filter((result) => toStanding(result) === standing)
     if (results.length === 0) return []
     if (standing === 'failed') {
-      return [`${level} ${heading}`, ...results.flatMap((result) => inFull(result, `${level}#`))]
+      return [
+        `${level} ${heading}`,
+        ...results.flatMap((result) =>
+          inFull(result, { level: `${level}#`, change: toCauseText(toCause(result), result) }),
+        ),
+      ]
     }
     const items = results.map((result) => inShort(result, standing, options))
     return [`${level} ${heading}`, items.join('\n')]
   })
 }
 
-function inFull(result: Result, level: string): string[] {
+function inFull(result: Result, { level, change }: { level: string; change: string }): string[] {
   const { curl, transcript, because } = result
   return [
     `${level} ${signs[result.verdict]} ${codeSpan(result.id)}`,
     `**${escapeMarkdown(result.level)}** (${toLink(escapeMarkdown(result.spec), result.specUrl)}): ${escapeMarkdown(result.title)}`,
     because === '' ? '' : escapeMarkdown(because),
     escapeMarkdown(result.message),
+    change === '' ? '' : `**To change:** ${escapeMarkdown(change)}`,
     curl === '' ? '' : fence(curl, 'sh'),
     transcript === ''
       ? ''

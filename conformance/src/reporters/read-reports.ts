@@ -1,4 +1,4 @@
-import { type Report, verdicts } from '../report.ts'
+import { countVerdicts, type Report, verdicts } from '../report.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Kind = 'string' | 'number' | 'strings' | 'record' | 'object' | 'array'
@@ -61,9 +61,19 @@ function toReport(value: unknown): Report {
   expectFields(value.target, targetFields, 'its target')
   const { revision } = value.target as Fields
   if (revision !== null) expectFields(value.target, { revision: 'string' }, 'its target')
-  expectFields(value.counts, Object.fromEntries(verdicts.map((verdict) => [verdict, 'number' as const])), 'its counts')
+  expectOptional(value.target as Fields)
   for (const [index, result] of (value.results as unknown[]).entries()) expectResult(result, `results[${index}]`)
-  return value as unknown as Report
+  const report = value as unknown as Report
+  // What an earlier version saved has no counts of verdicts that came later.
+  return { ...report, counts: countVerdicts(report.results) }
+}
+
+/** What only later versions save. */
+function expectOptional({ miscast = {}, candidates = {} }: Fields): void {
+  expectFields({ miscast, candidates }, { miscast: 'record', candidates: 'object' }, 'its target')
+  for (const [role, tools] of Object.entries(candidates as Fields)) {
+    expectFields({ [role]: tools }, { [role]: 'strings' }, 'the candidates')
+  }
 }
 
 function expectResult(result: unknown, where: string): void {

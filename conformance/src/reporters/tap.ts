@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import type { Report, Result } from '../report.ts'
+import { diagnose, toCauseText } from './grouped.ts'
 import type { ReporterOptions } from './options.ts'
 import { createStandings, isFailure, type Standing, staleMessage } from './standing.ts'
 import { indent, toOneLine, toVisible } from './text.ts'
@@ -24,8 +25,10 @@ function toSubtest(report: Report, { number, options }: { number: number; option
 
 function toTests(report: Report, options: ReporterOptions): string[] {
   const toStanding = createStandings(report, options)
+  const toCause = diagnose(report)
   const lines = report.results.map((result, index) => {
-    return toTest(result, { number: index + 1, standing: toStanding(result), options })
+    const change = toCauseText(toCause(result), result)
+    return toTest(result, { number: index + 1, standing: toStanding(result), change, options })
   })
   return [`1..${report.results.length}`, ...lines]
 }
@@ -33,15 +36,17 @@ function toTests(report: Report, options: ReporterOptions): string[] {
 interface TestContext {
   readonly number: number
   readonly standing: Standing
+  /** What causes a failure, and what to change. */
+  readonly change: string
   readonly options: ReporterOptions
 }
 
-function toTest(result: Result, { number, standing, options }: TestContext): string {
+function toTest(result: Result, { number, standing, change, options }: TestContext): string {
   const isMet = standing === 'passed' || standing === 'skipped'
   const directive = toDirective(result, standing, options)
   const title = [result.id, result.title].filter((part) => part !== '').join(': ')
   const line = `${isMet ? 'ok' : 'not ok'} ${number} - ${escapeDescription(title)}${directive}`
-  return isMet ? line : `${line}\n${toDiagnostics(result, standing)}`
+  return isMet ? line : `${line}\n${toDiagnostics(result, { standing, change })}`
 }
 
 /** A test with TODO may fail without failing the run. */
@@ -52,10 +57,19 @@ function toDirective({ id, verdict, message }: Result, standing: Standing, { bas
   return ''
 }
 
-function toDiagnostics(result: Result, standing: Standing): string {
+function toDiagnostics(result: Result, { standing, change }: { standing: Standing; change: string }): string {
   const { level, rows, specUrl, because, curl, transcript, durationMs } = result
   const message = standing === 'stale' ? staleMessage : result.message
-  const texts = Object.entries({ message, level, verdict: result.verdict, specUrl, because, curl, transcript })
+  const texts = Object.entries({
+    message,
+    toChange: standing === 'stale' ? '' : change,
+    level,
+    verdict: result.verdict,
+    specUrl,
+    because,
+    curl,
+    transcript,
+  })
   const shown = texts.filter(([, text]) => text !== '').map(([name, text]) => [name, toVisible(text)])
   const block = stringify({ ...Object.fromEntries(shown), rows, durationMs }, { lineWidth: 0 }).trimEnd()
   return indent(`---\n${block}\n...`, '  ')
