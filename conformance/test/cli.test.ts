@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,14 +6,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ReferenceServer, startReferenceServer } from '../doubles/reference-server.ts'
-import type { Report } from '../src/report.ts'
+import { description } from '../src/cli/help.ts'
+import { countVerdicts, type Report, type Result } from '../src/report.ts'
+import { reporterNames } from '../src/reporters/index.ts'
 import { requirements } from '../src/requirements/index.ts'
+import { toResult } from '../src/runner.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'throughline-cli-'))
 const few = 'session/unknown-id-is-404,post/malformed-json-is-400,lifecycle/'
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function reportOf(results: readonly Result[]): Report {
+  return {
+    version: 1,
+    suite: { name: 'suite', version: '1' },
+    target: { url: 'http://127.0.0.1/mcp', server: '', revision: null, revisions: [], offers: [], roles: {} },
+    ...{ startedAt: new Date(0).toISOString(), durationMs: 1, incomplete: '', counts: countVerdicts(results), results },
+  }
+}
 
 interface Ended {
   readonly code: number | null
@@ -22,8 +34,22 @@ interface Ended {
 }
 
 /** The command as `pnpm conformance` runs it. */
+function start(...args: string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ['--import', 'tsx', 'conformance/src/cli/bin.ts', ...args], { cwd: root })
+}
+
 function run(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'conformance/src/cli/bin.ts', ...args], { cwd: root })
+  return ended(start(...args))
+}
+
+/** As `| head` does when it has enough: here at once. */
+function runIntoClosedPipe(...args: string[]): Promise<Ended> {
+  const child = start(...args)
+  child.stdout.destroy()
+  return ended(child)
+}
+
+function ended(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   const printed = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => {
@@ -82,6 +108,30 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     expect(code).toBe(0)
     expect(readFileSync(file, 'utf8')).toMatch(/^<\?xml .*<testsuites?/s)
     expect(stdout).not.toContain('<?xml')
+    expect(stdout).toContain(`The whole report is in ${file} (junit).`)
+    expect(stdout.split('\n').length).toBeLessThan(12)
+  })
+
+  test('the summary beside a file names causes and what to change, not every failure', async () => {
+    const file = join(folder, 'broken.html')
+    const { code, stdout } = await run(broken.url, '--only', few, '--reporter', 'html', '--output', file)
+    expect(code).toBe(1)
+    expect(stdout).toContain('Unknown and ended sessions are not answered 404')
+    expect(stdout).toContain('→ Answer 404')
+    expect(stdout).not.toContain('curl')
+  })
+
+  test.each(['list', 'roles', '--help'])('ends quietly when the pipe is closed: %s', async (command) => {
+    expect(await runIntoClosedPipe(command)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test.each(reporterNames)('ends quietly when the pipe is closed: --reporter %s', async (reporter) => {
+    const [requirement] = requirements
+    const results =
+      requirement === undefined ? [] : [toResult(requirement, { verdict: 'fail', message: 'Expected 200' })]
+    const file = join(folder, `${reporter}.json`)
+    writeFileSync(file, JSON.stringify(reportOf(results)))
+    expect(await runIntoClosedPipe(file, '--reporter', reporter)).toMatchObject({ code: 1, stderr: '' })
   })
 
   test('puts saved reports side by side, and fails when one of them does', async () => {
@@ -134,6 +184,9 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     [['http://127.0.0.1:1/mcp', '--header', 'no colon'], /Expected "Name: value"/],
     [['http://127.0.0.1:1/mcp', '--token', '@/no/such/file'], /file of the token cannot be read/],
     [['http://127.0.0.1:1/mcp', '--nonsense'], /unknown option/],
+    [['http://127.0.0.1:1/mcp', '--baseline', 'no/such.yml'], /Expected --baseline to be a file: ENOENT/],
+    [['http://127.0.0.1:1/mcp', '--output', 'no/such/folder.json'], /Expected the folder of --output to exist/],
+    [['http://127.0.0.1:1/mcp', '--output', 'conformance'], /Expected --output to be a file, conformance is a folder/],
   ])('ends with 2 and says what it expected of %j', async (args, message) => {
     const { code, stdout, stderr } = await run(...args)
     expect([code, stdout]).toEqual([2, ''])
@@ -152,6 +205,23 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
       'json',
     )
     expect((JSON.parse(stdout) as Report).target.roles.progress).toBe('burst')
+  })
+
+  test('fits its help into 80 columns, with the number of requirements and every exit code', async () => {
+    for (const args of [['--help'], ['probe', '--help']]) {
+      const { stdout } = await run(...args)
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+      for (const code of [0, 1, 2, 3]) expect(stdout).toMatch(new RegExp(`^  ${code}  `, 'm'))
+    }
+    expect((await run('--help')).stdout).toContain(`${requirements.length} requirements`)
+  })
+
+  test('says the same as the README and the documentation of what a run does to a server', () => {
+    const [, deeds = ''] = description.split('\n\n')
+    for (const file of ['conformance/README.md', 'docs/conformance.md']) {
+      const text = readFileSync(join(root, file), 'utf8').replaceAll('`', '')
+      expect(text.replaceAll(/\s+/g, ' '), file).toContain(deeds.replaceAll(/\s+/g, ' '))
+    }
   })
 
   test('list prints every requirement, --help an example, --version the version', async () => {

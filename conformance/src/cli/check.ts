@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { type Baseline, compareWithBaseline, readBaseline } from '../baseline.ts'
 import { type Profile, TargetError } from '../client/target.ts'
 import type { Report } from '../report.ts'
-import { createProgress, type ReporterName, readReports, reporters } from '../reporters/index.ts'
+import { createProgress, formatSummary, type ReporterName, readReports, reporters } from '../reporters/index.ts'
 import type { Revision } from '../requirement.ts'
 import type { RoleTool } from '../roles.ts'
 import { type RunOptions, runConformance } from '../run-conformance.ts'
@@ -10,8 +11,8 @@ import { exitCodes } from './exit-codes.ts'
 import { type TokenFlags, toCredentials } from './flags.ts'
 
 export interface CheckFlags extends TokenFlags {
-  tool: Map<string, RoleTool>
-  header: Record<string, string>
+  tool?: Map<string, RoleTool>
+  header?: Record<string, string>
   timeout?: number
   color: boolean
   only?: string[]
@@ -28,11 +29,16 @@ export interface CheckFlags extends TokenFlags {
   verbose?: boolean
 }
 
+const expectedTarget = 'Expected a URL that begins with http:// or https://, or a file'
+
 /** Checks every URL, adds the saved reports, and writes what the reporter makes of them. */
 export async function checkTargets(targets: readonly string[], flags: CheckFlags): Promise<number> {
   // What is wrong with the command line shows before the first request.
-  const baseline = flags.baseline === undefined ? new Map<string, string>() : readBaseline(readText(flags.baseline))
-  const planned = targets.map((target) => (isUrl(target) ? toRunOptions(target, flags) : readReports(readText(target))))
+  const baseline = readBaselineFile(flags.baseline)
+  if (flags.output !== undefined) expectWritable(flags.output)
+  const planned = targets.map((target) =>
+    isUrl(target) ? toRunOptions(target, flags) : readReports(readText(target, expectedTarget)),
+  )
   const reports: Report[] = []
   const unreachable: TargetError[] = []
   for (const plan of planned) {
@@ -46,15 +52,36 @@ export async function checkTargets(targets: readonly string[], flags: CheckFlags
   return hasFailed ? exitCodes.failed : exitCodes.ok
 }
 
+function readBaselineFile(file: string | undefined): Baseline {
+  return file === undefined ? new Map() : readBaseline(readText(file, 'Expected --baseline to be a file'))
+}
+
 function isUrl(target: string): boolean {
   return /^https?:\/\//i.test(target)
 }
 
-function readText(file: string): string {
+function readText(file: string, expected: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new TypeError(`Expected a URL that begins with http:// or https://, or a file: ${toMessage(error)}`)
+    throw new TypeError(`${expected}: ${toMessage(error)}`)
+  }
+}
+
+/** A run of a minute is not to end in an error of the file system. */
+function expectWritable(file: string): void {
+  const folder = dirname(resolve(file))
+  if (!existsSync(folder)) throw new TypeError(`Expected the folder of --output to exist, there is no ${folder}`)
+  if (!existsSync(file)) return tryAccess(folder)
+  if (statSync(file).isDirectory()) throw new TypeError(`Expected --output to be a file, ${file} is a folder`)
+  tryAccess(file)
+}
+
+function tryAccess(path: string): void {
+  try {
+    accessSync(path, constants.W_OK)
+  } catch (error) {
+    throw new TypeError(`Expected --output to be a file that can be written: ${toMessage(error)}`)
   }
 }
 
@@ -66,8 +93,8 @@ function toRunOptions(target: string, flags: CheckFlags): RunOptions {
   const { only, skip, slow, abuse, revision, profile } = flags
   const options: RunOptions = {
     url: target,
-    roles: flags.tool,
-    headers: flags.header,
+    ...(flags.tool && { roles: flags.tool }),
+    ...(flags.header && { headers: flags.header }),
     credentials: toCredentials(flags),
     ...(only && { only }),
     ...(skip && { skip }),
@@ -120,9 +147,13 @@ function write(reports: readonly Report[], flags: CheckFlags, baseline: Baseline
   // A terminal of no columns is one whose size is not known.
   const { columns = 0 } = process.stdout
   const options = { strict, verbose, baseline, ...(columns > 0 && { width: columns }) }
-  if (output !== undefined) writeFileSync(output, reporters[reporter](reports, { ...options, color: false }))
-  const shown = output === undefined ? reporter : 'terminal'
-  process.stdout.write(reporters[shown](reports, { ...options, color: isColored && shown === 'terminal' }))
+  const colored = { ...options, color: isColored }
+  if (output === undefined) {
+    process.stdout.write(reporters[reporter](reports, reporter === 'terminal' ? colored : options))
+  } else {
+    writeFileSync(output, reporters[reporter](reports, options))
+    process.stdout.write(`${formatSummary(reports, colored)}\nThe whole report is in ${output} (${reporter}).\n`)
+  }
 }
 
 function isFailed(report: Report, baseline: Baseline, strict: boolean): boolean {

@@ -12,7 +12,7 @@ export function readDuration(text: string): number {
 }
 
 /** `ROLE=NAME`, or `ROLE=NAME {"argument":1}`. */
-export function collectTool(text: string, tools: Map<string, RoleTool>): Map<string, RoleTool> {
+export function collectTool(text: string, tools: Map<string, RoleTool> = new Map()): Map<string, RoleTool> {
   const [, role = '', tool = '', args = '{}'] = /^([^=]+)=(\S+)\s*(\{.*\})?$/s.exec(text) ?? []
   if (!isRole(role)) throw new InvalidArgumentError(`Expected ROLE=NAME with a role of ${roleNames.join(', ')}.`)
   return new Map(tools).set(role, { tool, args: readArguments(args) })
@@ -26,7 +26,7 @@ function readArguments(text: string): Record<string, unknown> {
   }
 }
 
-export function collectHeader(text: string, headers: Record<string, string>): Record<string, string> {
+export function collectHeader(text: string, headers: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Expected "Name: value".')
   return { ...headers, [name]: value }

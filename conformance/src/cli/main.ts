@@ -2,83 +2,87 @@ import { Command, CommanderError, Option } from 'commander'
 import { profiles } from '../client/target.ts'
 import { reporterNames } from '../reporters/index.ts'
 import { revisions } from '../requirement.ts'
-import type { RoleTool } from '../roles.ts'
 import { suite } from '../suite.ts'
 import { type CheckFlags, checkTargets } from './check.ts'
 import { exitCodes } from './exit-codes.ts'
 import { collectHeader, collectList, collectTool, readDuration, readToken } from './flags.ts'
+import { description, examples, probeExitCodes, questions } from './help.ts'
 import { listRequirements, listRoles } from './list.ts'
 import { type ProbeFlags, probeTargetUrl } from './probe.ts'
 
-const examples = `
-Examples:
-  $ mcp-http-conformance http://127.0.0.1:3000/mcp
-  $ mcp-http-conformance https://example.com/mcp --token @token.txt --tool progress=my_job
-  $ mcp-http-conformance http://127.0.0.1:3000/mcp --reporter junit --output junit.xml
-  $ mcp-http-conformance a.json b.json --reporter html --output matrix.html
-  $ mcp-http-conformance probe https://example.com/mcp
+const toolFlag = [
+  '--tool <role=name>',
+  "the server's tool for a role (see --help roles); arguments it needs follow as JSON",
+  collectTool,
+] as const
 
-Exit codes: 0 all is met, 1 a failure, 2 a mistake on the command line, 3 no MCP server answers.`
-
-/** Flags that say what server it is and how to reach it. */
-function addTargetFlags(command: Command): Command {
+function addReachFlags(command: Command): Command {
   return command
-    .option(
-      '--tool <role=name>',
-      "the server's tool for a role (--help roles), with arguments as JSON if it needs any",
-      collectTool,
-      new Map<string, RoleTool>(),
-    )
-    .option('--header <name: value>', 'a header for every request', collectHeader, {})
+    .optionsGroup(questions.reach)
     .option('--token <token>', 'bearer token for every request, or @FILE', readToken)
-    .addOption(
-      new Option('--timeout <time>', 'limit for the whole run (default: 60s, 5m with --slow or --abuse)').argParser(
-        readDuration,
-      ),
-    )
-    .option('--no-color', 'no colours')
+    .option('--header <name: value>', 'a header for every request', collectHeader)
+}
+
+function addServerFlags(command: Command): Command {
+  const profile = new Option('--profile <name>', 'what it is, instead of finding it out')
+  return command
+    .option('--second-url <url>', 'another node of the same deployment')
+    .optionsGroup(questions.offers)
+    .option(...toolFlag)
+    .addOption(profile.choices(Object.keys(profiles)))
+    .addOption(new Option('--revision <date>', 'open sessions with it').choices(revisions))
+    .option('--other-token <token>', "another user's token, or @FILE", readToken)
+    .option('--expired-token <token>', 'a token that has expired, or @FILE', readToken)
+    .option('--weak-token <token>', 'a token without a scope it asks for, or @FILE', readToken)
+    .option('--foreign-token <token>', 'a token for another audience, or @FILE', readToken)
 }
 
 function addCheckFlags(command: Command): Command {
+  const timeout = new Option('--timeout <time>', 'limit for the whole run (default: 60s, 5m with --slow or --abuse)')
   return command
-    .option('--only <ids>', 'only these requirements: ids, or areas such as session/', collectList)
+    .optionsGroup(questions.checked)
+    .option('--only <ids>', 'ids, or areas such as session/ (see list)', collectList)
     .option('--skip <ids>', 'all but these', collectList)
     .option('--slow', 'also what takes longer than a few seconds')
-    .option('--abuse', 'also what could harm a real server: floods, oversize bodies, slow senders')
-    .option('--strict', 'a SHOULD that is not met fails the run')
-    .addOption(new Option('--revision <revision>', 'open sessions with it').choices(revisions))
-    .addOption(
-      new Option('--profile <profile>', 'what the server is, instead of finding it out').choices(Object.keys(profiles)),
-    )
-    .option('--other-token <token>', "another user's token, or @FILE", readToken)
-    .option('--expired-token <token>', 'a token that has expired, or @FILE', readToken)
-    .option('--weak-token <token>', 'a token without the scope that the server asks for, or @FILE', readToken)
-    .option('--foreign-token <token>', 'a token for another audience, or @FILE', readToken)
-    .option('--second-url <url>', 'another node of the same deployment')
-    .option('--baseline <file>', 'known failures: YAML that maps ids to reasons')
-    .addOption(new Option('--reporter <name>', 'how the report is written').choices(reporterNames).default('terminal'))
-    .option('--output <file>', 'write the report to a file, and a summary to the terminal')
-    .option('--verbose', 'show what was sent and received')
+    .option('--abuse', 'also what could harm a server that others use')
+    .addOption(timeout.argParser(readDuration))
+    .optionsGroup(questions.fails)
+    .option('--strict', 'also a SHOULD that is not met')
+    .option('--baseline <file>', 'not the failures listed there: YAML that maps ids to reasons')
 }
 
-function createProgram(setExitCode: (code: number) => void): Command {
-  const program = new Command('mcp-http-conformance')
-    .description('Checks what the HTTP transport of an MCP server gets wrong. Read-only, unless told otherwise.')
-    .version(suite.version)
-    .argument('<targets...>', 'URLs of MCP endpoints, or files with saved JSON reports')
-    .addHelpText('after', examples)
-    .exitOverride()
-  addCheckFlags(addTargetFlags(program)).action(async (targets: string[], flags: CheckFlags) => {
-    setExitCode(await checkTargets(targets, flags))
-  })
-  addTargetFlags(program.command('probe'))
+function addReportFlags(command: Command): Command {
+  const reporter = new Option('--reporter <name>', 'in this format').choices(reporterNames).default('terminal')
+  return command
+    .optionsGroup(questions.reported)
+    .addOption(reporter)
+    .option('--output <file>', 'in a file, with a short summary on the terminal')
+    .option('--verbose', 'with all that was sent and received')
+    .option('--no-color', 'without colours')
+}
+
+function addProbe(program: Command, setExitCode: (code: number) => void): void {
+  addReachFlags(program.command('probe'))
     .description('Looks at what stands between client and server: proxies, balancers, TLS.')
     .argument('<url>', 'URL of an MCP endpoint')
-    .option('--idle <time>', 'how long a stream is left idle, to find what cuts it', readDuration, 5_000)
-    .option('--json', 'print the findings as JSON')
+    .optionsGroup(questions.watched)
+    .option(...toolFlag)
+    .addOption(
+      new Option('--idle <time>', 'how long a silent stream is watched').argParser(readDuration).default(5_000, '5s'),
+    )
+    .option('--timeout <time>', 'limit for the whole probe (default: none)', readDuration)
+    .optionsGroup(questions.reported)
+    .option('--json', 'as JSON')
+    .option('--no-color', 'without colours')
+    .optionsGroup(questions.about)
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', probeExitCodes)
     .action(async (url: string, flags: ProbeFlags) => {
       setExitCode(await probeTargetUrl(url, flags))
     })
+}
+
+function addLists(program: Command): void {
   program
     .command('list')
     .description('Lists every requirement: id, level and meaning.')
@@ -87,6 +91,25 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .command('roles')
     .description('Says what a tool has to do to play each role of --tool, with examples.')
     .action(() => listRoles())
+}
+
+function createProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('mcp-http-conformance')
+    .description(description)
+    .argument('<targets...>', 'URLs of MCP endpoints, or saved JSON reports')
+    .addHelpText('after', examples)
+    .exitOverride()
+  addReportFlags(addCheckFlags(addServerFlags(addReachFlags(program))))
+    .optionsGroup(questions.about)
+    .version(suite.version, '-V, --version', 'show its version')
+    .helpOption('-h, --help', 'show this help')
+    .commandsGroup('What else can it do?')
+    .helpCommand(false)
+    .action(async (targets: string[], flags: CheckFlags) => {
+      setExitCode(await checkTargets(targets, flags))
+    })
+  addProbe(program, setExitCode)
+  addLists(program)
   return program
 }
 

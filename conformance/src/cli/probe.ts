@@ -3,8 +3,8 @@ import type { RoleTool } from '../roles.ts'
 import { exitCodes } from './exit-codes.ts'
 
 export interface ProbeFlags {
-  tool: Map<string, RoleTool>
-  header: Record<string, string>
+  tool?: Map<string, RoleTool>
+  header?: Record<string, string>
   token?: string
   timeout?: number
   idle: number
@@ -18,8 +18,8 @@ export async function probeTargetUrl(url: string, flags: ProbeFlags): Promise<nu
   const report = await probeDeployment({
     url,
     idleMs: flags.idle,
-    tools: flags.tool,
-    headers: flags.header,
+    ...(flags.tool !== undefined && { tools: flags.tool }),
+    ...(flags.header !== undefined && { headers: flags.header }),
     ...(flags.token !== undefined && { token: flags.token }),
     ...(timeUp !== undefined && { signal: timeUp }),
   })
