@@ -1,73 +1,72 @@
 // Runs the suite against the adapters of this repository and what else serves MCP over HTTP, each in turn, and writes
-// docs/conformance-peers.md and docs/conformance-peers.html. `pnpm conformance:peers`
-import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+// docs/conformance-peers.md and docs/conformance-peers.html. `pnpm conformance:peers`, with names for some of them alone;
+// `--reports FOLDER` keeps what each run found as JSON.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { Report } from '../src/report.ts'
-import { reporters } from '../src/reporters/index.ts'
 import { runConformance } from '../src/run-conformance.ts'
+import { type Outcome, toHtml, toMarkdown } from './page.ts'
 import { type Peer, peers } from './peers.ts'
+import { withoutPaths } from './without-paths.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
-/** Some servers show the paths of the machine they run on, whole or cut off. Those are nobody's business. */
-function withoutPaths(report: Report): Report {
-  let text = JSON.stringify(report).replaceAll(root, '…/')
-  for (let length = root.length - 1; length > 2; length--) text = text.replaceAll(`${root.slice(0, length)}…`, '…')
-  return JSON.parse(text)
+async function check(peer: Peer): Promise<Outcome> {
+  const startedAt = performance.now()
+  const outcome = await checkOrTell(peer)
+  const seconds = Math.round((performance.now() - startedAt) / 1_000)
+  console.log(`${peer.name}: ${summarize(outcome)} (${seconds} s)`)
+  return outcome
 }
 
-async function check(peer: Peer): Promise<Report> {
-  const server = await peer.start()
+/** What cannot be installed, started or talked to is told, and the next one goes on. */
+async function checkOrTell(peer: Peer): Promise<Outcome> {
   try {
-    const report = await runConformance({ url: server.url, abuse: true, timeoutMs: 180_000 })
-    const { fail, warn, advice, pass } = report.counts
-    const seconds = Math.round(report.durationMs / 1_000)
-    console.log(`${peer.name}: ${fail} failed, ${warn} warnings, ${advice} advice, ${pass} passed (${seconds} s)`)
-    // The port is of this run only; the name is what a reader looks for.
-    const { target, ...rest } = withoutPaths(report)
-    return { ...rest, target: { ...target, url: peer.name, server: peer.name } }
-  } finally {
-    await server.close()
+    const server = await peer.start()
+    try {
+      return {
+        peer,
+        report: named(peer, await runConformance({ url: server.url, timeoutMs: 300_000, ...peer.options })),
+      }
+    } finally {
+      await server.close()
+    }
+  } catch (error) {
+    return { peer, failure: withoutPaths(error instanceof Error ? error.message : String(error)) }
   }
 }
 
-function toPage(reports: readonly Report[]): string {
-  const made = peers.map(({ name, made }) => `| ${name} | ${made} |`)
-  // What was sent and received is on the HTML page: here it would be most of a megabyte.
-  const brief = reports.map((report) => ({
-    ...report,
-    results: report.results.map((result) => ({ ...result, transcript: '', curl: '' })),
-  }))
-  return [
-    '# The suite against what serves MCP over HTTP',
-    '',
-    'Made by `pnpm conformance:peers`: each server with the fixture of this suite behind it, as its documentation mounts it, on',
-    `loopback, one after the other, with \`--abuse\`. Node ${process.version}, ${reports[0]?.startedAt.slice(0, 10)}. The`,
-    '[HTML page](conformance-peers.html) shows for each cell what was sent and received, and how to repeat it with curl.',
-    '',
-    '| server | made of |',
-    '|---|---|',
-    ...made,
-    '',
-    'Origin checks are off by default in the SDKs and in @hono/mcp: whoever turns them on meets the `origin/` rows. Bodies over',
-    "100 KiB are refused by Express's parser, which the SDK's `createMcpExpressApp()` puts in front.",
-    '',
-    // Its own title would be a second one.
-    reporters.markdown(brief).replace(/^# .*\n\n/, ''),
-  ].join('\n')
+/** The port is of this run only; the name is what a reader looks for. */
+function named({ name }: Peer, report: Report): Report {
+  const { target, ...rest } = withoutPaths(report)
+  return { ...rest, target: { ...target, url: name, server: name } }
 }
 
-const wanted = process.argv.slice(2)
-const chosen = peers.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+function summarize({ report, failure }: Outcome): string {
+  if (report === undefined) return `could not be checked: ${failure}`
+  const { fail, warn, advice, pass, 'not-set-up': unset } = report.counts
+  const counts = `${fail} failed, ${unset} not set up, ${warn} warnings, ${advice} advice, ${pass} passed`
+  return report.incomplete === '' ? counts : `${counts}; ${report.incomplete}`
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { reports: { type: 'string' } } })
+const chosen = peers.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 if (chosen.length === 0) {
-  console.error(`Expected names of ${peers.map(({ name }) => `"${name}"`).join(', ')}, got ${wanted.join(', ')}`)
+  console.error(`Expected names of ${peers.map(({ name }) => `"${name}"`).join(', ')}, got ${positionals.join(', ')}`)
   process.exit(2)
 }
-const reports: Report[] = []
-for (const peer of chosen) reports.push(await check(peer))
-writeFileSync(new URL('conformance-peers.md', docs), toPage(reports))
-writeFileSync(new URL('conformance-peers.html', docs), reporters.html(reports))
+const outcomes: Outcome[] = []
+for (const peer of chosen) outcomes.push(await check(peer))
+const folder = values.reports
+if (folder !== undefined) {
+  mkdirSync(folder, { recursive: true })
+  for (const { peer, report } of outcomes) {
+    if (report === undefined) continue
+    writeFileSync(join(folder, `${peer.name.replace(/[^\w.-]+/g, '-')}.json`), JSON.stringify(report, undefined, 1))
+  }
+}
+writeFileSync(new URL('conformance-peers.md', docs), toMarkdown(outcomes))
+writeFileSync(new URL('conformance-peers.html', docs), toHtml(outcomes))
 // Peers leave timers and sockets behind.
 process.exit(0)
