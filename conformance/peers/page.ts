@@ -1,6 +1,7 @@
 import type { Report, Result } from '../src/report.ts'
 import { reporters } from '../src/reporters/index.ts'
 import type { Peer } from './peers.ts'
+import { absent } from './published.ts'
 
 /** What came of one peer: a report, or why there is none. */
 export interface Outcome {
@@ -56,7 +57,8 @@ function toLosses(outcomes: readonly Outcome[]): string[] {
     if (report === undefined) return [`- ${peer.name} could not be checked: ${inLine(failure ?? '')}`]
     return report.incomplete === '' ? [] : [`- ${peer.name} was checked in part: ${inLine(report.incomplete)}`]
   })
-  return lines.length === 0 ? [] : ['Not checked, or not to the end:', '', ...lines, '']
+  const left = absent.map(({ name, reason }) => `- ${name} ${reason}.`)
+  return ['Not compared, or not to the end:', '', ...lines, ...left, '']
 }
 
 function inLine(text: string): string {

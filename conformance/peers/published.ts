@@ -180,12 +180,17 @@ const frameworks: readonly Published[] = [
     args: ['dist/http.js'],
     tools: { echo: tiny.echo, slow: tiny.slow },
   },
-  {
-    name: 'elysia-mcp',
-    packages: { 'elysia-mcp': '0.1.1', elysia: '1.4.30', '@elysiajs/node': '1.4.5', ...sdk1, ...zod },
-    args: ['elysia-mcp.mjs'],
-    tools: tiny,
-  },
 ]
 
 export const published: readonly Published[] = [...servers, ...bridges, ...frameworks]
+
+/** What was tried and cannot be compared, with what it said. */
+export const absent: readonly { readonly name: string; readonly reason: string }[] = [
+  {
+    name: 'elysia-mcp 0.1.1',
+    reason: 'needs Bun: on Node, with `@elysiajs/node`, each initialize is answered 400 with `Bun is not defined`',
+  },
+  { name: 'agents 0.32.0', reason: 'needs the runtime of Cloudflare: Node cannot load its `cloudflare:` modules' },
+  { name: 'muppet 0.2.2', reason: 'has the transport of revision 2024-11-05 alone' },
+  { name: '@platformatic/mcp', reason: 'is not in the registry that this was made with' },
+]
