@@ -1,6 +1,7 @@
 import type { Cause, Sign } from './causes/cause.ts'
 import { edgeCauses } from './causes/edge.ts'
 import { modernCauses } from './causes/modern.ts'
+import { offerCauses } from './causes/offers.ts'
 import { sessionCauses } from './causes/sessions.ts'
 import { streamCauses } from './causes/streams.ts'
 import type { Result } from './report.ts'
@@ -8,7 +9,13 @@ import type { Result } from './report.ts'
 export type { Cause } from './causes/cause.ts'
 
 /** Of several that fit a failure the first is taken. */
-export const causes: readonly Cause[] = [...sessionCauses, ...edgeCauses, ...streamCauses, ...modernCauses]
+export const causes: readonly Cause[] = [
+  ...sessionCauses,
+  ...edgeCauses,
+  ...streamCauses,
+  ...offerCauses,
+  ...modernCauses,
+]
 
 /** What a cause is found by. */
 export type Unmet = Pick<Result, 'id' | 'message'>

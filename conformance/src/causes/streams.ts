@@ -26,6 +26,7 @@ export const streamCauses: readonly Cause[] = [
       'Find the stream of a call by its session and the `id` in value and type (1 is not "1"), never by the id or progress token alone; two calls of one session with the same id get each its own stream, or the second an error.',
     explains: [
       'post-stream/carries-no-message-of-another-call',
+      'post-stream/carries-no-progress-of-another-call',
       'post-stream/same-id-twice-is-told-apart',
       'post-stream/number-and-text-ids-differ',
       'connections/sessions-with-equal-ids-are-told-apart',
