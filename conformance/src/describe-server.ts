@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { isUnmet } from './baseline.ts'
+import { createDiagnosis } from './causes.ts'
 import { probeTarget } from './client/find-target.ts'
 import type { ProbeOptions, Target } from './client/target.ts'
 import { type Exclusion, whySkipped } from './exclusion.ts'
 import type { Result } from './report.ts'
+import { toCauseText } from './reporters/grouped.ts'
+import type { Level } from './requirement.ts'
 import { requirements } from './requirements/index.ts'
 import { checkRequirement, checkTimeoutMs, selectRequirements } from './runner.ts'
+
+const failingLevels: readonly Level[] = ['MUST', 'MUST NOT', 'RFC-MUST', 'dMUST']
 
 /** A server under test that is listening. */
 export interface RunningServer {
@@ -24,6 +30,12 @@ export interface ServerMount extends ProbeOptions {
   readonly exclude?: readonly Exclusion[]
   /** `true`: a requirement that cannot be tested, and is not excluded, fails instead of being skipped. @default false */
   readonly strict?: boolean
+  /**
+   * Levels at which a requirement that is not met fails its test. At others it is skipped with what was found, and named
+   * in a warning at the end. `'all'`: each of them fails.
+   * @default MUST, MUST NOT, RFC-MUST and dMUST, as in the command
+   */
+  readonly levels?: readonly Level[] | 'all'
   /** Also what waits for longer than 5 seconds. @default false */
   readonly slow?: boolean
   /** Also what could harm a server that others use. A test's own server has no others. @default true */
@@ -40,11 +52,15 @@ export interface ServerMount extends ProbeOptions {
  * ```
  */
 export function describeServer(name: string, mounts: Readonly<Record<string, ServerMount>>): void {
-  for (const [way, mount] of Object.entries(mounts)) describe(`${name} ${way}`, () => describeMount(mount))
+  for (const [way, mount] of Object.entries(mounts)) {
+    const described = `${name} ${way}`
+    describe(described, () => describeMount(described, mount))
+  }
 }
 
-function describeMount(mount: ServerMount): void {
-  const { exclude = [], strict = false, abuse = true, slow = false } = mount
+function describeMount(name: string, mount: ServerMount): void {
+  const { exclude = [], strict = false, abuse = true, slow = false, levels = failingLevels } = mount
+  const noted: string[] = []
   let server: RunningServer | undefined
   let target: Target | undefined
 
@@ -53,6 +69,7 @@ function describeMount(mount: ServerMount): void {
     target = await probeTarget(new URL(server.url), mount)
   })
   afterAll(() => server?.close())
+  afterAll(() => tellNoted(name, noted))
 
   // Throws for an exclusion of what is no requirement.
   const excluded = exclude.map(({ id, reason }) => ({ reason, ids: selectRequirements([id]).map((each) => each.id) }))
@@ -66,11 +83,25 @@ function describeMount(mount: ServerMount): void {
       const excludedFor = excluded.find(({ ids }) => ids.includes(requirement.id))?.reason
       const reason = whySkipped(result, { excludedFor, strict })
       if (reason !== undefined) skip(reason)
-      if (result.verdict !== 'pass') throw new Error(explain(result))
+      if (result.verdict === 'pass') return
+      const isFailing = levels === 'all' || levels.includes(result.level) || !isUnmet(result)
+      if (isFailing) throw new Error(explain(result))
+      const note = `${result.level}, not met: ${result.message}`
+      noted.push(`  ${result.id}: ${note}`)
+      skip(note)
     })
   }
 }
 
-function explain({ level, title, message, specUrl, transcript, curl }: Result): string {
-  return [`${level}: ${title}`, message, specUrl, transcript, curl].filter((part) => part !== '').join('\n')
+/** What fails no test is not met all the same, and skipped tests are not looked at. */
+function tellNoted(name: string, noted: readonly string[]): void {
+  if (noted.length === 0) return
+  const more = noted.length === 1 ? '1 more is' : `${noted.length} more are`
+  console.warn(`${name}: ${more} not met, at levels that fail no test (see \`levels\`)\n${noted.join('\n')}`)
+}
+
+function explain(result: Result): string {
+  const { level, title, message, specUrl, transcript, curl } = result
+  const change = isUnmet(result) ? `To change: ${toCauseText(createDiagnosis([result])(result), result)}` : ''
+  return [`${level}: ${title}`, message, change, specUrl, transcript, curl].filter((part) => part !== '').join('\n')
 }

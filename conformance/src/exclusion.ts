@@ -23,5 +23,6 @@ export function whySkipped(
   if (excludedFor !== undefined && verdict === 'pass') {
     throw new Error(`Exclusion no longer needed: it passes. Its reason was: ${excludedFor}`)
   }
-  return excludedFor ?? (verdict === 'not-testable' && !strict ? message : undefined)
+  const isUntested = verdict === 'not-testable' || verdict === 'not-run'
+  return excludedFor ?? (isUntested && !strict ? message : undefined)
 }

@@ -1,6 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startVitest } from 'vitest/node'
+import { runConformance } from '../src/run-conformance.ts'
+import { storeRequirements } from '../src/store/store-requirements.ts'
+import { startWithMistakes } from './described/mistakes.ts'
 
 const root = fileURLToPath(new URL('described', import.meta.url))
 
@@ -45,8 +48,25 @@ describe('describeServer', () => {
     )
   })
 
-  test('fails what is not met and not excluded', () => {
-    expect(told.get('a server without exclusions > endpoint/unsupported-methods-are-405')).toMatch(/^failed: SHOULD: /)
+  test('fails what is not met and not excluded at the levels that are named, and skips others with what was found', () => {
+    const id = 'endpoint/unsupported-methods-are-405'
+    expect(told.get(`a server at all levels > ${id}`)).toMatch(/^failed: SHOULD: /)
+    for (const way of ['without exclusions', 'at one level']) {
+      expect(told.get(`a server ${way} > ${id}`)).toMatch(/^skipped: SHOULD, not met: Expected status 405 or 501/)
+    }
+  })
+
+  test('fails what the command fails, and nothing else', async () => {
+    const server = await startWithMistakes()
+    const only = ['endpoint/', 'session/']
+    const report = await runConformance({ url: server.url, only, abuse: true })
+    await server.close()
+    const failed = report.results.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id)
+    const name = 'a server as in the command > '
+    const red = [...told].filter(([test, result]) => test.startsWith(name) && result.startsWith('failed'))
+    expect(failed).toEqual(['endpoint/405-lists-allowed-methods'])
+    expect(red.map(([test]) => test.slice(name.length))).toEqual(failed)
+    expect([report.counts.warn, report.counts.advice]).toEqual([1, 1])
   })
 
   test('skips what cannot be tested, with what is missing, and fails it when strict', () => {
@@ -68,4 +88,16 @@ test('describeStore skips what is excluded and not met, and fails an exclusion o
   expect(told.get('a store > sessions > store/sessions/create-adds-the-record')).toBe(
     'failed: Exclusion no longer needed: it passes. Its reason was: it was so last year',
   )
+})
+
+test('describeStore lists the parts that are given or named, and all of a store that cannot be opened', async () => {
+  const told = await describedIn('stores.ts', /keeps-records-apart|nothing-of-this-name/)
+  const partsOf = (name: string) => {
+    const listed = [...told.keys()].filter((test) => test.startsWith(`${name} > `))
+    return [...new Set(listed.map((test) => test.split(' > ')[1]))]
+  }
+  expect(partsOf('a session store')).toEqual(['sessions'])
+  expect(partsOf('named parts')).toEqual(['bus'])
+  expect(partsOf('a store that cannot be opened')).toEqual(['sessions', 'events', 'bus'])
+  expect([...told.keys()].filter((test) => test.startsWith('a store > '))).toHaveLength(storeRequirements.length)
 })

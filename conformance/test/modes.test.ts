@@ -3,9 +3,10 @@ import { describeServer } from '../src/describe-server.ts'
 
 // What a server cannot do without streams, or without sessions, is skipped with the reason.
 describeServer('the fixture', {
-  'with JSON only': { start: () => startFixture({ response: 'json' }) },
+  'with JSON only': { start: () => startFixture({ response: 'json' }), levels: 'all' },
   'without sessions': {
     start: () => startFixture({ sessions: false }),
+    levels: 'all',
     exclude: [
       { id: 'session/id-comes-with-initialize', reason: 'there are no sessions' },
       {

@@ -1,6 +1,8 @@
 import { afterAll, describe, test } from 'vitest'
+import { within } from '../client/waiting.ts'
 import { type Exclusion, whySkipped } from '../exclusion.ts'
 import { checkStoreRequirement, checkTimeoutOf } from './check-store.ts'
+import { settle } from './store-context.ts'
 import type { StorePart, StoreRequirement } from './store-requirement.ts'
 import { storeRequirements } from './store-requirements.ts'
 import type { OpenStore, StoreOptions } from './store-under-test.ts'
@@ -11,6 +13,11 @@ export interface DescribeStoreOptions extends StoreOptions {
    * others are skipped with the reason.
    */
   readonly exclude?: readonly Exclusion[]
+  /**
+   * Parts that there are tests for. Named here, one that `open` does not give is told as skipped.
+   * @default those that `open` gives: it is called once more for that, while tests are collected
+   */
+  readonly parts?: readonly StorePart[]
   /** `true`: a check for which `open` does not give what it needs, and which is not excluded, fails instead of being skipped. @default false */
   readonly strict?: boolean
 }
@@ -28,8 +35,8 @@ export function describeStore(name: string, open: OpenStore, options: DescribeSt
   const { exclude = [] } = options
   expectKnown(exclude)
   const skipped = new Map<string, number>()
-  describe(name, () => {
-    for (const part of ['sessions', 'events', 'bus'] satisfies StorePart[]) {
+  describe(name, async () => {
+    for (const part of options.parts ?? (await findParts(open))) {
       describe(part, () => {
         for (const requirement of storeRequirements.filter((each) => each.part === part)) {
           declare(requirement, { open, options, skipped })
@@ -39,6 +46,22 @@ export function describeStore(name: string, open: OpenStore, options: DescribeSt
     afterAll(() => tellSkipped(name, skipped))
   })
 }
+
+const allParts: readonly StorePart[] = ['sessions', 'events', 'bus']
+
+/** What opens only once tests run, or never, has tests for all parts: they tell why. */
+async function findParts(open: OpenStore): Promise<readonly StorePart[]> {
+  const opening = await settle(async () => await within(Promise.resolve(open()), openingMs, 'The store'))
+  if ('error' in opening) return allParts
+  const store = opening.value
+  // What a test closes as well says there what is wrong about it.
+  await settle(() => store.close?.())
+  const given = allParts.filter((part) => store.backplane?.[part] !== undefined)
+  return given.length === 0 ? allParts : given
+}
+
+/** vitest gives up collecting a file after a minute. */
+const openingMs = 10_000
 
 interface Setting {
   readonly open: OpenStore

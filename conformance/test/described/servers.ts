@@ -1,6 +1,7 @@
 // Described by describe-server.test.ts: what vitest is told of it is what is tested.
 import { startReferenceServer } from '../../doubles/reference-server.ts'
 import { describeServer } from '../../src/describe-server.ts'
+import { startWithMistakes } from './mistakes.ts'
 
 const start = () => startReferenceServer({ stateless: true, defects: new Set(['other-methods-are-404']) })
 
@@ -14,5 +15,8 @@ describeServer('a server', {
     ],
   },
   'without exclusions': { start },
+  'at all levels': { start, levels: 'all' },
+  'at one level': { start, levels: ['MUST'] },
+  'as in the command': { start: startWithMistakes },
   strictly: { start, strict: true },
 })

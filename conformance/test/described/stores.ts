@@ -10,3 +10,14 @@ describeStore('a store', open, {
     { id: 'store/sessions/create-adds-the-record', reason: 'it was so last year' },
   ],
 })
+
+describeStore('a session store', async () => {
+  const { backplane, ...store } = await open()
+  return { ...store, backplane: backplane.sessions ? { sessions: backplane.sessions } : {} }
+})
+
+describeStore('named parts', open, { parts: ['bus'] })
+
+describeStore('a store that cannot be opened', () => {
+  throw new Error('there is no database')
+})

@@ -39,6 +39,7 @@ export function describeMounts(name: AdapterName): void {
         start: () => startFixture({ adapter: name, ...way.options }),
         exclude: [...elsewhere, ...adapter.exceptions, ...way.exceptions],
         strict: true,
+        levels: 'all',
         // What is hard on a server is as hard in every way: once is enough.
         abuse: !isMore,
       },
