@@ -249,7 +249,9 @@ const table = [
   double('session/ended-is-404-on-everything-else', 'second-delete-is-200'),
   double('session/unknown-id-is-404', 'unknown-session-is-400-on-post'),
   double('session/unknown-id-is-404-on-get-and-delete', 'unknown-session-is-400-on-get-and-delete'),
-  double('session/chosen-id-is-not-adopted', 'chosen-session-id-is-adopted'),
+  double('session/chosen-id-is-not-adopted', 'chosen-session-id-is-adopted', {
+    'habits/stale-session-id-revives-no-session': 'a stale id is one that the client brings, too',
+  }),
   double('session/second-initialize-does-no-harm', 'second-initialize-opens-another'),
   double('session/hostile-ids-are-refused', 'sessions-in-a-plain-object'),
   double('session/id-is-compared-exactly', 'session-ids-ignore-case'),
@@ -258,7 +260,9 @@ const table = [
   double('session/delete-ends-no-other', 'delete-ends-every-session', {
     'session/delete-ends-streams-and-handlers': 'it asks another session what became of the call',
   }),
-  double('session/outlives-its-streams', 'session-ends-with-its-get'),
+  double('session/outlives-its-streams', 'session-ends-with-its-get', {
+    'habits/third-reconnect-brings-what-was-missed': 'it drops its GET stream as well',
+  }),
   double('session/delete-may-have-a-body', 'delete-with-a-type-is-415'),
   double('session/answers-without-one-tell-nothing', 'ended-session-is-told-apart'),
   spoiler(
@@ -276,10 +280,14 @@ const table = [
   double('version/invalid-is-400-on-delete', 'bad-version-accepted-on-delete'),
   double('version/refused-delete-leaves-the-session', 'refused-delete-ends-the-session'),
   double('version/header-is-one-version', 'version-list-accepted'),
-  double('version/header-may-be-absent-in-a-session', 'version-header-required'),
+  double('version/header-may-be-absent-in-a-session', 'version-header-required', {
+    'habits/version-header-may-be-absent-throughout': 'it leaves the header out of its requests, too',
+  }),
   double('version/other-supported-is-treated-alike', 'other-version-refused-on-requests'),
   double('version/header-on-initialize-is-accepted', 'initialize-must-match-the-header'),
-  double('version/initialize-is-negotiated-whatever-the-header-says', 'initialize-of-a-newer-header-refused'),
+  double('version/initialize-is-negotiated-whatever-the-header-says', 'initialize-of-a-newer-header-refused', {
+    'habits/newer-version-header-never-looks-like-a-lost-session': 'it begins with the same initialize',
+  }),
   double('version/invalid-in-unknown-session-is-refused', 'bad-version-in-unknown-session-is-500'),
   double('stateless/absent-version-means-2025-03-26', 'absent-version-means-the-latest'),
 
@@ -393,6 +401,18 @@ const table = [
   double('auth/other-user-cannot-resume', 'other-users-may-resume'),
   double('auth/other-user-cannot-delete', 'other-users-may-delete'),
   double('auth/other-users-answer-has-no-effect', 'other-users-may-answer'),
+
+  double('habits/session-per-call-is-served', 'twenty-sessions-are-the-most', {
+    'connections/many-sessions-get-their-own-answers': 'it opens twice as many',
+    'session/flood-is-survived': 'it opens many more',
+  }),
+  double('habits/version-header-may-be-absent-throughout', 'notifications-need-the-version-header'),
+  double('habits/newer-version-header-never-looks-like-a-lost-session', 'newer-version-ends-the-session'),
+  double('habits/stale-session-id-revives-no-session', 'ended-session-id-is-adopted'),
+  double('habits/stale-session-id-on-initialize-is-answered', 'stale-id-on-initialize-is-500'),
+  double('habits/resume-after-a-cancel-comes-to-rest', 'cancelled-stream-brings-clients-back'),
+  double('habits/third-reconnect-brings-what-was-missed', 'third-return-skips-what-was-missed'),
+  double('habits/event-after-a-long-silence-arrives', 'aged-stream-goes-quiet'),
 
   double('2025-03-26/batch-is-answered', 'batch-of-two-loses-one'),
   double('2025-03-26/batch-of-notifications-is-202-empty', 'batch-of-notifications-is-200'),

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { authenticate, isAuthDeferred, isOwnerDeferred, serveMetadata } from './auth.ts'
 import { kindOf, parseBody, readBody, toMessages, toRefusalBody } from './body.ts'
 import { allowOwnPages } from './cors.ts'
+import type { Defect } from './doubles.ts'
 import { type Call, Exchange } from './exchange.ts'
-import { type Accepted, checkHead, checkOrigin, checkVersion, isOriginDeferred } from './guard.ts'
+import { type Accepted, checkHead, checkOrigin, checkVersion, isOriginDeferred, supportedVersions } from './guard.ts'
 import { createMethods, runCall } from './mcp.ts'
 import { ModernEndpoint } from './modern-endpoint.ts'
 import type { Session } from './session.ts'
@@ -90,7 +91,7 @@ export class Endpoint {
         ? this.#delete(request, response, session)
         : this.#listen(request, response, session)
     }
-    const isLate = defects.has('ended-is-400-for-requests') || defects.has('chosen-session-id-is-adopted')
+    const isLate = lateLookUps.some((defect) => defects.has(defect))
     const early = isLate || isOwnerDeferred(request, this.#settings) ? undefined : this.#sessions.resolve(request)
     const bytes = await this.#read(request, early)
     if (defects.has('origin-checked-after-reading')) checkOrigin(request, this.#settings)
@@ -103,6 +104,7 @@ export class Endpoint {
     const session = early ?? this.#sessions.resolve(request, value)
     const negotiates = isObject(value) && value.method === 'initialize'
     if (!negotiates || defects.has('initialize-of-a-newer-header-refused')) {
+      this.#endIfNewer(request, session, kind)
       checkVersion(request, session, this.#settings, kind)
     }
     const { isBatch, messages } = toMessages(value, session?.version, this.#settings)
@@ -113,6 +115,14 @@ export class Endpoint {
       return this.#initialize(first, request, response, session)
     const post = { session: this.#sessions.require(session, first), accepted, isBatch, response }
     await this.#take(messages, post)
+  }
+
+  /** As if a version that is not known were a session that is not known. */
+  #endIfNewer({ headers }: IncomingMessage, session: Session | undefined, kind: string): void {
+    const named = String(headers['mcp-protocol-version'])
+    const isNewer = /^\d{4}-\d\d-\d\d$/.test(named) && named > (supportedVersions[0] ?? '')
+    const isMeant = session !== undefined && kind === 'request' && isNewer
+    if (isMeant && this.#settings.defects.has('newer-version-ends-the-session')) this.#sessions.end(session)
   }
 
   /** Without sessions there is no stream to open, and nothing to end. */
@@ -196,6 +206,8 @@ export class Endpoint {
       const isElsewhere = request.url?.includes('node=2') && defects.has('second-node-knows-no-streams')
       if (isElsewhere) throw new Refusal(400, 'Unknown event id')
       const { stream, after } = session.find(eventId)
+      // No client that is told so comes back (WHATWG HTML, Server-sent events).
+      if (stream.isSpent(after)) return void response.writeHead(204, { 'cache-control': 'no-store' }).end()
       return stream.attach(response, { after, isGet: true })
     }
     await this.#checkPlainGet(session)
@@ -347,6 +359,14 @@ export class Endpoint {
     session.touch()
   }
 }
+
+/** Those that look a session up once the body is there. */
+const lateLookUps: readonly Defect[] = [
+  'ended-is-400-for-requests',
+  'chosen-session-id-is-adopted',
+  'ended-session-id-is-adopted',
+  'stale-id-on-initialize-is-500',
+]
 
 const sseHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
 

@@ -207,6 +207,10 @@ export function checkVersion(
   kind?: string,
 ): void {
   const lines = headerLines(request, 'mcp-protocol-version', defects)
+  const isNote = kind === 'notification' && session !== undefined && session.version !== '2025-03-26'
+  if (lines.length === 0 && isNote && defects.has('notifications-need-the-version-header')) {
+    throw new Refusal(400, 'MCP-Protocol-Version is missing')
+  }
   if (lines.length === 0) return checkMayBeAbsent(session, defects)
   const value = lines.join(', ')
   if (supportedVersions.includes(value)) {

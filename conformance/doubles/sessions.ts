@@ -71,8 +71,9 @@ export class Sessions {
     }
     const ended = this.#ended.get(sessionId)
     if (ended && request.headers['last-event-id'] && defects.has('ended-session-can-be-resumed')) return ended
-    if (isObject(value) && value.method === 'initialize' && defects.has('chosen-session-id-is-adopted'))
-      return undefined
+    const isInitialize = isObject(value) && value.method === 'initialize'
+    if (isInitialize && ended && defects.has('stale-id-on-initialize-is-500')) throw new Error('The session is closed')
+    if (isInitialize && this.#isAdopted(sessionId)) return undefined
     throw this.#unknown(request, ended !== undefined, value)
   }
 
@@ -121,12 +122,13 @@ export class Sessions {
       throw refuse('MCP-Protocol-Version differs')
     }
     if (this.#live.size > 500 && defects.has('crowd-of-sessions-is-500')) throw new Error('No room')
+    if (this.#live.size > 20 && defects.has('twenty-sessions-are-the-most')) throw new Error('No room')
     if (this.#live.size >= maxSessions) {
       throw new Refusal(503, 'Too many sessions', { headers: { 'retry-after': '5' }, requestId: id })
     }
     const version = supportedVersions.includes(protocolVersion) ? protocolVersion : this.#otherThan(protocolVersion)
     const chosen = request.headers['mcp-session-id']
-    const isAdopted = typeof chosen === 'string' && defects.has('chosen-session-id-is-adopted')
+    const isAdopted = typeof chosen === 'string' && this.#isAdopted(chosen)
     const session = this.#open(isAdopted ? chosen : this.#mint(), {
       version,
       clientCapabilities,
@@ -134,6 +136,13 @@ export class Sessions {
       owner,
     })
     return { session, result: this.#toResult(version) }
+  }
+
+  /** Only doubles take an id that a client brings. */
+  #isAdopted(sessionId: string): boolean {
+    const { defects } = this.#settings
+    const isEnded = this.#ended.has(sessionId) && defects.has('ended-session-id-is-adopted')
+    return isEnded || defects.has('chosen-session-id-is-adopted')
   }
 
   /** What serves a single request: nobody can come back to it. */

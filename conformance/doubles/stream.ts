@@ -59,6 +59,7 @@ export class Stream {
   #clientResumes = 0
   #overBudgetAt = Number.NEGATIVE_INFINITY
   #lockedFrom = Number.POSITIVE_INFINITY
+  #usedAt = performance.now()
 
   constructor(session: Session, tag: string, settings: Settings) {
     this.#session = session
@@ -100,6 +101,22 @@ export class Stream {
     return isFifth || defects.has('live-event-after-resume-lost')
   }
 
+  /** Whether nothing comes after that, not even a response: the call was cancelled. */
+  isSpent(after: number): boolean {
+    const { defects } = this.#settings
+    const isWrong =
+      defects.has('cancelled-stream-brings-clients-back') || defects.has('cancelled-stream-stays-open-on-resume')
+    const last = this.#log.at(-1)?.message
+    const isUnanswered = last === undefined || last.method !== undefined
+    return this.#hasEnded && after >= this.#log.length && isUnanswered && !isWrong
+  }
+
+  /** Nothing has happened on it for a minute. */
+  get #isTooOld(): boolean {
+    const isIdle = this.isStandalone && performance.now() - this.#usedAt > 60_000
+    return isIdle && this.#settings.defects.has('aged-stream-goes-quiet')
+  }
+
   /** For a while after its client left. */
   get isLocked(): boolean {
     const since = performance.now() - this.#lockedFrom
@@ -112,6 +129,8 @@ export class Stream {
       this.#isPolled = false
       return
     }
+    if (this.#isTooOld) return
+    this.#usedAt = performance.now()
     if (isLast && this.#overBudgetAt > 0 && this.#settings.defects.has('response-over-budget-lost')) return this.end()
     this.#log.push({ id: this.#nameNext(message), message, at: performance.now() })
     this.#bytes += JSON.stringify(message).length
@@ -205,6 +224,8 @@ export class Stream {
     if (isThird && missed > 1 && defects.has('third-resume-loses-an-event')) return known + 1
     if (this.#serverCloses > 1 && defects.has('second-close-repeats-an-event')) return Math.max(0, known - 1)
     if (!this.isStandalone) return known
+    const isLateThird = isReturning && this.#clientResumes === 3 && performance.now() - this.#lockedFrom > 1_000
+    if (isLateThird && defects.has('third-return-skips-what-was-missed')) return this.#log.length
     if (isReturning && missed === 4 && defects.has('first-missed-push-lost')) return known + 1
     const isLater = isReturning && this.#clientResumes > 2 && missed > 1 && missed < 60
     if (isLater && defects.has('later-resume-loses-a-push')) return known + 1

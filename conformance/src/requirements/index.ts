@@ -7,6 +7,7 @@ import { cancellationRequirements } from './cancellation.ts'
 import { connectionRequirements } from './connections.ts'
 import { endpointRequirements } from './endpoint.ts'
 import { getStreamRequirements } from './get-stream.ts'
+import { habitRequirements } from './habits.ts'
 import { lifecycleRequirements } from './lifecycle.ts'
 import { limitRequirements } from './limits.ts'
 import { modernAlwaysRequirements } from './modern-always.ts'
@@ -53,6 +54,7 @@ export const requirements: readonly Requirement[] = [
   ...sseFormatRequirements,
   ...limitRequirements,
   ...authorizationRequirements,
+  ...habitRequirements,
   ...revision20250326Requirements,
   ...revision20250618Requirements,
   ...resourceRequirements,
