@@ -27,6 +27,7 @@ const table = [
   double('endpoint/head-opens-no-stream', 'head-takes-the-stream'),
   double('endpoint/query-string-is-ignored', 'query-string-is-not-found', {
     'resume/works-on-another-node': 'the other node of a double is named by a query string',
+    'nodes/post-on-another-node-is-answered': 'the other node of a double is named by a query string',
   }),
   double('endpoint/query-string-carries-no-session-id', 'session-id-in-query-counts'),
   double('endpoint/header-names-are-case-insensitive', 'header-names-in-capitals-ignored'),
@@ -178,7 +179,9 @@ const table = [
   double('get-stream/reopens-after-a-disconnect', 'get-is-locked-after-a-disconnect', {
     'get-stream/abort-before-the-head-does-no-harm': 'on a busy machine its next GET comes while the lock holds',
   }),
-  double('get-stream/ends-with-the-session', 'get-outlives-the-session'),
+  double('get-stream/ends-with-the-session', 'get-outlives-the-session', {
+    'nodes/get-stream-ends-with-a-delete-on-another-node': 'whichever node the DELETE came to',
+  }),
   double('get-stream/abort-before-the-head-does-no-harm', 'gets-use-up-slots'),
 
   double('connections/several-streams-at-once', 'third-stream-starves-beside-get'),
@@ -413,6 +416,16 @@ const table = [
   double('habits/resume-after-a-cancel-comes-to-rest', 'cancelled-stream-brings-clients-back'),
   double('habits/third-reconnect-brings-what-was-missed', 'third-return-skips-what-was-missed'),
   double('habits/event-after-a-long-silence-arrives', 'aged-stream-goes-quiet'),
+
+  double('nodes/post-on-another-node-is-answered', 'second-node-knows-no-sessions', {
+    'resume/works-on-another-node': 'it resumes a session there',
+  }),
+  double('nodes/push-reaches-a-get-on-another-node', 'second-node-hears-no-pushes'),
+  double('nodes/answer-on-another-node-reaches-the-tool', 'second-node-takes-no-answers'),
+  double('nodes/delete-ends-the-session-everywhere', 'second-node-ends-no-session', {
+    'nodes/get-stream-ends-with-a-delete-on-another-node': 'a session that goes on has its streams',
+  }),
+  double('nodes/get-stream-ends-with-a-delete-on-another-node', 'get-outlives-a-delete-elsewhere'),
 
   double('2025-03-26/batch-is-answered', 'batch-of-two-loses-one'),
   double('2025-03-26/batch-of-notifications-is-202-empty', 'batch-of-notifications-is-200'),

@@ -203,12 +203,15 @@ export class Endpoint {
     if (eventId !== undefined) {
       // The store is there, but nothing reads it; and then nothing is sent either.
       if (defects.has('event-id-opens-a-dead-stream')) return void response.writeHead(200, sseHeaders).flushHeaders()
-      const isElsewhere = request.url?.includes('node=2') && defects.has('second-node-knows-no-streams')
+      const isElsewhere = isSecondNode(request) && defects.has('second-node-knows-no-streams')
       if (isElsewhere) throw new Refusal(400, 'Unknown event id')
       const { stream, after } = session.find(eventId)
       // No client that is told so comes back (WHATWG HTML, Server-sent events).
       if (stream.isSpent(after)) return void response.writeHead(204, { 'cache-control': 'no-store' }).end()
       return stream.attach(response, { after, isGet: true })
+    }
+    if (isSecondNode(request) && defects.has('second-node-hears-no-pushes')) {
+      return void response.writeHead(200, sseHeaders).flushHeaders()
     }
     await this.#checkPlainGet(session)
     if (defects.has('session-ends-with-its-get')) response.once('close', () => this.#sessions.end(session))
@@ -242,7 +245,9 @@ export class Endpoint {
     if (request.headers['content-type'] !== undefined && defects.has('delete-with-a-type-is-415')) {
       throw new Refusal(415, 'DELETE has no body')
     }
-    this.#sessions.end(session)
+    session.isEndedElsewhere = isSecondNode(request)
+    const isHeard = !(session.isEndedElsewhere && defects.has('second-node-ends-no-session'))
+    if (isHeard) this.#sessions.end(session)
     if (defects.has('delete-ends-every-session')) this.#sessions.endAll()
     response.writeHead(defects.has('delete-is-201') ? 201 : 204, { 'cache-control': 'no-store' }).end()
   }
@@ -266,7 +271,9 @@ export class Endpoint {
     const { defects } = this.#settings
     const isAnswered = post.isBatch && defects.has('notification-in-batch-is-answered')
     const requests = messages.filter(({ method, id }) => method !== undefined && id !== undefined)
+    const isUnheard = isSecondNode(response.req) && defects.has('second-node-takes-no-answers')
     for (const message of messages) {
+      if (message.method === undefined && isUnheard) continue
       if (message.method === undefined) session.takeAnswer(message)
       else if (message.id === undefined) this.#takeNotification(message, session)
     }
@@ -367,6 +374,11 @@ const lateLookUps: readonly Defect[] = [
   'ended-session-id-is-adopted',
   'stale-id-on-initialize-is-500',
 ]
+
+/** The nodes of this deployment are one process, told apart by the query string. */
+function isSecondNode({ url }: IncomingMessage): boolean {
+  return url?.includes('node=2') === true
+}
 
 const sseHeaders = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
 

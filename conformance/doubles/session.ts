@@ -38,6 +38,8 @@ export class Session {
   isInitialized = false
   lastSeenAt = Date.now()
   plainGets = 0
+  /** By a DELETE that another node has got. */
+  isEndedElsewhere = false
   readonly defects: Settings['defects']
   readonly #settings: Settings
   /** Every session of the server. Only doubles look at it: those that mix sessions up. */
@@ -219,8 +221,11 @@ export class Session {
   end(): void {
     const { defects } = this
     if (!defects.has('delete-leaves-calls-running')) for (const call of this.calls) call.cancel('session')
+    const isSpared =
+      defects.has('get-outlives-the-session') ||
+      (this.isEndedElsewhere && defects.has('get-outlives-a-delete-elsewhere'))
     for (const stream of this.streams) {
-      if (!(stream.isStandalone && defects.has('get-outlives-the-session'))) stream.end()
+      if (!(stream.isStandalone && isSpared)) stream.end()
     }
   }
 }

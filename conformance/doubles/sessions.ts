@@ -64,6 +64,8 @@ export class Sessions {
     const sessionId =
       named ?? (defects.has('session-id-in-query-counts') ? queryValue(request, 'mcp-session-id') : undefined)
     if (sessionId === undefined) return undefined
+    const isElsewhere = request.url?.includes('node=2') && defects.has('second-node-knows-no-sessions')
+    if (isElsewhere) throw this.#unknown(request, false, value)
     const session = this.#lookUp(sessionId)
     if (session && mayUse(session.handshake.owner, request, this.#settings, value)) {
       session.touch()

@@ -23,6 +23,7 @@ import { modernResultRequirements } from './modern-results.ts'
 import { modernStreamRequirements } from './modern-streams.ts'
 import { modernSubscriptionRequirements } from './modern-subscriptions.ts'
 import { modernVersionRequirements } from './modern-version.ts'
+import { nodeRequirements } from './nodes.ts'
 import { notificationRequirements } from './notifications.ts'
 import { originRequirements } from './origin.ts'
 import { postStreamRequirements } from './post-stream.ts'
@@ -55,6 +56,7 @@ export const requirements: readonly Requirement[] = [
   ...limitRequirements,
   ...authorizationRequirements,
   ...habitRequirements,
+  ...nodeRequirements,
   ...revision20250326Requirements,
   ...revision20250618Requirements,
   ...resourceRequirements,
