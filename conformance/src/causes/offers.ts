@@ -63,13 +63,13 @@ export const offerCauses: readonly Cause[] = [
     explains: ['always/modern-messages-fit-the-schema'],
   },
   {
-    name: 'The state of a request that asks first is taken as it comes',
+    name: 'The state of a request that asks is taken as it comes',
     advice:
       'Sign `requestState`, bind it to its request and its user, and refuse one that was changed or belongs to another request.',
     explains: ['input/tampered-state-is-rejected', 'input/state-of-another-request-is-rejected'],
   },
   {
-    name: 'Results of the type input_required are not made or read as they should be',
+    name: 'Results of the type input_required are not as they should be',
     advice:
       'Ask only in tools/call, prompts/get and resources/read, only what the client has declared, with requests or a state in each such result, and complete the request once all answers are there.',
     explains: ['input/'],

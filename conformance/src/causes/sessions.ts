@@ -108,7 +108,7 @@ export const sessionCauses: readonly Cause[] = [
   {
     name: 'The client chooses its session id',
     advice: 'Make the id yourself for each `initialize`, whatever `Mcp-Session-Id` came with it.',
-    explains: ['session/chosen-id-is-not-adopted'],
+    explains: ['session/chosen-id-is-not-adopted', 'habits/stale-session-id-revives-no-session'],
   },
   {
     name: 'A second initialize opens a second session',
@@ -170,5 +170,11 @@ export const sessionCauses: readonly Cause[] = [
       'auth/other-user-cannot-delete',
       'auth/other-users-answer-has-no-effect',
     ],
+  },
+  {
+    name: 'Nodes do not share what ends a session',
+    advice:
+      'Keep sessions in a store that all nodes ask on each request, or route a session to one node, so that its end holds everywhere.',
+    explains: ['nodes/'],
   },
 ]
