@@ -145,6 +145,16 @@ export const mutants: readonly Mutant[] = [
     to: '    this.#hasEnded = false\n',
   },
   {
+    name: 'tools-registered-with-each-list',
+    symptom: 'The list of tools has one more of the same name each time that it is asked for.',
+    file: 'mcp.ts',
+    from: "  if (!defects.has('tools-lack-their-schema')) return { tools: toolList }\n",
+    to: `  if (!defects.has('tools-lack-their-schema')) {
+    toolList.push(...toolList.slice(0, 1))
+    return { tools: [...toolList] }
+  }\n`,
+  },
+  {
     name: 'log-message-of-another-json-rpc',
     symptom: 'Clients that validate messages break off at the first log message.',
     file: 'tools.ts',
