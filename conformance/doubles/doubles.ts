@@ -281,7 +281,7 @@ const table = [
   double('version/invalid-is-400-on-notification-and-response', 'bad-version-accepted-on-others'),
   double('version/invalid-is-400-on-get', 'bad-version-accepted-on-get'),
   double('version/invalid-is-400-on-delete', 'bad-version-accepted-on-delete'),
-  double('version/refused-delete-leaves-the-session', 'refused-delete-ends-the-session'),
+  double('version/refused-delete-leaves-the-session', 'bad-version-on-delete-ends-the-session'),
   double('version/header-is-one-version', 'version-list-accepted'),
   double('version/header-may-be-absent-in-a-session', 'version-header-required', {
     'habits/version-header-may-be-absent-throughout': 'it leaves the header out of its requests, too',

@@ -85,7 +85,7 @@ export class Endpoint {
       if (this.#settings.stateless) return this.#refuseMethod(request, response)
       const session = this.#sessions.resolve(request)
       const isBad = request.method === 'DELETE' && request.headers['mcp-protocol-version'] === '1999-01-01'
-      if (session && isBad && defects.has('refused-delete-ends-the-session')) this.#sessions.end(session)
+      if (session && isBad && defects.has('bad-version-on-delete-ends-the-session')) this.#sessions.end(session)
       checkVersion(request, session, this.#settings)
       return request.method === 'DELETE'
         ? this.#delete(request, response, session)

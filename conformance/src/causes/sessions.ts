@@ -63,7 +63,11 @@ export const sessionCauses: readonly Cause[] = [
     name: 'Requests with a usable version header are refused',
     advice:
       'Refuse a request for its `MCP-Protocol-Version` only when it names one that you do not support: not when it is absent, and not when it is another one that you support.',
-    explains: ['version/', 'stateless/absent-version-means-2025-03-26'],
+    explains: [
+      'habits/version-header-may-be-absent-throughout',
+      'version/',
+      'stateless/absent-version-means-2025-03-26',
+    ],
   },
   {
     name: 'The client is asked for what it has not offered',
@@ -176,5 +180,10 @@ export const sessionCauses: readonly Cause[] = [
     advice:
       'Keep sessions in a store that all nodes ask on each request, or route a session to one node, so that its end holds everywhere.',
     explains: ['nodes/'],
+  },
+  {
+    name: 'A session that has ended keeps its streams open',
+    advice: 'Close the transport of a session, and with it its streams, when you take it out of your map of sessions.',
+    explains: ['get-stream/ends-with-the-session', 'session/delete-ends-streams-and-handlers'],
   },
 ]
