@@ -331,6 +331,28 @@ async function typeCheck(folder: string, name: string, { options, modules }: Typ
   return `${version.replace('Version', 'TypeScript')}, ${Object.keys(modules).length} files`
 }
 
+const lonely = `import { runConformance } from '@throughline/mcp-http-conformance'
+import { describeServer, describeStore } from '@throughline/mcp-http-conformance/vitest'
+
+export const report = runConformance({ url: 'http://127.0.0.1:3000/mcp' })
+describeServer('a server', { here: { start: () => ({ url: 'http://127.0.0.1:3000/mcp', close() {} }), levels: ['MUST'] } })
+describeStore('a store', () => ({ backplane: {} }), { parts: ['sessions'] })
+`
+
+/** The suite alone, without the peers that it can do without: every declaration is looked at. */
+async function typeCheckAlone({ name, tarball }: PublicPackage, folder: string): Promise<string> {
+  await mkdir(folder)
+  const { typescript = '', '@types/node': node = '' } = await testedVersions()
+  const dependencies = { typescript, '@types/node': node, [name]: `file:${tarball}` }
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'alone', private: true, dependencies }))
+  await mustRun('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], folder)
+  for (const peer of ['vitest', '@throughline/mcp-http-core']) {
+    if (existsSync(join(folder, 'node_modules', peer))) throw new Error(`Expected ${peer} not to be installed`)
+  }
+  const modules = { 'alone.mts': lonely, 'alone.cts': lonely }
+  return typeCheck(folder, 'types', { options: { module: 'nodenext', skipLibCheck: false }, modules })
+}
+
 async function checkAll(temporary: string): Promise<void> {
   const sources = await findPublicPackages()
   if (sources.some(({ folder }) => !existsSync(join(folder, 'dist')))) {
@@ -384,6 +406,8 @@ async function checkAll(temporary: string): Promise<void> {
   await step('types, nodenext', () =>
     typeCheck(consumerFolder, 'nodenext', { options: { module: 'nodenext' }, modules }),
   )
+  const suite = packages.find(({ folder }) => folder === suiteFolder)
+  if (suite) await step('types of the suite, alone', () => typeCheckAlone(suite, join(temporary, 'alone')))
   const options = { module: 'esnext', moduleResolution: 'bundler' }
   await step('types, bundler', () => typeCheck(consumerFolder, 'bundler', { options, modules: onlyEsm(modules) }))
 }

@@ -1,5 +1,5 @@
-import type { AppendOutcome, EventLog, LogEvent } from '@throughline/mcp-http-core'
 import { expectEqual } from '../client/expect.ts'
+import type { AppendOutcome, EventLog, LogEvent } from './contract-types.ts'
 
 type EventParts = Partial<Pick<LogEvent, 'kind' | 'data' | 'last' | 'requestIds'>>
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { LogEvent, LogPage, SessionRecord } from '@throughline/mcp-http-core'
 import { expectThat, fail } from '../client/expect.ts'
+import type { LogEvent, LogPage, SessionRecord } from './contract-types.ts'
 
 /** As the core makes them: base64url of 32 bytes. */
 export function createKey(): string {

@@ -1,6 +1,6 @@
-import type { Backplane, EventLog, MessageBus, SessionStore } from '@throughline/mcp-http-core'
 import { notTestable } from '../client/expect.ts'
 import { delay, TimeLimit, within } from '../client/waiting.ts'
+import type { Backplane, EventLog, MessageBus, SessionStore } from './contract-types.ts'
 import { Listener } from './listener.ts'
 import { LogWriter } from './log-writer.ts'
 import { createKey, toRecord } from './records.ts'

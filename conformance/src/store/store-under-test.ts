@@ -1,4 +1,4 @@
-import type { Backplane } from '@throughline/mcp-http-core'
+import type { Backplane } from './contract-types.ts'
 
 type MaybePromise<T> = T | PromiseLike<T>
 

@@ -1,5 +1,5 @@
-import type { LogEvent } from '@throughline/mcp-http-core'
 import { expectEqual, expectThat, fail } from '../../client/expect.ts'
+import type { LogEvent } from '../contract-types.ts'
 import { hostileNames } from '../hostile-names.ts'
 import type { LogWriter } from '../log-writer.ts'
 import { createKey, expectEvents, expectNothing, expectSame } from '../records.ts'

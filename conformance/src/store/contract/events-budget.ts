@@ -1,5 +1,5 @@
-import type { LogEvent } from '@throughline/mcp-http-core'
 import { expectEqual, expectThat, notTestable } from '../../client/expect.ts'
+import type { LogEvent } from '../contract-types.ts'
 import type { LogWriter } from '../log-writer.ts'
 import { expectSame } from '../records.ts'
 import type { StoreContext } from '../store-context.ts'

@@ -1,6 +1,6 @@
-import type { SessionRecord } from '@throughline/mcp-http-core'
 import { expectEqual, expectThat, fail } from '../../client/expect.ts'
 import { delay } from '../../client/waiting.ts'
+import type { SessionRecord } from '../contract-types.ts'
 import { createKey, expectNothing, expectRecord, toRecord } from '../records.ts'
 import { longMs, type StoreContext } from '../store-context.ts'
 import { requirementsOf } from '../store-requirement.ts'

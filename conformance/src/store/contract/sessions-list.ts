@@ -1,5 +1,5 @@
-import type { SessionRecord, SessionStore } from '@throughline/mcp-http-core'
 import { expectEqual, expectThat, fail } from '../../client/expect.ts'
+import type { SessionRecord, SessionStore } from '../contract-types.ts'
 import { expectRecord, expectSame, toRecord } from '../records.ts'
 import { longMs, type StoreContext } from '../store-context.ts'
 import { requirementsOf } from '../store-requirement.ts'

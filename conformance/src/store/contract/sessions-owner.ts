@@ -1,5 +1,5 @@
-import type { SessionChanges } from '@throughline/mcp-http-core'
 import { expectEqual, expectThat } from '../../client/expect.ts'
+import type { SessionChanges } from '../contract-types.ts'
 import { expectRecord, expectSame, toRecord } from '../records.ts'
 import { longMs } from '../store-context.ts'
 import { requirementsOf } from '../store-requirement.ts'

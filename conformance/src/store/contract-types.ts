@@ -1,0 +1,13 @@
+// By its path, so that the types are written out in those of this package: the core is an optional peer, and who tests a
+// server that is not made with it does not have it.
+export type {
+  AppendOutcome,
+  Backplane,
+  EventLog,
+  LogEvent,
+  LogPage,
+  MessageBus,
+  SessionChanges,
+  SessionRecord,
+  SessionStore,
+} from '../../../packages/core/src/backplane/backplane.ts'
