@@ -50,6 +50,12 @@ function summarize({ report, failure }: Outcome): string {
   return report.incomplete === '' ? counts : `${counts}; ${report.incomplete}`
 }
 
+function keep({ peer, report }: Outcome, folder: string): void {
+  if (report === undefined) return
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, `${peer.name.replace(/[^\w.-]+/g, '-')}.json`), JSON.stringify(report, undefined, 1))
+}
+
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { reports: { type: 'string' } } })
 const chosen = peers.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 if (chosen.length === 0) {
@@ -57,14 +63,10 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 const outcomes: Outcome[] = []
-for (const peer of chosen) outcomes.push(await check(peer))
-const folder = values.reports
-if (folder !== undefined) {
-  mkdirSync(folder, { recursive: true })
-  for (const { peer, report } of outcomes) {
-    if (report === undefined) continue
-    writeFileSync(join(folder, `${peer.name.replace(/[^\w.-]+/g, '-')}.json`), JSON.stringify(report, undefined, 1))
-  }
+for (const peer of chosen) {
+  const outcome = await check(peer)
+  outcomes.push(outcome)
+  if (values.reports !== undefined) keep(outcome, values.reports)
 }
 writeFileSync(new URL('conformance-peers.md', docs), toMarkdown(outcomes))
 writeFileSync(new URL('conformance-peers.html', docs), toHtml(outcomes))
