@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CheckContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
-import { expectThat, fail, notTestable } from './expect.ts'
+import { expectThat, fail, notTestable, SetupFailure } from './expect.ts'
 import { type Id, isObject, type Json, type Message } from './json-rpc.ts'
 import { describeAnswer, discover, metaKeys, modernSend } from './modern.ts'
 import { messagesOn } from './probes.ts'
@@ -63,9 +63,9 @@ export async function openListen(
   const { exchange } = await modernSend(context, 'subscriptions/listen', { notifications }, { id })
   if (exchange.isEventStream) return new Listening(exchange, id)
   const response = await responseIn(exchange, id)
-  const isUnknown = response.error?.code === -32601
-  if (isUnknown && !(await announcesChanges(context))) notTestable('the server announces no changes')
-  return fail(`Expected ${method} to open an event stream, got ${describeAnswer({ exchange, response })}`)
+  // Who announces no changes may refuse to tell of them, in whatever way.
+  if (response.error !== undefined && !(await announcesChanges(context))) notTestable('the server announces no changes')
+  throw new SetupFailure(`${method} opens no event stream: ${describeAnswer({ exchange, response })}`)
 }
 
 const method = 'subscriptions/listen'

@@ -1,4 +1,4 @@
-import { expectEqual, expectThat, notTestable } from '../client/expect.ts'
+import { expectEqual, expectThat, judged, notTestable } from '../client/expect.ts'
 import { metaKeys, modernRole, modernTool } from '../client/modern.ts'
 import { honouredBy, listen, openListen, subscriptionOf } from '../client/modern-listen.ts'
 import { delay } from '../client/waiting.ts'
@@ -24,7 +24,7 @@ export const modernSubscriptionRequirements = [
     spec: `${transport}#receiving-messages`,
     era: 'modern',
     async check(context) {
-      const { exchange } = await openListen(context)
+      const { exchange } = await judged(openListen(context))
       expectEqual(exchange.status, 200, 'the status of subscriptions/listen')
     },
   }),

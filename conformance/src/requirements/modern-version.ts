@@ -21,6 +21,12 @@ const meta = '2026-07-28/basic#meta'
 const unknownVersion = '2099-01-01'
 const malformed = { status: 400, code: -32602 }
 
+/** A version that is missing in the body, while the header names one, is a mismatch of the two as well. */
+function expectMalformed(answer: ModernAnswer, what: string): void {
+  const isMismatch = answer.response.error?.code === modernCodes.headerMismatch
+  expectModernError(answer, isMismatch ? { status: 400, code: modernCodes.headerMismatch } : malformed, what)
+}
+
 async function asUnknownVersion(context: CheckContext): Promise<ModernAnswer> {
   const headers = { 'MCP-Protocol-Version': unknownVersion }
   return await modernCall(context, 'server/discover', {}, { headers, meta: { [metaKeys.version]: unknownVersion } })
@@ -92,7 +98,7 @@ export const modernVersionRequirements = [
   }),
   requirement({
     id: 'modern/missing-meta-is-refused',
-    title: 'A request without _meta is refused with 400 and error -32602.',
+    title: 'A request without _meta is refused with 400 and error -32602, or -32020 as its header says more.',
     rows: ['R268'],
     level: 'MUST',
     spec: meta,
@@ -101,19 +107,20 @@ export const modernVersionRequirements = [
       const request: Message = { ...modernRequest('server/discover'), params: {} }
       const exchange = await modernPost(context, request)
       const answer = { request, exchange, response: await responseIn(exchange, request.id) }
-      expectModernError(answer, malformed, 'a request without _meta')
+      expectMalformed(answer, 'a request without _meta')
     },
   }),
   requirement({
     id: 'modern/missing-version-in-meta-is-refused',
-    title: 'A request without a protocolVersion in _meta is refused with 400 and error -32602.',
+    title:
+      'A request without a protocolVersion in _meta is refused with 400 and error -32602, or -32020 as its header has one.',
     rows: ['R268'],
     level: 'MUST',
     spec: meta,
     era: 'modern',
     async check(context) {
       const answer = await withoutMeta(context, metaKeys.version)
-      expectModernError(answer, malformed, 'a request without protocolVersion')
+      expectMalformed(answer, 'a request without protocolVersion')
     },
   }),
   requirement({
