@@ -170,6 +170,8 @@ export function progressMessage(session: Session, options: ProgressOptions = {})
  */
 export async function progressCall(session: Session, options: ProgressOptions = {}): Promise<ProgressCall> {
   const { message, least } = progressMessage(session, options)
+  // Of a tool of somebody else's, reports may come on any stream.
+  if (message.params?.name === 'progress') await session.ensureListening()
   const exchange = await setUp('a call with progress', session.post(message))
   await expectStreamed(exchange)
   const token = message.params?._meta

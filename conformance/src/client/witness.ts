@@ -26,6 +26,11 @@ export class Witness {
     return this.#findings.get(invariant) ?? []
   }
 
+  /** Whether a request has asked for progress under this token. */
+  knows(progressToken: unknown): boolean {
+    return this.#tokens.has(tokenOf(progressToken) ?? '')
+  }
+
   /** Begins to look at an exchange. `during` is the check that it belongs to. */
   watch(sent: SentExchange, during: string): void {
     const { exchange } = sent

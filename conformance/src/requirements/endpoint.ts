@@ -60,7 +60,7 @@ export const endpointRequirements = [
       for (const asked of new Set(['2025-11-25', ...target.versions])) {
         const session = await open({ version: asked })
         const exchange = await session.get()
-        expectStatus(exchange, [200, 405], `a GET of a live session of ${session.version}, with ${asked} asked for,`)
+        expectStatus(exchange, [200, 405], `a GET of a live session of ${session.version}, with ${asked} asked for`)
         if (exchange.status !== 200) continue
         expectEqual(exchange.contentType, 'text/event-stream', 'the Content-Type of the stream of GET')
         exchange.abort()

@@ -119,7 +119,9 @@ export const sseFormatRequirements = [
       const exchange = await session.post(message, { headers: { Accept: 'text/event-stream' } })
       const call = exchange.isEventStream ? exchange : await session.post(message)
       const text = textOf(await responseIn(call, message.id))
-      expectThat(text?.includes(attack) === true, `Expected the text to come back whole, got ${JSON.stringify(text)}`)
+      // Some tools give what they return as JSON.
+      const isWhole = text?.includes(attack) === true || text?.includes(JSON.stringify(attack).slice(1, -1)) === true
+      expectThat(isWhole, `Expected the text to come back whole, got ${JSON.stringify(text)}`)
       const answers = [call]
       if (target.offers.has('sse')) {
         // Shorter: a server may bound the length of ids.
