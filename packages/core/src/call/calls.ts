@@ -42,7 +42,9 @@ export class Calls implements Outgoing {
     this.parts = parts
     this.#transport = new ConnectedTransport(parts.sessionId, this)
     this.#asking = new Asking({
-      ...{ term: parts.term, streams: parts.streams, running: this.#running },
+      term: parts.term,
+      streams: parts.streams,
+      running: this.#running,
       deliver: (message) => this.#deliver(message),
     })
   }

@@ -18,7 +18,8 @@ export function dispatch(
   if (isBatch(incoming)) return dispatchBatch(incoming, calls, revision, posted)
   if ('method' in incoming && 'id' in incoming) {
     if (incoming.method === 'initialize') throw new Rejection('already_initialized')
-    return calls.run([incoming], { ...posted, isBatch: false })
+    const { request, acceptable } = posted
+    return calls.run([incoming], { request, acceptable, isBatch: false })
   }
   receive(incoming, calls, posted)
   return accepted
@@ -33,7 +34,8 @@ function dispatchBatch(
   checkBatch(batch, revision)
   for (const message of batch) if (!isRequest(message)) receive(message, calls, posted)
   const requests = batch.filter(isRequest)
-  return requests.length === 0 ? accepted : calls.run(requests, { ...posted, isBatch: true })
+  const { request, acceptable } = posted
+  return requests.length === 0 ? accepted : calls.run(requests, { request, acceptable, isBatch: true })
 }
 
 function receive(

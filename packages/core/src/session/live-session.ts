@@ -58,12 +58,24 @@ export class LiveSession implements SessionHandle, PresentSession {
     this.seat = attendance.seat(this)
     const { key, term } = record
     const writer = new LogWriter({ sessionKey: key, term, log, failed: (failure) => this.#appendFailed(failure) })
+    // No spread, here and in what is made for each call: V8 gives every object that one begins a hidden class of its
+    // own, and then each read of it misses its cache.
     this.streams = new SessionStreams(resolveRevision(record.protocolVersion), {
-      ...{ sessionKey: key, writer, log, attendance, options, activity: this.seat },
+      sessionKey: key,
+      writer,
+      log,
+      attendance,
+      options,
+      activity: this.seat,
       makeUpForGap: () => toGapMessages(this.record),
     })
     this.calls = new Calls({
-      ...{ sessionId, term, attendance, options, activity: this.seat, streams: this.streams },
+      sessionId,
+      term,
+      attendance,
+      options,
+      activity: this.seat,
+      streams: this.streams,
       observe: createObserver(this, (changes) => this.#change(changes)),
       serverClosed: () => this.#endLater('The server closed the session'),
     })

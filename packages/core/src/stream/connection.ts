@@ -31,7 +31,7 @@ export interface ConnectionOptions extends StreamReaderOptions {
    */
   readonly oldAt: number
   /** The response is complete, or its connection is gone. */
-  readonly closed?: () => void
+  readonly closed?: (() => void) | undefined
 }
 
 /** One open response that reads a stream. Counts as activity from the moment it is made. */

@@ -121,9 +121,10 @@ export class SessionStreams {
     return stream
   }
 
-  #add(options: Omit<StreamWriterOptions, 'log' | 'running'>): StreamWriter {
-    const stream = new StreamWriter({ ...options, log: this.#parts.writer, running: this.#running })
-    this.#running.set(stream.streamTag, stream)
+  #add({ streamTag, requestIds, attended, isAnnounced }: Omit<StreamWriterOptions, 'log' | 'running'>): StreamWriter {
+    const { writer: log } = this.#parts
+    const stream = new StreamWriter({ streamTag, requestIds, attended, isAnnounced, log, running: this.#running })
+    this.#running.set(streamTag, stream)
     return stream
   }
 
@@ -170,7 +171,7 @@ export class SessionStreams {
       // A call whose client cannot come back for the answer is spared: it would wait for ever.
       expiresAt: isStandalone || this.canPoll ? expiryOf(auth) : Infinity,
       makeUpForGap: isStandalone ? makeUpForGap : noGapMessages,
-      ...(closed && { closed }),
+      closed,
       onError: (error) => onError(error, 'event-log'),
     })
   }

@@ -24,7 +24,7 @@ export interface StreamWriterOptions {
   /** Somebody reads the stream now, or nobody does any more. */
   readonly attended?: ((isAttended: boolean) => void) | undefined
   /** See {@link Feed.isAnnounced}. */
-  readonly isAnnounced?: boolean
+  readonly isAnnounced?: boolean | undefined
 }
 
 /**

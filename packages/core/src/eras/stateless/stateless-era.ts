@@ -74,7 +74,9 @@ export class StatelessEra implements Era {
 
   async #receive({ auth }: HttpRequest): Promise<Visit> {
     const visit = new Visit({
-      ...{ attendance: this.#attendance, log: this.#log, options: this.#options },
+      attendance: this.#attendance,
+      log: this.#log,
+      options: this.#options,
       leave: () => this.#visits.remove(place),
     })
     const place = this.#visits.add(visit)

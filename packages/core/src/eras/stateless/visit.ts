@@ -41,7 +41,12 @@ export class Visit implements CallStreams, Activity {
     const failed = (failure: unknown): void => options.onError(failure, 'event-log')
     this.#writer = new LogWriter({ sessionKey: this.#key, term: 1, log, failed })
     this.calls = new Calls({
-      ...{ sessionId: undefined, term: 1, attendance, options, streams: this, activity: this },
+      sessionId: undefined,
+      term: 1,
+      attendance,
+      options,
+      streams: this,
+      activity: this,
       serverClosed: () => this.#endLater('The server closed its transport'),
     })
   }
@@ -79,7 +84,13 @@ export class Visit implements CallStreams, Activity {
   connect(feed: StreamWriter, _auth: AuthInfo | undefined, from: Cursor): Connection {
     const { attendance, log, options } = this.#parts
     return new Connection({
-      ...{ feed, log, attendance, from, sessionKey: this.#key, activity: this, format: plainFormat },
+      feed,
+      log,
+      attendance,
+      from,
+      sessionKey: this.#key,
+      activity: this,
+      format: plainFormat,
       // Nobody can come back for the answer, so neither age nor the token's expiry ends the connection.
       expiresAt: Infinity,
       oldAt: Infinity,
