@@ -12,18 +12,18 @@ import { isSessionId, sessionKey } from '../session/session-id.ts'
 /** Knows where a session lives. With one node, every session that is asked for comes to live on it. */
 export class Directory {
   readonly #parts: SessionParts
-  readonly #rebuilding = new Map<string, Promise<LiveSession>>()
+  readonly #rebuilding = new Map<string, Promise<LiveSession | undefined>>()
 
   constructor(parts: SessionParts) {
     this.#parts = parts
   }
 
   /**
-   * The session that a request names, if it is its principal's. One that is unknown, ended, expired or another
-   * principal's is refused the same way.
-   * @throws Rejection `session_required`, `session_not_found`, `draining`
+   * The session that a request names, if it is its principal's. `undefined` alike for one that is unknown, ended,
+   * expired or another principal's.
+   * @throws Rejection `session_required`, `draining`
    */
-  find({ auth }: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle> {
+  find({ auth }: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle | undefined> {
     const { attendance, options, table } = this.#parts
     if (!sessionId) throw new Rejection('session_required')
     const session = table.find(sessionId)
@@ -34,17 +34,21 @@ export class Directory {
     return this.#findStored(sessionId, principal, auth)
   }
 
-  async #findStored(sessionId: string, principal: string | null, auth: AuthInfo | undefined): Promise<SessionHandle> {
+  async #findStored(
+    sessionId: string,
+    principal: string | null,
+    auth: AuthInfo | undefined,
+  ): Promise<SessionHandle | undefined> {
     const { options, table } = this.#parts
-    if (!isSessionId(sessionId)) throw new Rejection('session_not_found')
+    if (!isSessionId(sessionId)) return undefined
     const key = await sessionKey(sessionId)
     const record = await options.backplane.sessions.get(key)
-    if (record?.principal !== principal) throw new Rejection('session_not_found')
+    if (record?.principal !== principal) return undefined
     // It may have come to life meanwhile; the first request that asks for it rebuilds it.
     return table.find(sessionId) ?? this.#rebuild(sessionId, key, auth)
   }
 
-  #rebuild(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession> {
+  #rebuild(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession | undefined> {
     const underWay = this.#rebuilding.get(key)
     if (underWay) return underWay
     const rebuilding = rebuildSession(this.#parts, sessionId, key, auth)

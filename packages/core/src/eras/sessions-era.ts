@@ -51,22 +51,12 @@ export class SessionsEra implements Era {
   async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     const { method, sessionId } = head
     if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
-    const session = await this.#find(request, head)
+    const session = await this.#directory.find(request, head)
     if (method === 'POST') return session ? this.#post(session, request, head) : this.#openAnew(request, head)
     if (!session) throw new Rejection('session_not_found')
     if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')
     return ended
-  }
-
-  /** The session that a request names; `undefined` when its principal has none of that id. */
-  async #find(request: HttpRequest, head: RequestHead): Promise<SessionHandle | undefined> {
-    try {
-      return await this.#directory.find(request, head)
-    } catch (error) {
-      if (error instanceof Rejection && error.refusal === 'session_not_found') return undefined
-      throw error
-    }
   }
 
   async #post(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {

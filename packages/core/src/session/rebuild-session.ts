@@ -1,6 +1,5 @@
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { toContext } from '../call/build-server.ts'
-import { Rejection } from '../http/errors.ts'
 import { isRequest } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { askServer, toHandshake } from './handshake.ts'
@@ -9,17 +8,18 @@ import type { SessionParts } from './open-session.ts'
 
 /**
  * Brings a stored session to life on this node: takes it over, and builds its server object anew from the record.
- * @throws Rejection `session_not_found`, `too_many_sessions`
+ * `undefined` when it has ended.
+ * @throws Rejection `too_many_sessions`
  */
 export async function rebuildSession(
   parts: SessionParts,
   sessionId: string,
   key: string,
   auth: AuthInfo | undefined,
-): Promise<LiveSession> {
+): Promise<LiveSession | undefined> {
   const { options, caps, table } = parts
   const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.recordTtlMs)
-  if (!record) throw new Rejection('session_not_found')
+  if (!record) return undefined
   let session: LiveSession | undefined
   const holder = { principal: record.principal, clientAddress: undefined }
   caps.take(holder)
@@ -29,6 +29,7 @@ export async function rebuildSession(
   } finally {
     if (!session) caps.release(holder)
   }
+  if (!session) return undefined
   table.add(session)
   if (session.initialized) parts.settle(session).catch((error: unknown) => options.onError(error, 'session-store'))
   return session
@@ -39,7 +40,7 @@ async function rebuild(
   sessionId: string,
   record: SessionRecord,
   auth: AuthInfo | undefined,
-): Promise<LiveSession> {
+): Promise<LiveSession | undefined> {
   const { servers } = parts
   const session = new LiveSession(sessionId, record, parts)
   try {
@@ -47,12 +48,13 @@ async function rebuild(
     await servers.build(session.calls, toContext(sessionId, record.initializeParams, auth, true))
     await replay(session, parts)
     // It may have been ended meanwhile.
-    if (!(await prolong(session, parts))) throw new Rejection('session_not_found')
+    if (await prolong(session, parts)) return session
   } catch (error) {
     await session.stop('The session could not be rebuilt')
     throw error
   }
-  return session
+  await session.stop('The session could not be rebuilt')
+  return undefined
 }
 
 async function prolong({ record }: LiveSession, { options }: SessionParts): Promise<boolean> {
