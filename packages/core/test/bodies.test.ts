@@ -146,6 +146,15 @@ describe.each([
     expect(errors).toEqual([])
   })
 
+  test('is refused with 408 also together with others that do not end in time', async () => {
+    const { endpoint, open } = await start({ bodyTimeoutMs: 100 })
+    const uploads = await Promise.all([open(), open(), open()])
+    for (const upload of uploads) await upload.send('{', 1)
+    const answers = await Promise.all(uploads.map((upload) => upload.answer()))
+    expect(answers.map(({ status }) => status)).toEqual([408, 408, 408])
+    expect(endpoint.stats().bodyBytes).toBe(0)
+  })
+
   test('may take as long as it likes when there is no deadline', async () => {
     const { open } = await start({ bodyTimeoutMs: 0 })
     const upload = await open()

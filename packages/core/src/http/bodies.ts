@@ -31,24 +31,23 @@ export class Bodies {
    * Reads a request's body.
    * @throws Rejection `body_too_large`, `body_too_slow`, `too_many_bodies`, and what `HttpRequest.readBody` throws
    */
-  async read(request: HttpRequest): Promise<Uint8Array> {
-    const body = new JoinedChunks(this.#limits.maxBodyBytes, (bytes) => this.#take(bytes))
-    let place: Link<() => void> | undefined
-    try {
-      await new Promise<void>((resolve, reject) => {
-        place = this.#began(() => {
-          request.stopReading()
-          reject(new Rejection('body_too_slow'))
-        })
-        request.readBody((chunk) => body.add(chunk)).then(resolve, reject)
+  read(request: HttpRequest): Promise<Uint8Array> {
+    const body = new JoinedChunks(this.#limits.maxBodyBytes, this.#take)
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#end(place, body)
+        reject(error)
+      }
+      const place = this.#began(() => {
+        request.stopReading()
+        fail(new Rejection('body_too_slow'))
       })
-      return body.bytes
-    } finally {
-      if (place) this.#underWay.remove(place)
-      this.#bytes -= body.capacity
-      // What the bridge listens with lives as long as the request, the bytes need not.
-      body.drop()
-    }
+      const complete = (): void => {
+        resolve(body.bytes)
+        this.#end(place, body)
+      }
+      request.readBody((chunk) => body.add(chunk)).then(complete, fail)
+    })
   }
 
   #began(tooSlow: () => void): Link<() => void> {
@@ -61,14 +60,26 @@ export class Bodies {
     return this.#underWay.add(tooSlow, now())
   }
 
+  /** Nobody reads it any more. What the bridge listens with lives as long as the request, the bytes need not. */
+  #end(place: Link<() => void>, body: JoinedChunks): void {
+    if (body.isDropped) return
+    this.#underWay.remove(place)
+    this.#bytes -= body.capacity
+    body.drop()
+  }
+
   #look(begunBy: number): void {
-    for (let place = this.#underWay.first; place && place.since <= begunBy; place = place.after) place.item()
+    for (let place = this.#underWay.first; place && place.since <= begunBy; ) {
+      const { item, after } = place
+      item()
+      place = after
+    }
     if (this.#underWay.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
-  #take(bytes: number): void {
+  readonly #take = (bytes: number): void => {
     if (this.#bytes + bytes > this.#limits.maxBodyBytesInFlight) throw new Rejection('too_many_bodies', retryLater())
     this.#bytes += bytes
   }
@@ -88,7 +99,8 @@ class JoinedChunks {
   readonly #take: (bytes: number) => void
   #room: Uint8Array = nothing
   #size = 0
-  #isDropped = false
+  /** Its bytes are gone, and nothing more is taken. */
+  isDropped = false
 
   /** `take` is asked for each piece of memory, and throws when there is none. */
   constructor(maxBytes: number, take: (bytes: number) => void) {
@@ -106,7 +118,7 @@ class JoinedChunks {
 
   add(chunk: Uint8Array): void {
     // Nobody waits for it any more: a bridge that still reads hears of it.
-    if (this.#isDropped) throw new Rejection('body_too_slow')
+    if (this.isDropped) throw new Rejection('body_too_slow')
     const size = this.#size + chunk.length
     if (size > this.#maxBytes) throw new Rejection('body_too_large')
     if (this.#size === 0) this.#begin(chunk)
@@ -115,7 +127,7 @@ class JoinedChunks {
   }
 
   drop(): void {
-    this.#isDropped = true
+    this.isDropped = true
     this.#room = nothing
   }
 

@@ -1,4 +1,4 @@
-import type { MaybePromise } from './maybe-promise.ts'
+import { isThenable, type MaybePromise } from './maybe-promise.ts'
 
 /** What was waited for has not come in time. It may still be under way. */
 export class DeadlineError extends Error {
@@ -6,14 +6,13 @@ export class DeadlineError extends Error {
 }
 
 /** Settles like `promise`, or rejects after `ms` milliseconds: nothing waits for ever for code that is not ours. */
-export async function within<T>(ms: number, promise: MaybePromise<T>, expectation: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError(`Expected ${expectation} within ${ms} ms`)), ms)
+export function within<T>(ms: number, promise: MaybePromise<T>, expectation: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (!isThenable(promise)) return resolve(promise)
+    const settling = Promise.resolve(promise)
+    const timer = setTimeout(() => reject(new DeadlineError(`Expected ${expectation} within ${ms} ms`)), ms)
+    const stop = (): void => clearTimeout(timer)
+    settling.then(stop, stop)
+    settling.then(resolve, reject)
   })
-  try {
-    return await Promise.race([promise, tooLate])
-  } finally {
-    clearTimeout(timer)
-  }
 }
