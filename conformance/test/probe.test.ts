@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { createEndpoint } from '@throughline/mcp-http-core'
@@ -101,6 +101,25 @@ describe('without anything in between', () => {
     expect(idsOf(report, 'problem')).toEqual([])
     expect(findingOf(report, 'buffering')).toMatchObject({ verdict: 'ok' })
     expect(findingOf(report, 'buffering').seen).toContain('standalone')
+  })
+
+  test('a server of 2026-07-28 alone is probed by server/discover, and what it has no more is not testable', async () => {
+    const { url, close } = await startReferenceServer({ modernOnly: true, keepAliveMs: 100 })
+    onTestFinished(close)
+    const report = await probe(url, {
+      tools: new Map([['progress', { tool: 'burst', args: { count: 4, delayMs: 50 } }]]),
+    })
+    expect(idsOf(report, 'problem')).toEqual([])
+    expect(idsOf(report, 'not-testable')).toEqual([
+      'tls',
+      'session-id-to-client',
+      'session-id-to-server',
+      'last-event-id',
+      'affinity',
+    ])
+    expect(findingOf(report, 'reach').seen).toMatch(/^server\/discover was answered in .* \(2026-07-28\)/)
+    expect(findingOf(report, 'buffering').seen).toMatch(/In a call with progress the first of \d events/)
+    expect(findingOf(report, 'body-size').seen).toMatch(/^A server\/discover of 1.5 MiB got 200/)
   })
 
   test('a stream that was silent throughout is a note that says what was not waited for', async () => {
@@ -301,6 +320,117 @@ function makeCertificate(folder: string): void {
   execFileSync('openssl', ['req', '-x509', ...key, ...certificate], { stdio: 'pipe' })
 }
 
+/** A server of a test, ended with it. Gives its URL. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
+}
+
+describe('a way that ends at no MCP server', () => {
+  test.each([403, 421])('a refusal with %d that depends on the Host names allowedHosts', async (status) => {
+    const initialized = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } }
+    const url = await serve(({ headers }, response) => {
+      const isTaken = headers.host?.startsWith('localhost') === true
+      response.writeHead(isTaken ? 200 : status, { 'content-type': 'application/json' })
+      response.end(isTaken ? JSON.stringify(initialized) : '{}')
+    })
+    const report = await probe(url)
+    expect(idsOf(report, 'problem')).toEqual(['reach', 'host'])
+    const { seen, means, changes } = findingOf(report, 'host')
+    expect(seen).toMatch(new RegExp(`got ${status}, and with Host: localhost:\\d+ 200: the refusal is of the name`))
+    expect(means).toContain('allowedHosts')
+    expect(changes[0]?.change).toContain('proxy_set_header Host $host;')
+  })
+
+  test('one that speaks of the Host does so too, and another does not', async () => {
+    const refuse = (text: string) => serve((_request, response) => response.writeHead(403).end(text))
+    const named = await probe(await refuse('Invalid Host header: 10.0.0.1'))
+    expect(findingOf(named, 'host')).toMatchObject({ verdict: 'problem' })
+    const other = await probe(await refuse('Forbidden'))
+    expect(findingOf(other, 'host')).toMatchObject({ verdict: 'not-testable' })
+  })
+
+  test('a redirect is named with its target, wherever it leads', async () => {
+    const login = await serve((_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+    )
+    const url = await serve((_request, response) => response.writeHead(302, { location: login }).end())
+    const report = await probe(url)
+    expect(idsOf(report, 'problem')).toEqual(['reach', 'redirects'])
+    expect(findingOf(report, 'reach').seen).toContain(`${url} redirects with 302 to ${login}. `)
+    expect(findingOf(report, 'redirects').seen).toBe(`${url} redirects with 302 to ${login}.`)
+  })
+
+  test('one that leads in a circle, and one that leads nowhere, too', async () => {
+    const circle = await serve(({ headers }, response) => {
+      response.writeHead(307, { location: `http://${headers.host}/mcp` }).end()
+    })
+    expect(findingOf(await probe(circle), 'reach').seen).toContain(`${circle} redirects with 307 to ${circle}.`)
+    const nowhere = await serve((_request, response) => response.writeHead(302).end())
+    expect(findingOf(await probe(nowhere), 'reach').seen).toBe(
+      `${nowhere} redirects with 302 to nowhere: there is no Location.`,
+    )
+  })
+})
+
+describe('silence behind a hop that holds streams back', () => {
+  /** Nothing of an event stream comes; after a second the hop gives up. */
+  async function startHolding(giveUp: (response: ServerResponse) => void): Promise<string> {
+    const upstream = await startOurs()
+    const passing = await startProxy([upstream])
+    return serve((request, response) => {
+      if (request.method === 'GET') return void setTimeout(() => giveUp(response), 1_000)
+      const { method, headers } = request
+      const forwarded = send(passing, { method, headers, agent: false }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      })
+      request.pipe(forwarded)
+    })
+  }
+
+  test.each([
+    [
+      'cuts the connection',
+      (response: ServerResponse) => void response.destroy(),
+      /cut after 1\.\d s, before anything/,
+    ],
+    ['answers 504', (response: ServerResponse) => void response.writeHead(504).end(), /GET got 504 after 1\.\d s/],
+  ])('is a problem when it %s', async (_what, giveUp, seen) => {
+    const report = await probe(await startHolding(giveUp), { idleMs: 4_000, timeoutMs: 800 })
+    expect(findingOf(report, 'idle')).toMatchObject({ verdict: 'problem', seen: expect.stringMatching(seen) })
+    expect(findingOf(report, 'idle').seen).toContain('comment lines of the server do not keep it open')
+  })
+
+  test('is not testable when it was not waited for long enough', async () => {
+    const report = await probe(await startHolding(() => undefined), { idleMs: 500, timeoutMs: 800 })
+    expect(findingOf(report, 'idle')).toMatchObject({ verdict: 'not-testable' })
+    expect(findingOf(report, 'idle').seen).toContain('see buffering')
+  })
+})
+
+describe('hops', () => {
+  test.each([
+    ['Server', 'Apache/2.4.71 (Debian)', 'Apache'],
+    ['Server', 'lighttpd/1.4.69', 'lighttpd'],
+    ['Via', '1.1 varnish (Varnish/7.1)', 'Varnish'],
+  ])('%s: %s is named, with what to change there first', async (name, value, hop) => {
+    const onResponse: Tampering['onResponse'] = (headers) => {
+      headers[name.toLowerCase()] = value
+    }
+    const url = await startProxy([await startOurs()], { onResponse, body: 'whole' })
+    const report = await probe(url, { timeoutMs: 1_000 })
+    expect(findingOf(report, 'hops').seen).toContain(value)
+    expect(findingOf(report, 'buffering')).toMatchObject({ verdict: 'problem' })
+    expect(findingOf(report, 'buffering').changes[0]?.at).toBe(hop)
+  })
+})
+
 describe('the report', () => {
   test('a URL at which no MCP server answers is a finding, and nothing else is testable', async () => {
     const { origin } = new URL(await startOurs())
@@ -348,7 +478,7 @@ describe('the report', () => {
     expect(text).toMatch(/^problem {2}MCP-Protocol-Version reaches the server \(version-header\)$/m)
     expect(text).toMatch(/^ {4}For clients: /m)
     expect(text).toMatch(/^ {4}- HAProxy: remove `http-request del-header MCP-Protocol-Version`$/m)
-    expect(text).toMatch(/^1 problem, 0 note, 14 ok, 1 not-testable in /m)
+    expect(text).toMatch(/^1 problem, 0 note, 15 ok, 1 not-testable in /m)
     expect(text).not.toContain('\u001b')
     expect(formatDeployment(report, { color: true })).toContain('\u001b[31mproblem')
   })

@@ -23,13 +23,28 @@ function requestHeader(name: string): Advice['changes'] {
 /** Findings in general; a probe can say more exactly what its own means. */
 export const advice: Readonly<Record<FindingId, Advice>> = {
   reach: {
-    title: 'An MCP server answers initialize at this URL',
-    means: 'No client can connect. This probe speaks the revisions up to 2025-11-25.',
+    title: 'An MCP server answers at this URL',
+    means: 'No client can connect.',
     changes: {
       nginx:
         'the path of `location` and of `proxy_pass` must lead to the endpoint; a `proxy_pass` with a path replaces that of the `location`',
       Caddy: '`reverse_proxy` keeps the path; `handle_path` strips it, `handle` does not',
       HAProxy: '`use_backend` must match the path; `http-request set-path` changes it',
+    },
+  },
+  host: {
+    title: 'The server takes the Host that reaches it',
+    means:
+      'No client can connect under this name. A server on a loopback address refuses names that it was not told, since a page whose name was rebound to it looks the same: the name that arrives there must be in its `allowedHosts`.',
+    changes: {
+      nginx:
+        '`proxy_set_header Host $host;` passes the public name on, for `allowedHosts`; without the line the name in `proxy_pass` arrives',
+      Caddy: 'passes the public name on: put it into `allowedHosts`; `header_up Host` in `reverse_proxy` changes it',
+      HAProxy: 'passes the public name on: put it into `allowedHosts`; `http-request set-header Host` changes it',
+      Apache:
+        '`ProxyPreserveHost On` passes the public name on, for `allowedHosts`; without the line the name in `ProxyPass` arrives',
+      lighttpd: 'passes the public name on: put it into `allowedHosts`',
+      Varnish: 'passes the public name on: put it into `allowedHosts`',
     },
   },
   tls: {
@@ -153,6 +168,10 @@ export const advice: Readonly<Record<FindingId, Advice>> = {
       Caddy: 'event streams are flushed by themselves; no `encode` for this path; `flush_interval -1` for other types',
       HAProxy:
         '`option http-no-delay`: without it the kernel holds small events back for up to 200 ms; no filter on this backend',
+      Apache: 'passes events on as they come; no `mod_deflate` or other filter for this path',
+      lighttpd:
+        '`server.stream-response-body = 1`: without it the whole answer is held back until it ends, its head too',
+      Varnish: 'passes events on as they come; no `beresp.do_stream = false`',
       'AWS ALB':
         'does not buffer with instances and IP targets; Lambda targets do: answer from a container or a function URL with response streaming',
       'Google Cloud LB': 'does not buffer; Cloud CDN and Cloud Armor body inspection off for this backend',
@@ -167,6 +186,7 @@ export const advice: Readonly<Record<FindingId, Advice>> = {
       nginx: 'no `text/event-stream` and no `*` in `gzip_types` and `brotli_types`, or `gzip off;` in the `location`',
       Caddy: '`encode` compresses `text/*`: limit it with `@rest not path /mcp*` and `encode @rest gzip zstd`',
       HAProxy: '`compression type` without `text/event-stream`; without the line everything is compressed',
+      Apache: '`SetEnv no-gzip 1` in the `<Location>`: mod_deflate ignores `no-transform`',
       'AWS ALB': 'does not compress; look at the server and at CloudFront ("Compress objects automatically")',
       'Google Cloud LB': '`compressionMode: DISABLED` on the backend service',
       Cloudflare:
@@ -180,7 +200,10 @@ export const advice: Readonly<Record<FindingId, Advice>> = {
     changes: {
       nginx: '`proxy_read_timeout 3600s;` (default 60 s of silence)',
       Caddy: 'no limit by default: remove `read_timeout` in `transport http` and `stream_timeout`',
-      HAProxy: '`timeout server 1h` and `timeout client 1h`; `timeout tunnel` does not count for event streams',
+      HAProxy: '`timeout server 1h`; `timeout tunnel` does not count for event streams',
+      Apache: '`ProxyTimeout 3600` (without a `Timeout` 60 s of silence; Debian sets 300)',
+      lighttpd: 'no limit was seen in 150 s of silence',
+      Varnish: '`.first_byte_timeout = 1h;` and `.between_bytes_timeout = 1h;` in the `backend` (default 60 s each)',
       'AWS ALB': '`idle_timeout.timeout_seconds` (default 60, at most 4000)',
       'Google Cloud LB':
         '`timeoutSec: 86400` on the backend service: its default of 30 s counts the whole answer, not the silence',

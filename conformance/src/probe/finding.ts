@@ -7,6 +7,7 @@ export type FindingVerdict = 'ok' | 'problem' | 'note' | 'not-testable'
 /** What findings are about, in the order of a report. */
 export const findingIds = [
   'reach',
+  'host',
   'tls',
   'http-version',
   'redirects',
@@ -27,7 +28,17 @@ export const findingIds = [
 export type FindingId = (typeof findingIds)[number]
 
 /** What a change can be made at. */
-export const hopNames = ['nginx', 'Caddy', 'HAProxy', 'AWS ALB', 'Google Cloud LB', 'Cloudflare'] as const
+export const hopNames = [
+  'nginx',
+  'Caddy',
+  'HAProxy',
+  'Apache',
+  'lighttpd',
+  'Varnish',
+  'AWS ALB',
+  'Google Cloud LB',
+  'Cloudflare',
+] as const
 
 export type HopName = (typeof hopNames)[number]
 

@@ -1,10 +1,13 @@
 import type { Exchange } from '../client/exchange.ts'
 import type { HopName } from './finding.ts'
 
+/** Hops for which there is no advice. */
+const unadvised = ['Envoy', 'h2o', 'a CDN', 'a proxy'] as const
+
 interface Trace {
   readonly header: string
   readonly value?: RegExp
-  readonly hop: HopName | 'Envoy' | 'a CDN' | 'a proxy'
+  readonly hop: HopName | (typeof unadvised)[number]
 }
 
 /** Headers by which hops give themselves away. */
@@ -13,6 +16,12 @@ const traces: readonly Trace[] = [
   { header: 'server', value: /caddy/i, hop: 'Caddy' },
   { header: 'via', value: /caddy/i, hop: 'Caddy' },
   { header: 'server', value: /haproxy/i, hop: 'HAProxy' },
+  // Apache may be the server itself: so may any that names itself there.
+  { header: 'server', value: /^apache\b/i, hop: 'Apache' },
+  { header: 'server', value: /^lighttpd\b/i, hop: 'lighttpd' },
+  { header: 'server', value: /^h2o\b/i, hop: 'h2o' },
+  { header: 'via', value: /varnish/i, hop: 'Varnish' },
+  { header: 'x-varnish', hop: 'Varnish' },
   { header: 'server', value: /awselb/i, hop: 'AWS ALB' },
   { header: 'set-cookie', value: /^AWSALB/i, hop: 'AWS ALB' },
   { header: 'server', value: /google frontend|gws/i, hop: 'Google Cloud LB' },
@@ -31,7 +40,7 @@ const traces: readonly Trace[] = [
 /** Hops that named themselves, for which there is advice. */
 export function findHops(exchange: Exchange): HopName[] {
   const named = namedBy(exchange).map(({ hop }) => hop)
-  const isKnown = (hop: Trace['hop']): hop is HopName => hop !== 'Envoy' && hop !== 'a CDN' && hop !== 'a proxy'
+  const isKnown = (hop: Trace['hop']): hop is HopName => !unadvised.some((other) => other === hop)
   return [...new Set(named.filter(isKnown))]
 }
 

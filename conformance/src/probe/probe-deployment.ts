@@ -15,16 +15,18 @@ import {
   problem,
   untestable,
 } from './finding.ts'
+import { legacyGreeting } from './greeting.ts'
 import { probeAffinity } from './probes/affinity.ts'
 import { probeBodySize } from './probes/body-size.ts'
 import { probeBuffering } from './probes/buffering.ts'
 import { probeCompression } from './probes/compression.ts'
 import { askFromElsewhere, judgeCors, judgeOrigin } from './probes/cross-origin.ts'
 import { probeHops } from './probes/hops.ts'
+import { mayBeOfTheHost, probeHost } from './probes/host.ts'
 import { judgeHttpVersion } from './probes/http-version.ts'
 import { probeIdle } from './probes/idle.ts'
 import { probeLastEventId } from './probes/last-event-id.ts'
-import { probeRedirects } from './probes/redirects.ts'
+import { judgeSteps, probeRedirects } from './probes/redirects.ts'
 import { probeSessionIdToClient, probeSessionIdToServer } from './probes/session-header.ts'
 import { describeHandshakeError, type Handshake, judgePlain, judgeTls, shakeHands } from './probes/tls.ts'
 import { probeVersionHeader } from './probes/version-header.ts'
@@ -117,6 +119,7 @@ class Run {
     const { reached, seen } = entry
     if (reached === undefined) {
       this.#add('reach', problem(seen))
+      await this.#lookAtRefusal(entry)
       for (const id of findingIds) if (!this.findings.has(id)) this.#add(id, untestable('No MCP server was reached.'))
       return
     }
@@ -126,6 +129,7 @@ class Run {
     signal?.addEventListener('abort', abort)
     this.#named = wire.hops
     this.#add('reach', ok(seen))
+    this.#add('host', ok(`The server was asked for ${wire.url.host}.`))
     try {
       await this.#probeAll(wire, { entry, handshake })
     } finally {
@@ -133,6 +137,15 @@ class Run {
       await wire.close()
       entry.client.close()
     }
+  }
+
+  /** What can be said of a way that leads to no MCP server. */
+  async #lookAtRefusal({ client, steps, refused }: Entry): Promise<void> {
+    if (steps.length > 0) this.#add('redirects', judgeSteps(steps))
+    if (refused === undefined || !mayBeOfTheHost(refused)) return
+    const { timeoutMs = defaultTimeoutMs } = this.#options
+    const refusal = { client, greeting: legacyGreeting, exchange: refused, timeoutMs }
+    await this.#ask('host', () => probeHost(refusal))
   }
 
   async #probeAll(wire: Wire, { entry, handshake }: { entry: Entry; handshake: Handshake | undefined }): Promise<void> {

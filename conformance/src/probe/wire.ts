@@ -1,17 +1,16 @@
 import type { Exchange } from '../client/exchange.ts'
 import type { HeaderChanges, HttpClient } from '../client/http.ts'
-import { initialize, type Message, toolCall } from '../client/json-rpc.ts'
+import { toolCall } from '../client/json-rpc.ts'
 import { getHeaders, postHeaders, responseIn, Session } from '../client/session.ts'
 import { delay } from '../client/waiting.ts'
 import { type HopName, untestable } from './finding.ts'
+import { type Greeting, legacyGreeting, newestVersion } from './greeting.ts'
 
 /**
  * How requests of a session fare. `kept`: the server gives session ids and takes them. `stateless`: it gives none and
  * needs none. `lost-to-client`: it gave none and asks for one. `refused`: it gave one and does not take it.
  */
 export type SessionState = 'kept' | 'stateless' | 'lost-to-client' | 'refused'
-
-export const newestVersion = '2025-11-25'
 
 /** Without affinity at least every second request hits another node: so many tries hardly all fail. */
 const mostTries = 12
@@ -34,15 +33,11 @@ export async function insist(
   }
 }
 
-/** `initialize` of a client that can do nothing: the server asks it nothing. */
-export function plainInitialize(): Message {
-  return initialize(newestVersion, {})
-}
-
 export interface WireOptions {
   readonly client: HttpClient
   readonly state: SessionState
-  /** The answer to `initialize`. */
+  readonly greeting: Greeting
+  /** The answer to the greeting. */
   readonly first: Exchange
   readonly hops: readonly HopName[]
   readonly timeoutMs: number
@@ -53,15 +48,17 @@ export interface WireOptions {
 export class Wire {
   readonly client: HttpClient
   readonly state: SessionState
+  readonly greeting: Greeting
   readonly first: Exchange
   readonly hops: readonly HopName[]
   readonly timeoutMs: number
   readonly idleMs: number
   readonly #ids: (string | undefined)[] = []
 
-  constructor({ client, state, first, hops, timeoutMs, idleMs }: WireOptions) {
+  constructor({ client, state, greeting, first, hops, timeoutMs, idleMs }: WireOptions) {
     this.client = client
     this.state = state
+    this.greeting = greeting
     this.first = first
     this.hops = hops
     this.timeoutMs = timeoutMs
@@ -87,8 +84,9 @@ export class Wire {
     return session
   }
 
-  /** Sends an `initialize` of whatever kind; the session that it may open is ended with the others. */
-  async initialize(message: Message, headers: HeaderChanges): Promise<Exchange> {
+  /** Sends a greeting of whatever kind; the session that it may open is ended with the others. */
+  async greet(changes: HeaderChanges = {}, message = this.greeting.message()): Promise<Exchange> {
+    const headers = this.greeting.headers(changes)
     const exchange = await this.client.send('POST', { body: message, headers, headMs: this.timeoutMs })
     this.#ids.push(exchange.header('mcp-session-id'))
     return exchange
@@ -103,9 +101,19 @@ export class Wire {
   }
 
   /** The standalone stream of `session`. */
-  async listen(session: Session, headers: Readonly<Record<string, string>> = {}): Promise<Exchange> {
-    const options = { headers: getHeaders({ ...session.headers, ...headers }), headMs: this.timeoutMs }
+  async listen(session: Session, headers: HeaderChanges = {}, headMs = this.timeoutMs): Promise<Exchange> {
+    const options = { headers: getHeaders({ ...session.headers, ...headers }), headMs }
     return await insist(() => this.client.send('GET', options))
+  }
+
+  /** The stream that stays open for as long as a client listens: the standalone stream of a session of its own. */
+  async openStream(headers: Readonly<Record<string, string>> = {}, headMs?: number): Promise<Exchange> {
+    return await this.listen(await this.open(), headers, headMs)
+  }
+
+  /** What opens that stream. */
+  get opening(): string {
+    return 'GET'
   }
 
   /** Ends all sessions, and drops what is still open. */
@@ -117,13 +125,14 @@ export class Wire {
 }
 
 export interface ProgressCall {
-  readonly session: Session
+  /** `undefined` where there are no sessions. */
+  readonly session?: Session
   readonly exchange: Exchange
   readonly id: string | number | undefined
 }
 
 export async function openPlainSession(client: HttpClient, timeoutMs: number): Promise<Session> {
-  const message = plainInitialize()
+  const message = legacyGreeting.message()
   const exchange = await client.send('POST', { body: message, headers: postHeaders(), headMs: timeoutMs })
   const response = await responseIn(exchange, message.id, timeoutMs)
   const session = new Session(client, { id: exchange.header('mcp-session-id'), response, headers: {} })
@@ -132,9 +141,10 @@ export async function openPlainSession(client: HttpClient, timeoutMs: number): P
 }
 
 /** Tidying up: a session that cannot be ended expires. */
-export async function endSession(client: HttpClient, id: string | undefined): Promise<void> {
+export async function endSession(client: HttpClient, id: string | undefined, host?: string): Promise<void> {
   if (id === undefined) return
-  const headers = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': newestVersion }
+  const own = { 'Mcp-Session-Id': id, 'MCP-Protocol-Version': newestVersion }
+  const headers = host === undefined ? own : { ...own, Host: host }
   await insist(() => client.send('DELETE', { headers, headMs: 1_000 })).catch(() => undefined)
 }
 

@@ -54,12 +54,11 @@ interface Standalone {
 }
 
 async function lookAtStandalone(wire: Wire): Promise<Standalone> {
-  const session = await wire.open()
   try {
-    const exchange = await wire.listen(session)
+    const exchange = await wire.openStream()
     const hasBytes = exchange.isEventStream && (await exchange.stream.firstByte(firstBytesMs))
     exchange.abort()
-    return { judgement: judgeHead(exchange), releasesEarly: hasBytes }
+    return { judgement: judgeHead(exchange, wire), releasesEarly: hasBytes }
   } catch (error) {
     if (!(error instanceof TimeLimit)) throw error
     const limit = toTime(wire.timeoutMs)
@@ -68,7 +67,7 @@ async function lookAtStandalone(wire: Wire): Promise<Standalone> {
   }
 }
 
-function judgeHead(exchange: Exchange): Judgement {
-  if (!exchange.isEventStream) return untestable(`GET got ${exchange.status}: there is no standalone stream.`)
+function judgeHead(exchange: Exchange, { opening }: Wire): Judgement {
+  if (!exchange.isEventStream) return untestable(`${opening} got ${exchange.status}: there is no standalone stream.`)
   return ok(`The head of the standalone stream came after ${toTime(exchange.headAt - exchange.startedAt)}.`)
 }

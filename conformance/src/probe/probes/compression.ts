@@ -37,19 +37,19 @@ async function lookAtCall(wire: Wire): Promise<Judgement> {
 }
 
 async function lookAtStandalone(wire: Wire): Promise<Judgement> {
-  const session = await wire.open()
   try {
-    const exchange = await wire.listen(session, accepted)
+    const exchange = await wire.openStream(accepted)
     exchange.abort()
-    if (!exchange.isEventStream) return untestable(`GET got ${exchange.status}: there are no events to look at.`)
+    if (!exchange.isEventStream)
+      return untestable(`${wire.opening} got ${exchange.status}: there are no events to look at.`)
     const encoding = encodingOf(exchange)
-    if (encoding === undefined) return plain('GET')
+    if (encoding === undefined) return plain(wire.opening)
     return note(
-      `${asked('GET')} got Content-Encoding: ${encoding}. Whether that holds events back shows only with a tool that reports progress (--tool progress=NAME).`,
+      `${asked(wire.opening)} got Content-Encoding: ${encoding}. Whether that holds events back shows only with a tool that reports progress (--tool progress=NAME).`,
     )
   } catch (error) {
     if (!(error instanceof TimeLimit)) throw error
-    return untestable(`${asked('GET')} got no head within ${toTime(wire.timeoutMs)}.`)
+    return untestable(`${asked(wire.opening)} got no head within ${toTime(wire.timeoutMs)}.`)
   }
 }
 

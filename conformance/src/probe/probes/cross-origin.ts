@@ -1,8 +1,7 @@
 import type { Exchange } from '../../client/exchange.ts'
-import { postHeaders } from '../../client/session.ts'
 import { isLoopback } from '../../client/target.ts'
 import { type Judgement, note, ok, problem } from '../finding.ts'
-import { plainInitialize, type Wire } from '../wire.ts'
+import type { Wire } from '../wire.ts'
 
 /** No page has it: the name cannot be registered (RFC 2606). */
 export const foreignOrigin = 'https://probe.invalid'
@@ -10,7 +9,7 @@ export const foreignOrigin = 'https://probe.invalid'
 const wantedHeaders = ['content-type', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id']
 
 export interface CrossOrigin {
-  /** `initialize` from a page of another origin. */
+  /** A greeting from a page of another origin. */
   readonly posted: Exchange
   /** What a browser asks before it. */
   readonly preflight: Exchange
@@ -18,8 +17,7 @@ export interface CrossOrigin {
 
 export async function askFromElsewhere(wire: Wire): Promise<CrossOrigin> {
   const headMs = wire.timeoutMs
-  const headers = postHeaders({ Origin: foreignOrigin })
-  const posted = await wire.initialize(plainInitialize(), headers)
+  const posted = await wire.greet({ Origin: foreignOrigin })
   posted.abort()
   const preflight = await wire.client.send('OPTIONS', {
     headers: {
@@ -36,8 +34,8 @@ export async function askFromElsewhere(wire: Wire): Promise<CrossOrigin> {
 }
 
 /** Whether a foreign origin reaches the server and is refused. */
-export function judgeOrigin({ url }: Wire, { posted }: CrossOrigin): Judgement {
-  const seen = `initialize with Origin: ${foreignOrigin} got ${posted.status}`
+export function judgeOrigin({ url, greeting }: Wire, { posted }: CrossOrigin): Judgement {
+  const seen = `${greeting.method} with Origin: ${foreignOrigin} got ${posted.status}`
   if (posted.status === 403) return ok(`${seen}: the header arrives, and the origin is refused.`)
   if (!posted.ok)
     return note(`${seen}, expected 403.`, 'It is refused, though not for the reason that the specification gives.')

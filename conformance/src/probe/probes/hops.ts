@@ -6,10 +6,10 @@ import type { Wire } from '../wire.ts'
 const oldNginx = /nginx(?:\/1\.(?:[0-9]|1[0-9]|2[0-8])\.|\/1\.29\.[0-6]\b|$|[^/])/i
 
 /** What names itself in the headers of an answer. */
-export async function probeHops({ first }: Wire): Promise<Judgement> {
+export async function probeHops({ first, greeting }: Wire): Promise<Judgement> {
   const headers = namingHeaders(first)
-  if (headers.length === 0) return ok('No header of the answer to initialize names a proxy.')
-  const seen = `The answer to initialize has ${headers.join('; ')}.`
+  if (headers.length === 0) return ok(`No header of the answer to ${greeting.method} names a proxy.`)
+  const seen = `The answer to ${greeting.method} has ${headers.join('; ')}.`
   if (!oldNginx.test(first.header('server') ?? '')) return note(seen)
   return note(
     seen,

@@ -12,9 +12,17 @@ const aliveMs = usualCutMs / 2
 /** Keeps a silent stream open for `idleMs`, and sees whether it lasts. */
 export async function probeIdle(wire: Wire): Promise<Judgement> {
   if (!wire.isUsable) return unusable(wire)
-  const exchange = await listen(wire)
-  if (exchange === undefined) return untestable(`The standalone stream did not open within ${toTime(wire.timeoutMs)}.`)
-  if (!exchange.isEventStream) return untestable(`GET got ${exchange.status}: there is no standalone stream.`)
+  const startedAt = performance.now()
+  const exchange = await open(wire).catch((error: Error) => error)
+  const waitedMs = performance.now() - startedAt
+  if (exchange instanceof Error) return judgeHeld(exchange, waitedMs)
+  if (gaveUp.includes(exchange.status) && waitedMs >= longOpeningMs) {
+    return problem(
+      `${wire.opening} got ${exchange.status} after ${toTime(waitedMs)}: a hop waited for the head of the stream and gave up. ${heldBack}`,
+    )
+  }
+  if (!exchange.isEventStream)
+    return untestable(`${wire.opening} got ${exchange.status}: there is no standalone stream.`)
   const ended = await exchange.stream.endsWithin(wire.idleMs)
   const silence = silenceOf(exchange)
   const judgement = ended ? judgeEnd(exchange, silence) : judgeOpen(wire.idleMs, silence)
@@ -22,13 +30,32 @@ export async function probeIdle(wire: Wire): Promise<Judgement> {
   return judgement
 }
 
-async function listen(wire: Wire): Promise<Exchange | undefined> {
-  try {
-    return await wire.listen(await wire.open())
-  } catch (error) {
-    if (error instanceof TimeLimit) return undefined
-    throw error
+/** Where the head is held back too, the silence of the stream is that before its head. */
+async function open(wire: Wire): Promise<Exchange> {
+  return await wire.openStream({}, Math.max(wire.timeoutMs, wire.idleMs))
+}
+
+/** Of a hop that waited too long for the server. */
+const gaveUp = [502, 503, 504]
+
+/** What is refused at once was not waited for. */
+const longOpeningMs = 500
+
+const heldBack = 'It holds the stream back (see buffering), so that comment lines of the server do not keep it open.'
+
+/** No head came: the time ran out, or the connection broke. */
+function judgeHeld(error: Error, waitedMs: number): Judgement {
+  const came = `The head of the standalone stream did not come within ${toTime(waitedMs)}: it is held back on the way`
+  if (!(error instanceof TimeLimit)) {
+    if (waitedMs < longOpeningMs) throw error
+    return problem(
+      `The connection was cut after ${toTime(waitedMs)}, before anything of the standalone stream came. ${heldBack}`,
+    )
   }
+  if (waitedMs < usualCutMs) {
+    return untestable(`${came} (see buffering). What cuts it off shows when it is waited for: --idle 120s.`)
+  }
+  return note(`${came}, and the connection was not cut meanwhile.`, 'Nothing of the stream comes: see buffering.')
 }
 
 interface Silence {

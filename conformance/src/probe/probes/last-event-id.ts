@@ -1,6 +1,7 @@
 import type { Exchange } from '../../client/exchange.ts'
 import { responseIn } from '../../client/session.ts'
 import { type Judgement, ok, problem, untestable } from '../finding.ts'
+import { modernGreeting } from '../greeting.ts'
 import { unusable, type Wire } from '../wire.ts'
 
 const noSuchEvent = 'no-such-event'
@@ -8,9 +9,12 @@ const noSuchEvent = 'no-such-event'
 /** `Last-Event-ID`: with the id of an early event the later ones must come again. */
 export async function probeLastEventId(wire: Wire): Promise<Judgement> {
   if (!wire.isUsable) return unusable(wire)
+  if (wire.greeting === modernGreeting)
+    return untestable('Revision 2026-07-28 has no Last-Event-ID: nothing is resumed.')
   if (!wire.hasProgress) return await compareWithNone(wire, 'There is no tool that reports progress.')
   const { session, exchange, id } = await wire.callWithProgress()
-  if (!exchange.isEventStream) return await compareWithNone(wire, 'A call with progress is not answered with events.')
+  if (session === undefined || !exchange.isEventStream)
+    return await compareWithNone(wire, 'A call with progress is not answered with events.')
   await responseIn(exchange, id, wire.timeoutMs)
   const ids = exchange.stream.blocks.flatMap(({ id: eventId }) => (eventId ? [eventId] : []))
   const [first] = ids

@@ -1,9 +1,8 @@
 import type { Exchange } from '../../client/exchange.ts'
 import { HttpClient } from '../../client/http.ts'
-import { postHeaders } from '../../client/session.ts'
-import { type Step, toStep } from '../enter.ts'
+import { describeStep, type Step, toStep } from '../enter.ts'
 import { type Judgement, note, ok, problem } from '../finding.ts'
-import { endSession, plainInitialize, type Wire } from '../wire.ts'
+import { endSession, type Wire } from '../wire.ts'
 
 const plainHttpMs = 3_000
 
@@ -17,9 +16,10 @@ export async function probeRedirects(wire: Wire, steps: readonly Step[]): Promis
   return { ...worst, seen: all.map(({ seen }) => seen).join(' ') }
 }
 
-function judgeSteps(steps: readonly Step[]): Judgement {
+/** Also where the way ends at no MCP server. */
+export function judgeSteps(steps: readonly Step[]): Judgement {
   if (steps.length === 0) return ok('The URL answers itself.')
-  const seen = `${steps.map(describe).join(', then ')}.`
+  const seen = `${steps.map(describeStep).join(', then ')}.`
   if (steps.some(({ from, to }) => from.protocol === 'https:' && to.protocol === 'http:')) {
     return problem(seen, 'The redirect leads from https to http: tokens and answers would travel in plain text.')
   }
@@ -35,19 +35,15 @@ function keepsPost({ status }: Step): boolean {
   return status === 307 || status === 308
 }
 
-function describe({ status, from, to }: Step): string {
-  return `${from.href} redirects with ${status} to ${to.href}`
-}
-
 /** `/mcp/` for `/mcp`, and the other way round. */
 async function lookAtSpelling(wire: Wire): Promise<Judgement | undefined> {
   const other = new URL(wire.url)
   if (other.pathname === '/') return undefined
   other.pathname = other.pathname.endsWith('/') ? other.pathname.slice(0, -1) : `${other.pathname}/`
-  const exchange = await initializeAt(wire, other, wire.timeoutMs)
+  const exchange = await greetAt(wire, other, wire.timeoutMs)
   const step = toStep(other, exchange)
   if (step === undefined) return ok(`${other.pathname} is answered with ${exchange.status}.`)
-  const seen = `${describe(step)}.`
+  const seen = `${describeStep(step)}.`
   if (other.protocol === 'https:' && step.to.protocol === 'http:') {
     return note(seen, 'Who is given the other spelling of the path is led from https to http.')
   }
@@ -60,22 +56,23 @@ async function lookAtPlainHttp(wire: Wire): Promise<Judgement | undefined> {
   const plain = new URL(wire.url)
   plain.protocol = 'http:'
   // No connection at all is the best answer there is.
-  const exchange = await initializeAt(wire, plain, plainHttpMs).catch(() => undefined)
+  const exchange = await greetAt(wire, plain, plainHttpMs).catch(() => undefined)
   if (exchange === undefined) return ok('Plain http is not answered.')
   const step = toStep(plain, exchange)
-  if (step !== undefined) return ok(`${describe(step)}.`)
+  if (step !== undefined) return ok(`${describeStep(step)}.`)
   if (!exchange.ok) return ok(`Plain http is answered with ${exchange.status}.`)
   return problem(
-    `Plain http is served too: initialize at ${plain.href} got ${exchange.status}.`,
+    `Plain http is served too: ${wire.greeting.method} at ${plain.href} got ${exchange.status}.`,
     'Tokens and answers travel in plain text when a client is given the URL with http.',
   )
 }
 
 /** Without credentials and other headers of the user: who knows who answers there, and over plain http who listens. */
-async function initializeAt(wire: Wire, url: URL, headMs: number): Promise<Exchange> {
+async function greetAt(wire: Wire, url: URL, headMs: number): Promise<Exchange> {
   const client = new HttpClient(url, wire.client.transcript)
   try {
-    const options = { body: plainInitialize(), headers: postHeaders(), headMs }
+    const { greeting } = wire
+    const options = { body: greeting.message(), headers: greeting.headers(), headMs }
     const exchange = await client.send('POST', options)
     exchange.abort()
     await endSession(client, exchange.header('mcp-session-id'))
