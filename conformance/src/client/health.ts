@@ -11,7 +11,10 @@ const recoveryMs = 2_000
 
 /** What is wrong with the server now; `undefined` when it answers as it did, at once or after a while. */
 export async function findAilment(target: Target): Promise<string | undefined> {
-  if ((await examine(target)) === undefined) return undefined
+  const begunAt = performance.now()
+  const ailment = await examine(target)
+  // What did not answer for so long has had its time.
+  if (ailment === undefined || performance.now() - begunAt > patienceMs) return ailment
   await delay(recoveryMs)
   return await examine(target)
 }
