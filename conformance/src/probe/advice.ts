@@ -227,6 +227,8 @@ export const advice: Readonly<Record<FindingId, Advice>> = {
 /** What to change, with the hops that named themselves first. */
 export function changesFor(id: FindingId, named: readonly HopName[]): Change[] {
   const entries = Object.entries(advice[id].changes) as [HopName, string][]
-  const all = entries.map(([at, change]): Change => ({ at, change }))
+  // It is about the hops that named themselves, and no others.
+  const meant = id === 'hops' ? entries.filter(([at]) => named.includes(at)) : entries
+  const all = meant.map(([at, change]): Change => ({ at, change }))
   return [...all.filter(({ at }) => named.includes(at)), ...all.filter(({ at }) => !named.includes(at))]
 }
