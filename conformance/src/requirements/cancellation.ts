@@ -190,7 +190,7 @@ export const cancellationRequirements = [
     spec,
     because:
       'The stream of a request that gets no response has nothing to wait for, whoever was connected when it was cancelled.',
-    needs: ['sessions', 'resumption', 'get-stream', 'role:burst'],
+    needs: ['sessions', 'sse', 'resumption', 'get-stream', 'role:burst'],
     async check({ open }) {
       const session = await open()
       const call = await progressCall(session, long)
