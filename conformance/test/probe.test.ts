@@ -194,7 +194,9 @@ describe('behind a proxy', () => {
   test('that holds bytes back for 200 ms, that is a note and no problem', async () => {
     const url = await startProxy([await startOurs()], { body: 'late' })
     const report = await probe(url)
-    expect(exceptions(report)).toEqual({ tls: 'not-testable', buffering: 'note' })
+    // On a busy machine what comes late may come too late for another look at the stream, which then says so.
+    expect(idsOf(report, 'problem')).toEqual([])
+    expect(findingOf(report, 'buffering').verdict).toBe('note')
     expect(findingOf(report, 'buffering').means).toContain('late by a fraction of a second')
   })
 

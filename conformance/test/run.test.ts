@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type ReferenceOptions, startReferenceServer } from '../doubles/reference-server.ts'
 import { TargetError } from '../src/client/target.ts'
@@ -12,7 +13,7 @@ afterAll(async () => {
   for (const close of closing.splice(0)) await close()
 })
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void
+type Answer = (request: IncomingMessage, response: ServerResponse) => unknown
 
 async function serve(answer: Answer): Promise<string> {
   const server = createServer(answer)
@@ -31,9 +32,14 @@ async function reference(options: ReferenceOptions = {}): Promise<string> {
 }
 
 /** Hands each request on to the correct server, unless `answers` has answered it. */
-async function inFrontOf(url: string, answers: (incoming: IncomingMessage, response: ServerResponse) => boolean) {
-  return await serve((incoming, response) => {
+async function inFrontOf(
+  url: string,
+  answers: (incoming: IncomingMessage, response: ServerResponse) => boolean,
+  delayMs = 0,
+) {
+  return await serve(async (incoming, response) => {
     if (answers(incoming, response)) return
+    if (delayMs > 0) await sleep(delayMs)
     const { method, headers } = incoming
     const onward = request(
       url,
@@ -192,12 +198,13 @@ describe.concurrent('tools that play roles', { timeout: 60_000 }, () => {
   })
 })
 
-test('a run that is too short for all looks at every area', { timeout: 30_000 }, async () => {
-  const url = await inFrontOf(await reference(), () => false)
-  const report = await runConformance({ url, timeoutMs: 2_500 })
-  const areas = (verdict: (name: string) => boolean) =>
-    new Set(report.results.filter((result) => verdict(result.verdict)).map(({ id }) => id.split('/')[0]))
+test('a run that is too short for all looks at every area', { timeout: 60_000 }, async () => {
+  const slow = await inFrontOf(await reference(), () => false, 40)
+  const report = await runConformance({ url: slow, timeoutMs: 8_000 })
+  const areasOf = (isMeant: (verdict: string) => boolean) =>
+    new Set(report.results.filter(({ verdict }) => isMeant(verdict)).map(({ id }) => id.split('/')[0]))
   expect(report.incomplete).toMatch(/--timeout gives it longer$/)
-  const run = areas((verdict) => verdict === 'pass')
-  for (const area of ['endpoint', 'origin', 'post', 'session', 'resume', 'sse', 'cancel']) expect(run).toContain(area)
+  expect(report.counts['not-run']).toBeGreaterThan(50)
+  // Not all of them have something that this server can show, or that runs without a flag.
+  expect(areasOf((verdict) => verdict === 'pass').size).toBeGreaterThan(10)
 })
