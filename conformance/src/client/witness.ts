@@ -106,7 +106,8 @@ class Watched {
 
   constructor(sent: SentExchange) {
     this.exchange = sent.exchange
-    this.session = headerOf(sent, 'mcp-session-id') ?? sent.exchange.header('mcp-session-id')
+    // An initialize may name a session that it does not get.
+    this.session = sent.exchange.header('mcp-session-id') ?? headerOf(sent, 'mcp-session-id')
     this.#isPost = sent.method === 'POST'
     this.#isBatch = /^\s*\[/.test(sent.body?.subarray(0, 16).toString('utf8') ?? '')
     this.isResume = headerOf(sent, 'last-event-id') !== undefined
