@@ -163,5 +163,6 @@ export function plural(count: number, word: string): string {
 
 /** `1.2 s`, `35 ms`. */
 export function toTime(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
+  const whole = Math.round(ms)
+  return whole < 1_000 ? `${whole} ms` : `${(ms / 1_000).toFixed(1)} s`
 }
