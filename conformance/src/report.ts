@@ -31,7 +31,7 @@ export interface Result {
   /** Why the requirement follows from the clause, where that does not say so itself; else empty. */
   readonly because: string
   readonly verdict: Verdict
-  /** Why it is not met, not testable or not run; empty for `pass`. */
+  /** Why it is not met, not set up, not testable or not run; empty for `pass`. */
   readonly message: string
   /** What was sent and received, a line for each step; empty for `pass` and where nothing was sent. */
   readonly transcript: string
@@ -70,7 +70,7 @@ export interface Report {
   /** ISO 8601. */
   readonly startedAt: string
   readonly durationMs: number
-  /** Why the run ended before its end, in a sentence; empty for a complete run. */
+  /** Why the run is not complete: it ended before its end, or checks could not be set up. Empty when it is. */
   readonly incomplete: string
   readonly counts: Counts
   /** In the order of the catalogue. */

@@ -38,7 +38,7 @@ export async function runConformance(options: RunOptions): Promise<Report> {
   checkTimeout(options.timeoutMs)
   const target = await probeTarget(toUrl(options.url), options)
   const run = new Run(target, options, begun)
-  options.onStart?.(summarize(target), run.planned(chosen))
+  options.onStart?.(summarize(target), run.planned(chosen).length)
   const results = await run.checkAll(chosen)
   return {
     version: 1,

@@ -1,4 +1,6 @@
+import { isUnmet } from './baseline.ts'
 import { findAilment } from './client/health.ts'
+import { saysRateLimited } from './client/pace.ts'
 import type { Target } from './client/target.ts'
 import { type Lane, toLanes } from './lanes.ts'
 import type { Result } from './report.ts'
@@ -24,6 +26,8 @@ export class Run {
   readonly #ended = new AbortController()
   readonly #results = new Map<string, Result>()
   #looking: Promise<void> | undefined
+  /** Checks that were not begun, as their share of the time was over. */
+  #late = 0
   #limited = 0
 
   /** `startedAt` as `performance.now()` has it: finding out what the server offers counts. */
@@ -40,8 +44,7 @@ export class Run {
     signal?.addEventListener('abort', interrupt, { once: true })
     if (signal?.aborted) interrupt()
     const timer = setTimeout(() => this.#end(timeUp(this.#timeoutMs)), this.#left(1))
-    const planned = chosen.filter((requirement) => this.#whyNotAsked(requirement) === undefined)
-    const lanes = toLanes(planned, concurrency)
+    const lanes = toLanes(this.planned(chosen), concurrency)
     for (const lane of lanes) await this.#work(lane, lane === lanes.at(-1) ? 1 : shareTogether)
     clearTimeout(timer)
     signal?.removeEventListener('abort', interrupt)
@@ -52,15 +55,15 @@ export class Run {
   get incomplete(): string {
     if (this.#ended.signal.aborted) return toReason(this.#ended.signal)
     const results = [...this.#results.values()]
-    const late = results.filter(({ message }) => message === timeUp(this.#timeoutMs)).length
-    if (late > 0) return `${late} checks were left out: ${timeUp(this.#timeoutMs)}`
+    if (this.#late > 0) return `${this.#late} checks were left out: ${timeUp(this.#timeoutMs)}`
     if (this.#limited > 0) return `rate-limited: ${this.#limited} checks got no answer but 429`
     const lost = results.filter(({ verdict }) => verdict === 'not-set-up').length
     return lost === 0 ? '' : `${lost} checks could not be set up`
   }
 
-  planned(chosen: readonly Requirement[]): number {
-    return chosen.filter((requirement) => this.#whyNotAsked(requirement) === undefined).length
+  /** Those of `chosen` that this run asks for. */
+  planned(chosen: readonly Requirement[]): Requirement[] {
+    return chosen.filter((requirement) => this.#whyNotAsked(requirement) === undefined)
   }
 
   async #work(lane: Lane, share: number): Promise<void> {
@@ -69,7 +72,7 @@ export class Run {
       for (const requirement of queue) {
         this.#take(await this.#check(requirement, lane, share))
         // A server that wants to be spared is asked by fewer at once.
-        if (index >= (this.#target.client.pace?.atOnce ?? lane.atOnce)) return
+        if (index > 0 && index >= lane.atOnce / (this.#target.client.pace?.thinning ?? 1)) return
       }
     }
     await Promise.all(Array.from({ length: lane.atOnce }, (_, index) => work(index)))
@@ -83,9 +86,12 @@ export class Run {
   async #check(requirement: Requirement, lane: Lane, share: number): Promise<Result> {
     const { signal } = this.#ended
     if (signal.aborted) return this.#notRun(requirement)
-    if (lane.atOnce > 1 && this.#left(share) <= 0) return this.#notRun(requirement, timeUp(this.#timeoutMs))
+    if (lane.atOnce > 1 && this.#left(share) <= 0) {
+      this.#late += 1
+      return this.#notRun(requirement, timeUp(this.#timeoutMs))
+    }
     const result = await checkRequirement(requirement, this.#target, { signal })
-    if (result.message.startsWith('rate-limited')) this.#countLimited(result.message)
+    if (saysRateLimited(result)) this.#countLimited(result.message)
     if (lane.isWatched) return await this.#watched(result)
     if (looksIll(result) || (lane.isFirst && result.verdict === 'fail')) await this.#lookAfter(requirement, lane)
     return result
@@ -149,6 +155,8 @@ function timeUp(ms: number): string {
 
 function looksIll({ verdict, message }: Result): boolean {
   if (verdict === 'not-set-up') return true
-  const isUnmet = ['fail', 'warn', 'advice', 'info'].includes(verdict)
-  return isUnmet && /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|hang up|connection broke|did not come/.test(message)
+  return (
+    isUnmet({ verdict }) &&
+    /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|hang up|connection broke|did not come/.test(message)
+  )
 }

@@ -1,5 +1,5 @@
 import { isFixture, type Role, type RoleTools, roles } from '../roles.ts'
-import { answerWith, beginAsk, sampleWith } from './asking.ts'
+import { type Asking, answerWith, beginAsk, sampleWith } from './asking.ts'
 import { expectThat } from './expect.ts'
 import type { HttpClient } from './http.ts'
 import { type Json, type Message, resultFor, textOf } from './json-rpc.ts'
@@ -57,6 +57,15 @@ function announcing(role: Role, method: string): Trial {
   }
 }
 
+function asking(tool: 'ask' | 'ask_sampling', toAnswer: (asked: Asking, text: string) => Message): Trial {
+  return async (session) => {
+    const asked = await beginAsk(session, { tool })
+    await session.post(toAnswer(asked, answer))
+    const found = await (await asked.call()).text()
+    expectThat(found?.includes(answer) === true, `the text ${JSON.stringify(found)} after the answer "${answer}"`)
+  }
+}
+
 function messagesOf(session: Session): Message[] {
   return session.received.map(({ message }) => message)
 }
@@ -99,18 +108,8 @@ const trials: Readonly<Partial<Record<Role, Trial>>> = {
   },
   throw_sync: failing('throw_sync'),
   throw_after_progress: failing('throw_after_progress'),
-  ask: async (session) => {
-    const asking = await beginAsk(session)
-    await session.post(answerWith(asking, answer))
-    const found = await (await asking.call()).text()
-    expectThat(found?.includes(answer) === true, `the text ${JSON.stringify(found)} after the answer "${answer}"`)
-  },
-  ask_sampling: async (session) => {
-    const asking = await beginAsk(session, { tool: 'ask_sampling' })
-    await session.post(sampleWith(asking, answer))
-    const found = await (await asking.call()).text()
-    expectThat(found?.includes(answer) === true, `the text ${JSON.stringify(found)} after the answer "${answer}"`)
-  },
+  ask: asking('ask', answerWith),
+  ask_sampling: asking('ask_sampling', sampleWith),
   ask_roots: async (session) => {
     const asking = await beginAsk(session, { tool: 'ask_roots' })
     await session.post(resultFor(asking.askedId, { roots: [] }))

@@ -44,6 +44,24 @@ export async function judged<T>(made: Promise<T>): Promise<T> {
   })
 }
 
+/** Waits for what is used only if it can be: what this server does not offer, or what does not open, is no matter here. */
+export async function unlessMissing(used: Promise<unknown>): Promise<void> {
+  await used.catch((error: unknown) => {
+    if (!(error instanceof NotTestable || error instanceof SetupFailure)) throw error
+  })
+}
+
+/** Expects that nothing of what a run remembers was seen. */
+export function expectNone(seen: readonly string[]): void {
+  const [first, second] = seen
+  if (first === undefined) return
+  fail(
+    second === undefined
+      ? `Expected none, seen: ${first}`
+      : `Expected none, seen ${seen.length} times: ${first}, and ${second}`,
+  )
+}
+
 export function notTestable(reason: string): never {
   throw new NotTestable(reason)
 }

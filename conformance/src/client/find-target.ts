@@ -8,14 +8,12 @@ import { type ClientSettings, type HeaderChanges, HttpClient, type SentExchange 
 import { initialize, isObject, type Json, type Message } from './json-rpc.ts'
 import { modernHeaders, modernRequest } from './modern.ts'
 import { Pace } from './pace.ts'
+import { entriesOf } from './pages.ts'
 import { openSession, postHeaders, responseIn } from './session.ts'
 import { type Credentials, isLoopback, type ProbeOptions, profiles, type Target, TargetError } from './target.ts'
 import { type Secrets, Transcript } from './transcript.ts'
 import { patienceMs, TimeLimit, within } from './waiting.ts'
 import { Witness } from './witness.ts'
-
-/** As many checks at once as a run begins with. */
-const atOnce = 8
 
 /**
  * Finds out what the server at `url` offers. Throws {@link TargetError} when it speaks no revision, and `TypeError` when
@@ -48,7 +46,7 @@ interface Way {
 function toWay(url: URL, { credentials = {}, headers: added }: ProbeOptions): Way {
   const authorization = credentials.token === undefined ? {} : { Authorization: `Bearer ${credentials.token}` }
   const secrets = toSecrets(credentials, added)
-  const settings: ClientSettings = { headers: { ...authorization, ...added }, pace: new Pace(atOnce) }
+  const settings: ClientSettings = { headers: { ...authorization, ...added }, pace: new Pace() }
   const seen: SentExchange[] = []
   const clients: HttpClient[] = []
   const cast = (roles: RoleTools) => {
@@ -197,20 +195,9 @@ async function findTools(client: HttpClient, version: Revision): Promise<Set<str
   return tools
 }
 
-const mostPages = 100
-
-/** Names of all tools; none for a server without any. */
+/** None for a server without any. */
 async function listTools(ask: (params: Json) => Promise<Message>): Promise<Set<string>> {
-  const names = new Set<string>()
-  let cursor: unknown
-  for (let page = 0; page < mostPages; page++) {
-    const { result } = await ask(cursor === undefined ? {} : { cursor })
-    const tools: unknown = result?.tools
-    for (const tool of Array.isArray(tools) ? tools : []) if (isObject(tool)) names.add(String(tool.name))
-    cursor = result?.nextCursor
-    if (typeof cursor !== 'string') break
-  }
-  return names
+  return new Set((await entriesOf('tools', ask)).map(({ name }) => String(name)))
 }
 
 async function findCircumstances(client: HttpClient, options: ProbeOptions): Promise<Need[]> {

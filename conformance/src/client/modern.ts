@@ -5,8 +5,9 @@ import type { CheckContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { expectThat, notTestable } from './expect.ts'
 import type { HeaderChanges } from './http.ts'
-import { freshId, type Id, isObject, type Json, type Message } from './json-rpc.ts'
+import { freshId, type Id, type Json, type Message } from './json-rpc.ts'
 import { isModern, watchModern } from './modern-witness.ts'
+import { entriesOf } from './pages.ts'
 import { acceptBoth, responseIn, withDefaults } from './session.ts'
 
 const envelope = 'io.modelcontextprotocol'
@@ -110,7 +111,7 @@ function watch(
   { target }: CheckContext,
   { message, headers, exchange }: { message: Message; headers: HeaderChanges; exchange: Exchange },
 ): void {
-  if (isModern(message, headers['MCP-Protocol-Version'])) watchModern(target, message, exchange)
+  if (isModern(message, headers['MCP-Protocol-Version'])) watchModern(target.witness, message, exchange)
 }
 
 /** Sends a request; resolves with the head of its answer. Tools are called by their roles. */
@@ -199,19 +200,8 @@ export async function discover(context: CheckContext): Promise<Json> {
 
 /** Entries of a list; none where the server has no such list. */
 export async function modernList(context: CheckContext, method: string, member: string): Promise<Json[]> {
-  const found: Json[] = []
-  let cursor: unknown
-  for (let page = 0; page < mostPages; page++) {
-    const { response } = await modernCall(context, method, cursor === undefined ? {} : { cursor })
-    const entries: unknown = response.result?.[member]
-    found.push(...(Array.isArray(entries) ? entries : []).filter(isObject))
-    cursor = response.result?.nextCursor
-    if (typeof cursor !== 'string') break
-  }
-  return found
+  return await entriesOf(member, async (params) => (await modernCall(context, method, params)).response)
 }
-
-const mostPages = 100
 
 /**
  * What `tools/list` says of the tool that plays a role. A server of both eras may list other tools to clients of

@@ -8,14 +8,9 @@ const waitMs = { default: 1_000, most: 10_000 } as const
 
 /** What a server that is asked too much says of it, heeded by all requests of a run (RFC 6585 §4, RFC 9110 §15.6.4). */
 export class Pace {
-  /** Checks that may run at the same time. */
-  atOnce: number
+  /** How many times fewer checks than planned may run at the same time. */
+  thinning = 1
   #until = 0
-  #isSlowed = false
-
-  constructor(atOnce: number) {
-    this.atOnce = atOnce
-  }
 
   /** Sends until the server takes it. 429 each time throws {@link RateLimited}; what 503 means, the check must know. */
   async send(request: () => Promise<Exchange>): Promise<Exchange> {
@@ -32,7 +27,7 @@ export class Pace {
 
   /** What one request may have to wait for by itself, in milliseconds. */
   get delayMs(): number {
-    return this.#isSlowed ? mostAttempts * waitMs.most : 0
+    return this.thinning > 1 ? mostAttempts * waitMs.most : 0
   }
 
   async #pause(): Promise<void> {
@@ -41,18 +36,24 @@ export class Pace {
   }
 
   #slowDown(exchange: Exchange, wait: number): void {
-    this.#isSlowed = true
     this.#until = Math.max(this.#until, performance.now() + wait)
-    this.atOnce = Math.max(1, Math.floor(this.atOnce / 2))
+    this.thinning *= 2
     exchange.abort()
   }
+}
+
+const rateLimited = 'rate-limited'
+
+/** Whether a result tells of a {@link RateLimited}. */
+export function saysRateLimited({ message }: { readonly message: string }): boolean {
+  return message.startsWith(rateLimited)
 }
 
 function refuse(exchange: Exchange, attempts: number): never {
   const said = exchange.header('retry-after')
   const tail = said === undefined ? '' : ` with Retry-After: ${said}`
   exchange.abort()
-  throw new RateLimited(`rate-limited: the server answered 429${tail}, attempt ${attempts}`)
+  throw new RateLimited(`${rateLimited}: the server answered 429${tail}, attempt ${attempts}`)
 }
 
 /** Seconds, or a date (RFC 9110 §10.2.3). */

@@ -1,3 +1,4 @@
+import { modernRevision } from '../requirement.ts'
 import type { SseEvent } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
 import type { SentExchange } from './http.ts'
@@ -6,7 +7,7 @@ import { problemOf } from './message-grammar.ts'
 import { readable } from './session.ts'
 
 /** What holds of every message and stream, whatever the check that reads it is about. */
-export type Invariant = 'ids' | 'end' | 'schema' | 'place'
+export type Invariant = 'ids' | 'end' | 'schema' | 'place' | 'modern-schema'
 
 const mostFindings = 20
 
@@ -16,8 +17,8 @@ const mostRemembered = 100_000
 /** Looks on while checks read, and remembers what breaks an {@link Invariant}. */
 export class Witness {
   readonly #findings = new Map<Invariant, string[]>()
-  /** Who was given an event id, by session and id. */
-  readonly #ids = new Map<string, { readonly exchange: Exchange; readonly data: string }>()
+  /** The data that an event id stands for, by session and id. */
+  readonly #ids = new Map<string, string>()
   /** Sessions by the progress tokens that only they have used. */
   readonly #tokens = new Map<string, string>()
 
@@ -34,43 +35,45 @@ export class Witness {
   /** Begins to look at an exchange. `during` is the check that it belongs to. */
   watch(sent: SentExchange, during: string): void {
     const { exchange } = sent
-    if (!exchange.ok || headerOf(sent, 'mcp-protocol-version') === '2026-07-28') return
+    if (!exchange.ok || headerOf(sent, 'mcp-protocol-version') === modernRevision) return
     const watched = new Watched(sent)
     // What is wrong in a request comes back in its response.
     if (watched.requests.some(({ id }) => typeof id !== 'string' && !Number.isInteger(id))) return
     this.#rememberTokens(watched)
     const report = (invariant: Invariant, problem: string) => {
-      this.#add(invariant, `${problem} (${exchange.what} of ${during})`)
+      this.report(invariant, `${problem} (${exchange.what} of ${during})`)
     }
     exchange.stream.onEvent((event) => {
-      if (exchange.isEventStream) this.#see(watched, event, report)
+      if (exchange.isEventStream && event.data !== '') this.#seeId(watched, event, report)
     })
-    exchange.onEnd(() => {
-      if (!exchange.isEventStream) for (const message of messagesIn(exchange)) watched.judge(message, report)
+    onMessages(exchange, (message) => {
+      watched.judge(message, report)
+      this.#seeOwner(watched, message, report)
     })
   }
 
-  #see(watched: Watched, event: SseEvent, report: Report): void {
-    if (event.data === '') return
-    this.#seeId(watched, event, report)
-    for (const message of readable(event)) {
-      watched.judge(message, report)
-      const token = tokenOf(message.params?.progressToken)
-      const owner = token === undefined ? undefined : this.#tokens.get(token)
-      const isForeign = message.method === 'notifications/progress' && owner !== undefined && owner !== ''
-      if (isForeign && watched.session !== undefined && owner !== watched.session) {
-        report('place', `a session gets the progress of another: ${JSON.stringify(message)}`)
-      }
+  /** Remembers what broke an invariant, as far as there is room. */
+  report(invariant: Invariant, text: string): void {
+    const found = this.#findings.get(invariant) ?? []
+    this.#findings.set(invariant, found)
+    if (found.length < mostFindings) found.push(text)
+  }
+
+  #seeOwner({ session }: Watched, message: Message, report: Report): void {
+    if (message.method !== 'notifications/progress' || session === undefined) return
+    const owner = this.#tokens.get(tokenOf(message.params?.progressToken) ?? '') ?? ''
+    if (owner !== '' && owner !== session) {
+      report('place', `a session gets the progress of another: ${JSON.stringify(message)}`)
     }
   }
 
   /** A resume brings events again under their ids; nothing else may. */
-  #seeId({ session, exchange, isResume }: Watched, { id, data }: SseEvent, report: Report): void {
+  #seeId({ session, isResume }: Watched, { id, data }: SseEvent, report: Report): void {
     if (id === undefined || id === '' || session === undefined || this.#ids.size > mostRemembered) return
     const key = `${session} ${id}`
     const known = this.#ids.get(key)
-    if (known === undefined) this.#ids.set(key, { exchange, data })
-    else if (known.data !== data) report('ids', `the id ${JSON.stringify(id)} stands for two events`)
+    if (known === undefined) this.#ids.set(key, data)
+    else if (known !== data) report('ids', `the id ${JSON.stringify(id)} stands for two events`)
     else if (!isResume) report('ids', `the id ${JSON.stringify(id)} comes twice`)
   }
 
@@ -82,12 +85,6 @@ export class Witness {
       const owner = this.#tokens.get(token)
       this.#tokens.set(token, owner === undefined || owner === session ? (session ?? '') : '')
     }
-  }
-
-  #add(invariant: Invariant, text: string): void {
-    const found = this.#findings.get(invariant) ?? []
-    this.#findings.set(invariant, found)
-    if (found.length < mostFindings) found.push(text)
   }
 }
 
@@ -144,8 +141,19 @@ function requestsIn(body: Buffer | undefined): Message[] {
   return items.filter((item): item is Message => isObject(item) && isRequest(item as Message))
 }
 
+/** Calls `see` with each message of an answer, be it a stream or JSON, as it comes. */
+export function onMessages(exchange: Exchange, see: (message: Message) => void): void {
+  exchange.stream.onEvent((event) => {
+    if (exchange.isEventStream) for (const message of readable(event)) see(message)
+  })
+  exchange.onEnd(() => {
+    if (!exchange.isEventStream) for (const message of messagesIn(exchange)) see(message)
+  })
+}
+
+/** None where the body broke off: that is for the check that reads it. */
 function messagesIn(exchange: Exchange): Message[] {
-  if (exchange.contentType !== 'application/json') return []
+  if (exchange.contentType !== 'application/json' || exchange.failure !== undefined) return []
   const value = parse(exchange.received.toString('utf8'))
   const items: unknown[] = Array.isArray(value) ? value : [value]
   return items.filter((item): item is Message => isObject(item) && 'jsonrpc' in item)

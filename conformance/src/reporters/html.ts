@@ -87,7 +87,7 @@ function toCard(report: Report, index: number): Html {
   const counted = shown.map(
     (verdict) => html`<li>${toSign(verdict)}<span><b>${counts[verdict]}</b> ${verdict}</span></li>`,
   )
-  const stopped = incomplete === '' ? '' : html`<p class="stopped">The run did not come to its end: ${incomplete}.</p>`
+  const stopped = incomplete === '' ? '' : html`<p class="stopped">The run is not complete: ${incomplete}.</p>`
   return html`<article class="card">
 <h2><span class="number">${index + 1}</span>${target.server || 'A server without a name'}</h2>
 <p class="url">${target.url}</p>

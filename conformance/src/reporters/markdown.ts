@@ -18,7 +18,7 @@ function toPage(report: Report, options: ReporterOptions): string[] {
   return [
     `# MCP Streamable HTTP: ${escapeMarkdown(target.url)}`,
     escapeMarkdown(`${target.server || 'A server without a name'}, checked at ${startedAt}.`),
-    incomplete === '' ? '' : `**The run did not come to its end: ${escapeMarkdown(incomplete)}.**`,
+    incomplete === '' ? '' : `**The run is not complete: ${escapeMarkdown(incomplete)}.**`,
     toTable(['area', ...verdicts], toAreaRows(report)),
     toTestable(report),
     ...toFindings(report, options, '##'),

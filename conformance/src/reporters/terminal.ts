@@ -170,11 +170,11 @@ class Summary {
     const { red, green, bold } = this.#colors
     const { incomplete, results } = this.#report
     const failed = results.filter((result) => this.#fails(result)).length
-    const ended = incomplete === '' ? '' : `The run did not come to its end: ${toOneLine(incomplete)}. `
+    const ended = incomplete === '' ? '' : `The run is not complete: ${toOneLine(incomplete)}. `
     if (failed === 0 && ended === '') return bold(green(`${signs.pass} Nothing failed.`))
     const grouped = this.#having('failed').length
     const causes = this.#groups.length < grouped ? ` of ${count(this.#groups.length, 'cause')}` : ''
-    const failures = failed === 0 ? 'Nothing failed until then.' : `${count(failed, 'failure')}${causes}.`
+    const failures = failed === 0 ? 'Nothing failed in what was judged.' : `${count(failed, 'failure')}${causes}.`
     return bold(red(this.#wrap(`${signs.fail} ${ended}${failures}`)))
   }
 

@@ -1,5 +1,5 @@
 import type { CheckContext } from '../client/context.ts'
-import { fail, NotTestable, SetupFailure } from '../client/expect.ts'
+import { expectNone, unlessMissing } from '../client/expect.ts'
 import { request } from '../client/json-rpc.ts'
 import { progressCall } from '../client/probes.ts'
 import { streamsOf } from '../client/streams.ts'
@@ -18,23 +18,9 @@ async function useEverything(context: CheckContext): Promise<void> {
   for (let count = 0; count < 2; count++) await unlessMissing(progressCall(session).then((call) => call.finish()))
 }
 
-/** What this server does not offer, or what does not work, is nothing to be seen here. */
-async function unlessMissing(used: Promise<unknown>): Promise<void> {
-  await used.catch((error: unknown) => {
-    if (error instanceof NotTestable || error instanceof SetupFailure) return
-    throw error
-  })
-}
-
 async function expectNever(context: CheckContext, invariant: Invariant): Promise<void> {
   await useEverything(context)
-  const [first, ...others] = context.target.witness.findings(invariant)
-  if (first === undefined) return
-  fail(
-    others.length === 0
-      ? `Expected none, seen: ${first}`
-      : `Expected none, seen ${others.length + 1} times: ${first}, and ${others[0]}`,
-  )
+  expectNone(context.target.witness.findings(invariant))
 }
 
 /** What holds of every message and stream, whatever the other checks read them for. They go last. */

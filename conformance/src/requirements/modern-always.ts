@@ -1,11 +1,10 @@
 import type { CheckContext } from '../client/context.ts'
-import { expectThat, NotTestable, SetupFailure } from '../client/expect.ts'
+import { expectNone, unlessMissing } from '../client/expect.ts'
 import { isObject } from '../client/json-rpc.ts'
 import { discover, modernCall, modernList, modernTool } from '../client/modern.ts'
 import { askable } from '../client/modern-answers.ts'
 import { openListen } from '../client/modern-listen.ts'
 import { askingRequests } from '../client/modern-rounds.ts'
-import { modernFindings } from '../client/modern-witness.ts'
 import { requirement } from '../requirement.ts'
 
 const lists = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
@@ -27,13 +26,6 @@ async function useEverything(context: CheckContext): Promise<void> {
   await unlessMissing(askingRequests(context))
 }
 
-/** What this server does not offer is nothing to be seen here. */
-async function unlessMissing(used: Promise<unknown>): Promise<void> {
-  await used.catch((error: unknown) => {
-    if (!(error instanceof NotTestable || error instanceof SetupFailure)) throw error
-  })
-}
-
 /** What holds of every message of 2026-07-28, whatever the other checks read it for. It goes last. */
 export const modernAlwaysRequirements = [
   requirement({
@@ -45,10 +37,7 @@ export const modernAlwaysRequirements = [
     era: 'modern',
     async check(context) {
       await useEverything(context)
-      const found = modernFindings(context.target)
-      const [first, second] = found
-      const more = second === undefined ? '' : `, and ${second}`
-      expectThat(found.length === 0, `Expected none, seen ${found.length} times: ${first}${more}`)
+      expectNone(context.target.witness.findings('modern-schema'))
     },
   }),
 ]

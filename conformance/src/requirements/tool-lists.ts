@@ -1,22 +1,14 @@
 import { expectEqual, expectThat, notTestable } from '../client/expect.ts'
-import { isObject } from '../client/json-rpc.ts'
+import { entriesOf } from '../client/pages.ts'
 import type { Session } from '../client/session.ts'
 import { problemsOfNames, repeatedIn } from '../client/tool-names.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/server/tools#tool-names'
-const mostPages = 100
 
 async function toolNames(session: Session): Promise<string[]> {
-  const names: string[] = []
-  let cursor: unknown
-  for (let page = 0; page < mostPages; page++) {
-    const { result } = await session.request('tools/list', cursor === undefined ? {} : { cursor })
-    const tools: unknown[] = Array.isArray(result?.tools) ? result.tools : []
-    names.push(...tools.flatMap((tool) => (isObject(tool) && typeof tool.name === 'string' ? [tool.name] : [])))
-    cursor = result?.nextCursor
-    if (typeof cursor !== 'string') break
-  }
+  const tools = await entriesOf('tools', (params) => session.request('tools/list', params))
+  const names = tools.flatMap(({ name }) => (typeof name === 'string' ? [name] : []))
   return names.length > 0 ? names : notTestable('the server lists no tools')
 }
 
