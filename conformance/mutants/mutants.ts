@@ -78,10 +78,9 @@ export const mutants: readonly Mutant[] = [
     name: 'answer-on-the-get-stream',
     symptom: 'With a GET open, the answer comes there, and the stream of the call ends without one.',
     file: 'exchange.ts',
-    from: '    if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)\n',
-    to: `    const { standalone } = this.#session
-    if (this.#stream && standalone.isConnected) {
-      standalone.append(answer)
+    from: '    } else if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)\n',
+    to: `    } else if (this.#stream && this.#session.standalone.isConnected) {
+      this.#session.standalone.append(answer)
       this.#stream.end()
     } else if (this.#stream) this.#answerOnStream(this.#stream, answer, isLast)\n`,
   },
