@@ -2,7 +2,7 @@ import { Attendance } from './attendance/attendance.ts'
 import { createEndpointSessions, type EndpointSessions } from './cluster/endpoint-sessions.ts'
 import { NodeMessages, toNotification } from './cluster/node-messages.ts'
 import { createEra } from './eras/create-era.ts'
-import { type Era, eraOf } from './eras/era.ts'
+import type { Era } from './eras/era.ts'
 import { authenticate } from './http/authenticate.ts'
 import { Bodies } from './http/bodies.ts'
 import { guard } from './http/guard.ts'
@@ -122,7 +122,7 @@ function createHandler(options: ResolvedOptions, era: Era): Mountable['handle'] 
       const head = readHead(request)
       guard(request, head, guardOptions)
       if (options.auth) await authenticate(request, options.auth, options)
-      return await eraOf(head, era).answer(request, head)
+      return await era.answer(request, head)
     } catch (error) {
       return toErrorReply(toRejection(error, request, options))
     }

@@ -99,6 +99,15 @@ export function oneOf<Text extends string>(...texts: readonly Text[]): Check<Tex
   }
 }
 
+/** A list of at least one of these. */
+export function someOf<Text extends string>(...texts: readonly Text[]): Check<readonly Text[]> {
+  const check = oneOf(...texts)
+  return (value, name) => {
+    if (!Array.isArray(value) || value.length === 0) throw expected(`${name} to be an array of at least one`, value)
+    return value.map((entry: unknown) => check(entry, `each of ${name}`))
+  }
+}
+
 /** The longest delay a Node timer takes. */
 const maxNumber = 2_147_483_647
 

@@ -16,6 +16,7 @@ import {
   type OptionRow,
   oneOf,
   option,
+  someOf,
   wholeNumber,
   withMethods,
 } from './option-checks.ts'
@@ -36,6 +37,14 @@ export interface EndpointOptions {
    * @default true
    */
   sessions?: boolean
+
+  /**
+   * Protocol eras to serve: `2025` is 2024-11-05 to 2025-11-25, `2026` is 2026-07-28, which has neither sessions nor
+   * GET. Both are served on one URL, each to the clients that speak it; `2026` needs a factory that builds server objects
+   * of `@modelcontextprotocol/server` 2.x. With one of another SDK its clients are told to `initialize`.
+   * @default ['2025', '2026'], as far as the factory can
+   */
+  eras?: readonly ('2025' | '2026')[]
 
   /**
    * Shape of the answer to a POST. `auto`: plain JSON when the answer is ready before anything else was sent and within
@@ -213,6 +222,7 @@ export interface EndpointOptions {
 const table = {
   server: option(undefined, toFactory),
   sessions: option(true, aBoolean),
+  eras: option(['2025', '2026'], someOf('2025', '2026')),
   response: option('auto', oneOf('auto', 'sse', 'json')),
   upgradeAfterMs: option(100, wholeNumber(0)),
   allowedHosts: option([], listOf("a host such as 'mcp.example.com' or 'localhost:3000'", readHost)),

@@ -105,7 +105,8 @@ test.each([
   })
 })
 
-test('without sessions a handler hears that its client left, and refused calls leave no server object', async () => {
+// Up to 2025-11-25 leaving is no cancelling (Sending Messages 6), also where nobody can come back.
+test('without sessions a handler hears in the end that its client left, and refused calls leave no server object', async () => {
   let aborted = false
   const waiting: Handlers = {
     park: ({ signal }) =>
@@ -116,10 +117,14 @@ test('without sessions a handler hears that its client left, and refused calls l
         })
       }),
   }
-  const { endpoint, servers } = createTestEndpoint(waiting, { sessions: false, maxCallsPerSession: 1 })
+  const { endpoint, servers } = createTestEndpoint(waiting, {
+    ...{ sessions: false, maxCallsPerSession: 1, abandonAfterMs: 200 },
+  })
   const client = new TestClient(endpoint)
   const reader = await TestReader.open(await client.post({ jsonrpc: '2.0', id: 1, method: 'park' }, sse))
   reader.leave()
+  expect(endpoint.stats().detachedCalls).toBe(1)
+  expect(aborted).toBe(false)
   await waitFor(() => aborted)
   const batch = [1, 2].map((id) => ({ jsonrpc: '2.0', id, method: 'ping' }))
   const old = { headers: { 'mcp-protocol-version': '2025-03-26' } }

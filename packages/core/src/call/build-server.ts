@@ -3,6 +3,7 @@ import { drainingRejection } from '../http/errors.ts'
 import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
 import { within } from '../promises/deadline.ts'
+import type { EraName } from '../rpc/revision.ts'
 import { type AuthInfo, isServer, type McpServerLike, type ServerFactory, type SessionContext } from '../rpc/server.ts'
 import type { Calls } from './calls.ts'
 
@@ -27,27 +28,37 @@ export class Servers {
    * @throws Rejection `draining`, and `internal_error` with the error of the factory or of `connect`
    */
   async build(calls: Calls, context: SessionContext): Promise<void> {
+    await this.connect(calls, await this.make(context))
+  }
+
+  /** The first half of {@link build}. */
+  async make(context: SessionContext): Promise<McpServerLike> {
+    const { server: build, initializeTimeoutMs } = this.#options
     try {
-      await this.#build(calls, context)
+      const server = await within(initializeTimeoutMs, build(context), '`server` to build a server object')
+      if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
+      // One shared object would mix up the answers of its sessions.
+      if (this.#used.has(server)) throw new Error(inUse)
+      this.#used.add(server)
+      return server
+    } catch (error) {
+      throw toFailure('factory', error)
+    }
+  }
+
+  /** The second half. */
+  async connect(calls: Calls, server: McpServerLike): Promise<void> {
+    try {
+      await within(this.#options.initializeTimeoutMs, calls.connect(server), 'the server object to connect')
     } catch (error) {
       throw toFailure('factory', error)
     }
     // The endpoint closed meanwhile.
     if (this.#attendance.isClosed) throw drainingRejection()
   }
-
-  async #build(calls: Calls, context: SessionContext): Promise<void> {
-    const { server: build, initializeTimeoutMs } = this.#options
-    const server = await within(initializeTimeoutMs, build(context), '`server` to build a server object')
-    if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
-    // One shared object would mix up the answers of its sessions.
-    if (this.#used.has(server)) {
-      throw new Error('Expected `server` to build a new MCP server object for each session, got one that is in use')
-    }
-    this.#used.add(server)
-    await within(initializeTimeoutMs, calls.connect(server), 'the server object to connect')
-  }
 }
+
+const inUse = 'Expected `server` to build a new MCP server object for each session, got one that is in use'
 
 /** The factory's argument. `initializeParams` are the client's, and empty without sessions. */
 export function toContext(
@@ -55,8 +66,10 @@ export function toContext(
   { protocolVersion, clientInfo, capabilities }: Readonly<Record<string, unknown>>,
   auth: AuthInfo | undefined,
   resumed: boolean,
+  era: EraName = '2025',
 ): SessionContext {
   return {
+    era,
     sessionId,
     requestedProtocolVersion: typeof protocolVersion === 'string' ? protocolVersion : undefined,
     clientInfo: clientInfo as SessionContext['clientInfo'],

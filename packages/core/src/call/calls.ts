@@ -79,11 +79,12 @@ export class Calls implements Outgoing {
     const observers = requests.map((message) => this.#observerOf(message))
     const firstInnerId = this.#lastInnerId + 1
     const exchange = new Exchange(this, firstInnerId, requests, posted)
-    const extra = new MessageExtra(posted.request, exchange, streams.standalone)
+    const extra = new MessageExtra(posted.request, exchange, streams.standalone, posted.classification)
     for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
     for (let i = 0; i < requests.length; i++) {
       this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra)
     }
+    exchange.handed()
     return exchange.reply
   }
 

@@ -5,6 +5,7 @@ import type { Acceptable } from '../http/media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
 import type { Link } from '../queues/linked-list.ts'
 import { type JsonRpcRequest, type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { Connection } from '../stream/connection.ts'
 import type { Cursor } from '../stream/stream-reader.ts'
@@ -19,8 +20,7 @@ export interface CallStreams {
   readonly standalone: StreamWriter | undefined
   /** A call's connection may be cut before the answer: the client comes back for it. */
   readonly canPoll: boolean
-  /** `false`: a client that left can never get its answer. */
-  readonly canReturn: boolean
+  readonly revision: Revision
   /** A stream for the answers to these requests. */
   open(requestIds: readonly RequestId[], attended: (isAttended: boolean) => void): StreamWriter
   connect(stream: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection
@@ -31,6 +31,16 @@ export interface Posted {
   readonly request: HttpRequest
   readonly acceptable: Acceptable
   readonly isBatch: boolean
+  /** What the server object is told of the revision that the request was sent by, with its messages. */
+  readonly classification?: Classification
+  /** HTTP status of a call that is answered with this error; without it 200, as of every answer. */
+  readonly statusOf?: (errorCode: number, beforeHandler: boolean) => number
+}
+
+/** In the words of SDK 2.x. */
+export interface Classification {
+  readonly era: 'modern'
+  readonly revision: string
 }
 
 /** How the answer travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
@@ -53,6 +63,8 @@ export class Exchange implements RunningExchange {
   readonly #answers: string[] = []
   /** Calls without an answer yet. */
   #unanswered: number
+  /** The server object has all requests. What it answers before that it answers without a handler. */
+  #isHanded = false
   #shape: Shape = 'undecided'
   #decide: (reply: HttpReply) => void = () => undefined
   #upgradeTimer: ReturnType<typeof setTimeout> | undefined
@@ -72,9 +84,7 @@ export class Exchange implements RunningExchange {
     this.reply = new Promise((resolve) => {
       this.#decide = resolve
     })
-    // A stream is opened now if it is the only way, or later if the answer takes long.
-    if (!this.#canJson) this.#upgrade()
-    else if (this.#canStream) this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
+    if (this.#canJson && this.#canStream) this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
     posted.request.onGone(() => this.#leave())
   }
 
@@ -102,12 +112,20 @@ export class Exchange implements RunningExchange {
     return this.stream?.ask(text)
   }
 
+  /** The server object has all requests. Where a stream is the only way it is opened now. */
+  handed(): void {
+    this.#isHanded = true
+    if (!this.#canJson) this.#upgrade()
+  }
+
   answer(requestId: RequestId, response: JsonRpcResponse): void {
     const isLast = this.#countAnswer()
     const text = this.#stringify(requestId, response)
+    const status = this.#statusOf(response)
+    if (!this.#canJson && status === 200) this.#upgrade()
     if (this.#shape === 'stream') return this.stream?.append('message', text, isLast)
     this.#answers.push(text)
-    if (isLast) this.#decideJson()
+    if (isLast) this.#decideJson(status)
   }
 
   /** The client cancelled: no answer, but the connection ends (Cancellation 4). */
@@ -160,8 +178,8 @@ export class Exchange implements RunningExchange {
 
   /** Nobody is connected any more. */
   #left(): void {
-    if (this.#calls.parts.streams.canReturn) this.#attended(false)
-    else this.abandon('The client left, and cannot come back for the answer')
+    if (this.#calls.parts.streams.revision.leavingCancels) this.abandon('The client left, which cancels its call')
+    else this.#attended(false)
   }
 
   #upgrade(): void {
@@ -181,12 +199,18 @@ export class Exchange implements RunningExchange {
     this.#decide(toStreamReply(this.#connection))
   }
 
-  #decideJson(): void {
+  #decideJson(status = 200): void {
     clearTimeout(this.#upgradeTimer)
     if (this.#shape !== 'undecided') return
     this.#shape = 'json'
     const [first = ''] = this.#answers
-    this.#decide(toJsonReply(this.#posted.isBatch ? `[${this.#answers.join(',')}]` : first))
+    const reply = toJsonReply(this.#posted.isBatch ? `[${this.#answers.join(',')}]` : first)
+    this.#decide(status === 200 ? reply : { ...reply, status })
+  }
+
+  #statusOf(response: JsonRpcResponse): number {
+    const { statusOf } = this.#posted
+    return statusOf && 'error' in response ? statusOf(response.error.code, !this.#isHanded) : 200
   }
 
   /** JSON text of an answer; of an error, if a handler's result cannot be JSON. */

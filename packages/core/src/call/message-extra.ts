@@ -1,7 +1,7 @@
 import type { HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { StreamWriter } from '../stream/stream-writer.ts'
-import type { Exchange } from './exchange.ts'
+import type { Classification, Exchange } from './exchange.ts'
 
 /**
  * Goes to the server object with a message, in the words of both SDK generations. Everything that costs is a getter:
@@ -11,11 +11,14 @@ export class MessageExtra {
   readonly #request: HttpRequest
   readonly #exchange: Exchange | undefined
   readonly #standalone: StreamWriter | undefined
+  /** SDK 2.x: which revision the message is of, where that is not the session's. */
+  readonly classification: Classification | undefined
 
-  constructor(request: HttpRequest, exchange?: Exchange, standalone?: StreamWriter) {
+  constructor(request: HttpRequest, exchange?: Exchange, standalone?: StreamWriter, classification?: Classification) {
     this.#request = request
     this.#exchange = exchange
     this.#standalone = standalone
+    this.classification = classification
   }
 
   get authInfo(): AuthInfo | undefined {

@@ -5,7 +5,7 @@ import type { Incoming } from '../http/read-message.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification } from '../rpc/json-rpc.ts'
-import { findRevision, supportedVersions } from '../rpc/revision.ts'
+import { eraOfVersion, findRevision, supportedVersions } from '../rpc/revision.ts'
 
 /** Counts of what an era holds on this node. */
 export interface Counts {
@@ -19,7 +19,8 @@ export interface Counts {
 export interface Era {
   /** Methods it answers, as the `Allow` header lists them. */
   readonly methods: readonly string[]
-  answer(request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
+  /** `incoming` is the body, where it had to be read to find the era. */
+  answer(request: HttpRequest, head: RequestHead, incoming?: Incoming): MaybePromise<HttpReply>
   /** Passes a notification on to every client that listens, or to one session. */
   notify(notification: JsonRpcNotification, sessionKey?: string): void
   /** A session was ended, on whichever node. */
@@ -32,22 +33,22 @@ export interface Era {
 }
 
 /**
- * The one classifier: which era answers a request, by its head. An unsupported version is refused; only for a POST without
- * a session its era must tell, since it may be an `initialize`.
- */
-export function eraOf(head: RequestHead, era: Era): Era {
-  if (head.method !== 'POST' || head.sessionId !== undefined) checkVersion(head)
-  return era
-}
-
-/**
- * Refuses an unsupported version; an absent one is fine (Protocol Version Header). `initialize` is exempt: it negotiates the
- * version by its body, so that a newer client, whose header names a newer one, can negotiate down.
+ * Refuses a version that is none of a session's; an absent one is fine (Protocol Version Header). `initialize` is exempt:
+ * it negotiates the version by its body, so that a newer client, whose header names a newer one, can negotiate down.
  */
 export function checkVersion({ version }: RequestHead, incoming?: Incoming): void {
   if (version === undefined || findRevision(version)) return
   if (incoming && !isBatch(incoming) && isInitialize(incoming)) return
-  throw new Rejection('unsupported_version', {
+  throw unsupported()
+}
+
+/** In a session some clients send the newest version they know, not the one that they negotiated. */
+export function checkVersionInSession({ version }: RequestHead): void {
+  if (version !== undefined && !eraOfVersion(version)) throw unsupported()
+}
+
+function unsupported(): Rejection {
+  return new Rejection('unsupported_version', {
     message: `Unsupported MCP-Protocol-Version: supported are ${supportedVersions.join(', ')}`,
   })
 }

@@ -15,7 +15,8 @@ import type { LiveSession } from '../session/live-session.ts'
 import { openSession, type SessionParts, type SessionsOptions } from '../session/open-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
-import { type Counts, checkVersion, type Era } from './era.ts'
+import { type Counts, checkVersion, checkVersionInSession, type Era } from './era.ts'
+import { checkMirrors } from './mirrors.ts'
 
 export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadOptions & Faults
 
@@ -48,28 +49,38 @@ export class SessionsEra implements Era {
     this.#directory = new Directory(this.#parts)
   }
 
-  async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+  async answer(request: HttpRequest, head: RequestHead, given?: Incoming): Promise<HttpReply> {
     const { method, sessionId } = head
-    if (method === 'POST' && sessionId === undefined) return this.#open(request, head)
+    if (method === 'POST' && sessionId === undefined) return this.#open(request, head, given)
+    if (sessionId === undefined) checkVersion(head)
+    else checkVersionInSession(head)
     const session = await this.#directory.find(request, head)
-    if (method === 'POST') return session ? this.#post(session, request, head) : this.#openAnew(request, head)
+    if (method === 'POST') {
+      return session ? this.#post(session, request, head, given) : this.#openAnew(request, head, given)
+    }
     if (!session) throw new Rejection('session_not_found')
     if (method === 'GET') return session.listen(request, head)
     await session.end('The client ended the session')
     return ended
   }
 
-  async #post(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
-    const incoming = await readMessage(request, this.#options)
+  async #post(
+    session: SessionHandle,
+    request: HttpRequest,
+    head: RequestHead,
+    given: Incoming | undefined,
+  ): Promise<HttpReply> {
+    const incoming = given ?? (await readMessage(request, this.#options))
     try {
+      checkMirrors(request, head, incoming)
       return await session.post(incoming, request, head)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
   }
 
-  async #open(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
-    const incoming = await readMessage(request, this.#options)
+  async #open(request: HttpRequest, head: RequestHead, given: Incoming | undefined): Promise<HttpReply> {
+    const incoming = given ?? (await readMessage(request, this.#options))
     try {
       checkVersion(head, incoming)
       return await this.#initialize(checkInitialize(incoming), request, head)
@@ -82,8 +93,8 @@ export class SessionsEra implements Era {
    * A client that starts anew may still name the session that has ended. Its body is read for that alone: whatever else
    * it is, and be it no JSON, gets the one answer of an unknown session.
    */
-  async #openAnew(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
-    const message = oneId.test(head.sessionId ?? '') ? await this.#readInitialize(request) : undefined
+  async #openAnew(request: HttpRequest, head: RequestHead, given: Incoming | undefined): Promise<HttpReply> {
+    const message = oneId.test(head.sessionId ?? '') ? await this.#readInitialize(request, given) : undefined
     if (!message) throw new Rejection('session_not_found')
     try {
       return await this.#initialize(message, request, head)
@@ -93,9 +104,9 @@ export class SessionsEra implements Era {
   }
 
   /** `undefined`: the body is anything else. */
-  async #readInitialize(request: HttpRequest): Promise<JsonRpcRequest | undefined> {
+  async #readInitialize(request: HttpRequest, given: Incoming | undefined): Promise<JsonRpcRequest | undefined> {
     try {
-      const incoming = await readMessage(request, this.#options)
+      const incoming = given ?? (await readMessage(request, this.#options))
       return !isBatch(incoming) && isInitialize(incoming) ? incoming : undefined
     } catch (error) {
       if (error instanceof Rejection && refusals[error.refusal].status < 500) return undefined

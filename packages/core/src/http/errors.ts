@@ -48,6 +48,11 @@ export const refusals = {
   auth_unavailable: refusal(503, rpcCode.refused, 'Access tokens cannot be verified at the moment: try again'),
   insufficient_scope: refusal(403, rpcCode.refused, 'Forbidden: the access token lacks a scope, see WWW-Authenticate'),
   unsupported_version: refusal(400, rpcCode.refused, 'Unsupported MCP-Protocol-Version'),
+  header_mismatch: refusal(
+    400,
+    rpcCode.headerMismatch,
+    'Header mismatch: Mcp-Method and Mcp-Name must be those of the body',
+  ),
   session_required: refusal(
     400,
     rpcCode.refused,
@@ -67,12 +72,13 @@ export const refusals = {
   batch_not_supported: refusal(
     400,
     rpcCode.invalidRequest,
-    'Invalid request: batches exist only in protocol revision 2025-03-26; send one message per POST',
+    'Invalid request: batches exist only up to protocol revision 2025-03-26; send one message per POST',
   ),
   unexpected_response: refusal(400, rpcCode.invalidRequest, 'Invalid request: the server never asked with this id'),
   invalid_event_id: refusal(400, rpcCode.refused, 'Last-Event-ID is not an event id of this session'),
   history_gone: refusal(400, rpcCode.refused, 'The stream named by Last-Event-ID is no longer kept'),
   too_many_calls: refusal(429, rpcCode.refused, 'Too many calls are running in this session'),
+  too_many_requests: refusal(503, rpcCode.refused, 'No room for another request at the moment: try again later'),
   too_many_sessions: refusal(503, rpcCode.refused, 'No room for another session: try again later'),
   draining: refusal(503, rpcCode.refused, 'The server is shutting down: try again'),
   store_unavailable: refusal(503, rpcCode.refused, 'The session store cannot be reached: try again'),

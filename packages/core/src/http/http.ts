@@ -77,6 +77,8 @@ export interface HttpReply {
 
 /** A body that writes itself. The bridge calls `open` once, after the head was sent or queued. */
 export interface EventStreamBody {
+  /** Bytes that may wait in the platform's queue before the client counts as behind; by default 256 KiB. */
+  readonly queueBytes?: number
   open(sink: EventSink): SinkEvents
 }
 

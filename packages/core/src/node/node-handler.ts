@@ -132,6 +132,7 @@ function writeStream(body: EventStreamBody, reply: HttpReply, response: ServerRe
     if (response.headersSent) response.end()
     throw error
   }
+  const { queueBytes: mostBytes = queueBytes } = body
   const sink = PacedSink.open(body, {
     push: (chunk) => {
       // By itself Node would hold the chunk back until the running code is through, which may send a lot more.
@@ -140,7 +141,7 @@ function writeStream(body: EventStreamBody, reply: HttpReply, response: ServerRe
       response.write(chunk)
       socket?.uncork?.()
       // That `write` returned false does not mean slow: it does so at 16 KiB in one tick. An emulation knows no length.
-      const isFull = response.writableLength >= queueBytes
+      const isFull = response.writableLength >= mostBytes
       if (isFull) response.once('drain', () => sink.drained())
       return !isFull
     },

@@ -11,7 +11,7 @@ import { tcpKeepAliveMs } from './tcp-keep-alive.ts'
  */
 export function toReadable(body: EventStreamBody, response: ServerResponse): Readable {
   const readable = new Readable({
-    highWaterMark: queueBytes,
+    highWaterMark: body.queueBytes ?? queueBytes,
     read: () => sink.drained(),
     destroy: (error, callback) => {
       // What was read to its end is still on its way to the client.

@@ -39,6 +39,8 @@ export const rpcCode = {
   /** Anything the transport refuses. */
   refused: -32000,
   sessionNotFound: -32001,
+  /** 2026-07-28: a header says otherwise than the body. */
+  headerMismatch: -32020,
 } as const
 
 /** An integer that JSON carries without loss, or a string (Base Protocol, Requests). */

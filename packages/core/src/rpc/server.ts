@@ -1,5 +1,6 @@
 import { expected, isClass } from '../option-checks.ts'
 import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
+import type { EraName } from './revision.ts'
 
 /** A verified access token. The shape that `requireBearerAuth` of the SDK puts on `req.auth`. */
 export interface AuthInfo {
@@ -45,11 +46,16 @@ export function isServer(value: unknown): value is McpServerLike {
 
 /** The session that the `server` factory builds for. */
 export interface SessionContext {
+  /**
+   * `2025`: a session, or with `sessions: false` a request, of 2024-11-05 to 2025-11-25; `2026`: a request of
+   * 2026-07-28, which needs a server object of SDK 2.x.
+   */
+  readonly era: EraName
   /** The session's id; `undefined` when served without sessions. */
   readonly sessionId: string | undefined
-  /** The protocol revision that the client asked for; the server's answer decides. `undefined` without sessions. */
+  /** The protocol revision that the client asked for; the server's answer decides. `undefined` with `sessions: false`. */
   readonly requestedProtocolVersion: string | undefined
-  /** Name and version the client gave in `initialize`. */
+  /** Name and version the client gave in `initialize`, or with its request. */
   readonly clientInfo: { readonly name: string; readonly version: string } | undefined
   readonly clientCapabilities: Readonly<Record<string, unknown>> | undefined
   readonly auth: AuthInfo | undefined
@@ -58,8 +64,8 @@ export interface SessionContext {
 }
 
 /**
- * Builds one MCP server object. Called once per session, with `sessions: false` once per POST that holds a request, and
- * again when a session is rebuilt. Never share the object.
+ * Builds one MCP server object. Called once per session, with `sessions: false` and for revision 2026-07-28 once per
+ * POST, and again when a session is rebuilt. Never share the object.
  */
 export type ServerFactory = (session: SessionContext) => McpServerLike | Promise<McpServerLike>
 

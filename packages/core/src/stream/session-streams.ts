@@ -11,6 +11,7 @@ import type { AuthInfo } from '../rpc/server.ts'
 import { endAbandoned } from './abandoned-stream.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
+import { expiryOf } from './expiry.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
@@ -47,7 +48,6 @@ export interface SessionStreamsParts {
 /** The streams of one live session: the standalone one, opened by GET, and one per exchange that was upgraded. */
 export class SessionStreams {
   readonly standalone: StreamWriter
-  readonly canReturn = true
   /** The client has come back with a cursor before. */
   hasResumed = false
   /** Of the session, once it is negotiated. */
@@ -194,9 +194,4 @@ export class SessionStreams {
     this.standalone.close()
     this.#running.clear()
   }
-}
-
-/** When a token expires, by the clock that only goes forward. */
-function expiryOf(auth: AuthInfo | undefined): number {
-  return auth?.expiresAt === undefined ? Infinity : now() + auth.expiresAt * 1_000 - Date.now()
 }

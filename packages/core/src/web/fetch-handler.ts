@@ -100,6 +100,6 @@ export function toReadableStream(body: EventStreamBody, signal: AbortSignal): Re
       },
     },
     // The default strategy would count chunks, whatever their size.
-    new ByteLengthQueuingStrategy({ highWaterMark: queueBytes }),
+    new ByteLengthQueuingStrategy({ highWaterMark: body.queueBytes ?? queueBytes }),
   )
 }

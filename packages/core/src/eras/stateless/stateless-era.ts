@@ -1,20 +1,17 @@
 import type { Attendance } from '../../attendance/attendance.ts'
-import { createMemoryEventLog } from '../../backplane/memory/memory-backplane.ts'
 import { Servers, type ServersOptions, toContext } from '../../call/build-server.ts'
 import type { CallsOptions } from '../../call/call.ts'
 import { checkBatch, isBatch } from '../../call/dispatch.ts'
-import type { Posted } from '../../call/exchange.ts'
 import type { Report } from '../../http/error-source.ts'
 import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../../http/read-message.ts'
-import { accepted, type Faults, refusing } from '../../http/reply.ts'
+import { accepted, refusing } from '../../http/reply.ts'
 import type { RequestHead } from '../../http/request-head.ts'
-import { LinkedList } from '../../queues/linked-list.ts'
 import { isInitialize, isRequest, isResponse, type JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { negotiate, resolveRevision } from '../../rpc/revision.ts'
 import { type Counts, checkVersion, type Era } from '../era.ts'
-import { Visit } from './visit.ts'
+import { Visits } from './visits.ts'
 
 export interface StatelessEraOptions extends ServersOptions, ReadOptions, Omit<CallsOptions, 'onError'> {
   /** Requests that are answered at the same time, each with a server object of its own. */
@@ -28,26 +25,28 @@ export class StatelessEra implements Era {
   readonly #options: StatelessEraOptions
   readonly #attendance: Attendance
   readonly #servers: Servers
-  /** Events wait here as long as their connection lasts. */
-  readonly #log = createMemoryEventLog()
-  readonly #visits = new LinkedList<Visit>()
+  readonly #visits: Visits
 
-  constructor(options: StatelessEraOptions & Faults, attendance: Attendance) {
+  constructor(options: StatelessEraOptions, attendance: Attendance) {
     this.#options = options
     this.#attendance = attendance
     this.#servers = new Servers(options, attendance)
+    this.#visits = new Visits(options, attendance)
   }
 
-  async answer(request: HttpRequest, head: RequestHead): Promise<HttpReply> {
-    const incoming = await readMessage(request, this.#options)
+  async answer(request: HttpRequest, head: RequestHead, given?: Incoming): Promise<HttpReply> {
+    const incoming = given ?? (await readMessage(request, this.#options))
     try {
       checkVersion(head, incoming)
       const requests = this.#requestsOf(incoming, head)
       if (requests.length === 0) return accepted
       if (this.#attendance.draining) throw drainingRejection()
       if (this.#visits.size >= this.#options.maxSessions) throw new Rejection('too_many_sessions', retryLater())
-      const visit = await this.#receive(request)
-      return await this.#run(visit, requests, { request, acceptable: head.acceptable, isBatch: isBatch(incoming) })
+      const visit = await this.#visits.begin(resolveRevision(head.version), ({ calls }) =>
+        this.#servers.build(calls, toContext(undefined, {}, request.auth, false)),
+      )
+      const posted = { request, acceptable: head.acceptable, isBatch: isBatch(incoming) }
+      return await this.#visits.run(visit, requests, posted)
     } catch (error) {
       throw refusing(incoming, error, request, this.#options)
     }
@@ -62,33 +61,6 @@ export class StatelessEra implements Era {
     return messages.filter(isRequest).map(negotiated)
   }
 
-  async #run(visit: Visit, requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
-    try {
-      return await visit.calls.run(requests, posted)
-    } catch (error) {
-      // Nothing runs that would end it.
-      await visit.end('The calls were refused')
-      throw error
-    }
-  }
-
-  async #receive({ auth }: HttpRequest): Promise<Visit> {
-    const visit = new Visit({
-      attendance: this.#attendance,
-      log: this.#log,
-      options: this.#options,
-      leave: () => this.#visits.remove(place),
-    })
-    const place = this.#visits.add(visit)
-    try {
-      await this.#servers.build(visit.calls, toContext(undefined, {}, auth, false))
-      return visit
-    } catch (error) {
-      await visit.end('The server object could not be built')
-      throw error
-    }
-  }
-
   /** Nobody listens. */
   notify(): void {
     return
@@ -99,17 +71,15 @@ export class StatelessEra implements Era {
   }
 
   async drain(drainMs: number): Promise<void> {
-    const attendance = this.#attendance
-    await attendance.untilIdle(drainMs, () => attendance.connections === 0 && this.#visits.size === 0)
+    await this.#visits.drain(drainMs)
   }
 
   async close(reason: string): Promise<void> {
-    await Promise.all(this.#visits.toArray().map((visit) => visit.end(reason)))
+    await this.#visits.close(reason)
   }
 
   counts(): Counts {
-    const calls = this.#visits.toArray().reduce((sum, visit) => sum + visit.calls.size, 0)
-    return { sessions: 0, streams: 0, calls, questions: 0 }
+    return { sessions: 0, streams: 0, calls: this.#visits.countCalls(), questions: 0 }
   }
 }
 

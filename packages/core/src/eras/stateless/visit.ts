@@ -5,6 +5,7 @@ import type { CallsOptions } from '../../call/call.ts'
 import { Calls } from '../../call/calls.ts'
 import type { CallStreams } from '../../call/exchange.ts'
 import type { RequestId } from '../../rpc/json-rpc.ts'
+import type { Revision } from '../../rpc/revision.ts'
 import type { AuthInfo } from '../../rpc/server.ts'
 import { Connection } from '../../stream/connection.ts'
 import { noGapMessages } from '../../stream/history-gap.ts'
@@ -14,12 +15,15 @@ import { StreamWriter } from '../../stream/stream-writer.ts'
 import { plainFormat } from './plain-format.ts'
 
 export interface VisitParts {
+  readonly revision: Revision
   readonly attendance: Attendance
   /** Events wait here as long as their connection lasts. */
   readonly log: EventLog
   readonly options: Omit<CallsOptions, 'onError'> & {
     readonly onError: (error: unknown, where: 'server' | 'event-log') => void
   }
+  /** Its connection is open, or closed. */
+  readonly connected: (change: 1 | -1) => void
   /** The visit has ended. */
   readonly leave: () => void
 }
@@ -28,16 +32,17 @@ export interface VisitParts {
 export class Visit implements CallStreams, Activity {
   readonly calls: Calls
   readonly standalone = undefined
+  readonly revision: Revision
   readonly canPoll = false
-  readonly canReturn = false
   readonly #parts: VisitParts
   readonly #key = crypto.randomUUID()
   readonly #writer: LogWriter
   #active = 0
 
   constructor(parts: VisitParts) {
-    const { attendance, log, options } = parts
+    const { attendance, log, options, revision } = parts
     this.#parts = parts
+    this.revision = revision
     const failed = (failure: unknown): void => options.onError(failure, 'event-log')
     this.#writer = new LogWriter({ sessionKey: this.#key, term: 1, log, failed })
     this.calls = new Calls({
@@ -82,7 +87,8 @@ export class Visit implements CallStreams, Activity {
   }
 
   connect(feed: StreamWriter, _auth: AuthInfo | undefined, from: Cursor): Connection {
-    const { attendance, log, options } = this.#parts
+    const { attendance, log, options, connected } = this.#parts
+    connected(1)
     return new Connection({
       feed,
       log,
@@ -95,6 +101,7 @@ export class Visit implements CallStreams, Activity {
       expiresAt: Infinity,
       oldAt: Infinity,
       makeUpForGap: noGapMessages,
+      closed: () => connected(-1),
       onError: (error) => options.onError(error, 'event-log'),
     })
   }

@@ -1,0 +1,28 @@
+import { isBatch } from '../call/dispatch.ts'
+import { Rejection } from '../http/errors.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { Incoming } from '../http/read-message.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { eraOfVersion } from '../rpc/revision.ts'
+
+/**
+ * A gateway that reads the version of 2026-07-28 may let a request pass by its headers `Mcp-Method` and `Mcp-Name`: in a
+ * session as well they must not say otherwise than the body.
+ * @throws Rejection `header_mismatch`
+ */
+export function checkMirrors(request: HttpRequest, { version }: RequestHead, incoming: Incoming): void {
+  if (version === undefined || eraOfVersion(version) !== '2026') return
+  const { method, params } = isBatch(incoming) || !('method' in incoming) ? { method: undefined } : incoming
+  checkMirror('Mcp-Method', request.header('mcp-method'), method)
+  checkMirror('Mcp-Name', request.header('mcp-name'), params?.name ?? params?.uri)
+}
+
+function checkMirror(name: string, header: string | undefined, value: unknown): void {
+  if (header === undefined || header === value || (typeof value === 'string' && header === toSentinel(value))) return
+  throw new Rejection('header_mismatch', { message: `Header mismatch: ${name} says otherwise than the body` })
+}
+
+/** How a value that is no header text is sent (2026-07-28, Value Encoding). */
+function toSentinel(value: string): string {
+  return `=?base64?${btoa(String.fromCodePoint(...new TextEncoder().encode(value)))}?=`
+}

@@ -1,0 +1,114 @@
+import type { MaybePromise } from '../../promises/maybe-promise.ts'
+import type { AuthInfo, McpServerLike } from '../../rpc/server.ts'
+
+/**
+ * What is used of `@modelcontextprotocol/server` 2.x. Its entry for revision 2026-07-28 checks a request against its
+ * headers and binds a server object to the revision; the transport that it connects the object to is replaced.
+ */
+export interface ModernSdk {
+  createMcpHandler(build: (context: ModernContext) => Promise<McpServerLike>, options: object): ModernHandler
+  readonly McpServer: abstract new (...parameters: never) => object
+  readonly Server: abstract new (...parameters: never) => object
+}
+
+export interface ModernContext {
+  /** The first argument of {@link ModernHandler.fetch}. */
+  readonly requestInfo?: unknown
+}
+
+export interface ModernHandler {
+  /** Resolves with a `Response`, or with what the transport's `handleMessage` gave. */
+  fetch(request: unknown, options: { parsedBody: unknown; authInfo?: AuthInfo | undefined }): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** The transport of one request, which the entry makes and then asks for the answer. */
+export interface EntryTransport {
+  handleMessage(message: unknown): Promise<unknown>
+}
+
+/**
+ * The entry of one endpoint. `build` is called with what was given to `fetch`. Only refusals and streams that end at once
+ * are the entry's to answer: nothing of it needs a keep-alive.
+ */
+export function createEntry<T>(
+  sdk: ModernSdk,
+  build: (request: T) => Promise<McpServerLike>,
+  onerror: (error: unknown) => void,
+): ModernHandler {
+  return sdk.createMcpHandler(({ requestInfo }) => build(requestInfo as T), {
+    legacy: 'reject',
+    keepAliveMs: 0,
+    onerror,
+  })
+}
+
+/** Whether the object was built with this copy. */
+export function isOf(sdk: ModernSdk, server: McpServerLike): boolean {
+  return server instanceof sdk.McpServer || server instanceof sdk.Server
+}
+
+/**
+ * Finds the copy of the SDK that the factory builds its server objects with. A process may have two: that of `import`,
+ * and that of `require`.
+ */
+export class Sdks {
+  #candidates = [importSdk, requireSdk]
+  #loading: Promise<ModernSdk | undefined> | undefined
+  #current: ModernSdk | undefined
+  /** The factory is known to build with the current copy. */
+  isConfirmed = false
+
+  /** The copy to try; `undefined`: none is installed, or none is that of the factory. */
+  current(): MaybePromise<ModernSdk | undefined> {
+    if (this.#current || this.#candidates.length === 0) return this.#current
+    this.#loading ??= this.#load()
+    return this.#loading
+  }
+
+  /** No copy is left to try. */
+  get isNone(): boolean {
+    return this.#candidates.length === 0 && !this.#current
+  }
+
+  /** The factory builds with this copy. */
+  confirm(sdk: ModernSdk): void {
+    if (sdk === this.#current) this.isConfirmed = true
+  }
+
+  /** The factory built a server object that is not of this copy. `true`: there may be another to try. */
+  dismiss(sdk: ModernSdk): boolean {
+    if (this.isConfirmed) return false
+    if (sdk === this.#current) this.#current = undefined
+    return true
+  }
+
+  async #load(): Promise<ModernSdk | undefined> {
+    while (!this.#current && this.#candidates.length > 0) {
+      const sdk = await (this.#candidates[0] as typeof importSdk)()
+      this.#candidates = this.#candidates.slice(1)
+      if (typeof sdk?.createMcpHandler === 'function') this.#current = sdk as ModernSdk
+    }
+    this.#loading = undefined
+    return this.#current
+  }
+}
+
+async function importSdk(): Promise<Partial<ModernSdk> | undefined> {
+  try {
+    return (await import('@modelcontextprotocol/server')) as unknown as Partial<ModernSdk>
+  } catch {
+    // It is optional: a factory of SDK 1.x needs none.
+    return undefined
+  }
+}
+
+/** Server objects of a CommonJS app are of the other copy. Not every runtime has one. */
+async function requireSdk(): Promise<Partial<ModernSdk> | undefined> {
+  try {
+    const { createRequire } = globalThis.process.getBuiltinModule('node:module')
+    return createRequire(import.meta.url)('@modelcontextprotocol/server') as Partial<ModernSdk>
+  } catch {
+    return undefined
+  }
+}
