@@ -84,7 +84,10 @@ export class Exchange implements RunningExchange {
     this.reply = new Promise((resolve) => {
       this.#decide = resolve
     })
-    if (this.#canJson && this.#canStream) this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
+    // Where an error may have a status of its own, a stream that is the only way waits as well.
+    if (this.#canStream && (this.#canJson || posted.statusOf)) {
+      this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
+    }
     posted.request.onGone(() => this.#leave())
   }
 
@@ -115,7 +118,7 @@ export class Exchange implements RunningExchange {
   /** The server object has all requests. Where a stream is the only way it is opened now. */
   handed(): void {
     this.#isHanded = true
-    if (!this.#canJson) this.#upgrade()
+    if (!this.#canJson && !this.#posted.statusOf) this.#upgrade()
   }
 
   answer(requestId: RequestId, response: JsonRpcResponse): void {
