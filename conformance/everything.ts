@@ -1,9 +1,16 @@
 /** Serves the everything server until a signal ends it. `pnpm everything --help` lists the flags. */
 import { once } from 'node:events'
 import { cac } from 'cac'
-import { type AdapterName, adapterNames, parserNames, type StartOptions, startFixture } from './mounts/index.ts'
+import {
+  type AdapterName,
+  adapterNames,
+  fixtureEras,
+  parserNames,
+  type StartOptions,
+  startFixture,
+} from './mounts/index.ts'
 
-const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--response auto|sse|json] [--stateless] [--parser]`
+const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--era dual|2025|2026] [--response auto|sse|json] [--stateless] [--parser]`
 
 const responses = ['auto', 'sse', 'json'] as const
 
@@ -37,6 +44,7 @@ function readOptions(argv: readonly string[]): StartOptions | undefined {
     .command('', 'Serves the everything server at /mcp on 127.0.0.1')
     .option('--adapter <name>', adapterNames.join(', '), { default: 'express' satisfies AdapterName })
     .option('--port <number>', '0 takes a free one', { default: 0 })
+    .option('--era <era>', fixtureEras.join(', '), { default: 'dual' })
     .option('--response <shape>', responses.join(', '), { default: 'auto' })
     .option('--stateless', 'Serve without sessions')
     .option('--parser', "Put the framework's JSON body parser in front")
@@ -55,6 +63,7 @@ function readOptions(argv: readonly string[]): StartOptions | undefined {
   return {
     adapter,
     port: readPort(options.port),
+    era: readChoice('--era', String(options.era), fixtureEras),
     response: readChoice('--response', options.response, responses),
     sessions: !readSwitch('--stateless', options.stateless),
     parser,
