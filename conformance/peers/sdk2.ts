@@ -13,7 +13,7 @@ function refuse(response: ServerResponse, status: number, message: string): void
 
 /** SDK 2.x with sessions on `node:http`: a map of transports, and one event store for all. */
 export async function startSdk2OnNode(): Promise<RunningPeer> {
-  const fixture = createModernFixture()
+  const fixture = createModernFixture({ completions: false })
   // The store's interface is the same in both majors; only 1.x has an example of it.
   const eventStore = new InMemoryEventStore()
   const transports = new Map<string, NodeStreamableHTTPServerTransport>()
@@ -43,7 +43,7 @@ export async function startSdk2OnNode(): Promise<RunningPeer> {
 
 /** `createMcpHandler` of SDK 2.x: revision 2026-07-28, and older ones without sessions. */
 export async function startSdk2Handler(): Promise<RunningPeer> {
-  const fixture = createModernFixture()
+  const fixture = createModernFixture({ completions: false })
   const serve = toNodeHandler(createMcpHandler(() => fixture.createServer(), { bus: fixture.bus }))
   // Its type wants a method and a URL, which requests of a server have.
   return await listen(

@@ -19,7 +19,7 @@ interface Running {
 
 /** `createMcpHandler` of the official SDK 2.x on `node:http`, with nothing in front. */
 async function startSdk(legacy: 'stateless' | 'reject'): Promise<Running> {
-  const fixture = createModernFixture()
+  const fixture = createModernFixture({ completions: false })
   const handler = createMcpHandler(() => fixture.createServer(), { bus: fixture.bus, legacy })
   const server = createServer(toNodeHandler(handler) as RequestListener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -7,12 +7,8 @@ describeServer('the fixture', {
   'without sessions': {
     start: () => startFixture({ sessions: false }),
     levels: 'all',
-    exclude: [
-      { id: 'session/id-comes-with-initialize', reason: 'there are no sessions' },
-      {
-        id: 'post-stream/disconnect-is-no-cancel',
-        reason: 'a client that left can never come back for the answer, so its handler is told at once',
-      },
-    ],
+    exclude: [{ id: 'session/id-comes-with-initialize', reason: 'there are no sessions' }],
   },
+  'of 2026-07-28 alone': { start: () => startFixture({ era: '2026', completions: false }), levels: 'all' },
+  'of 2025 alone': { start: () => startFixture({ era: '2025' }), levels: 'all' },
 })
