@@ -177,6 +177,7 @@ for (const clientKind of clientKinds)
         const factory = serverKind.createFactory()
         const auths: unknown[] = []
         const endpoint = createEndpoint({
+          eras: ['2025'],
           server: ({ auth }) => {
             auths.push(auth?.clientId)
             return factory()

@@ -95,6 +95,8 @@ export function testMeeting(
     const factory = serverKind.createFactory()
     const { url, endpoint, close } = await startFixture({
       adapter: serverKind.adapter,
+      // Sessions are what this is about.
+      era: '2025',
       response: serverKind.response,
       retryMs: 20,
       onError: (error, where) => errors.push({ where, error }),
