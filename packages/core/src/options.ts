@@ -21,6 +21,7 @@ import {
   withMethods,
 } from './option-checks.ts'
 import type { MaybePromise } from './promises/maybe-promise.ts'
+import { toStateKeys } from './rpc/request-state.ts'
 import { type AuthInfo, isServer, type ServerFactory, toFactory } from './rpc/server.ts'
 import { toPrincipal } from './session/principal.ts'
 import { createSessionId } from './session/session-id.ts'
@@ -204,6 +205,14 @@ export interface EndpointOptions {
    */
   retryMs?: number
 
+  /**
+   * Keys, of 32 bytes or more, that sign the `requestState` of questions in the style of 2026-07-28. The first signs, all
+   * are accepted: to change a key, put the new one in front. Nodes of one deployment need the same. With a key that
+   * others know a client can forge the state, and what a tool reads in it.
+   * @default one at random, for this process
+   */
+  requestStateKeys?: readonly (string | Uint8Array)[]
+
   /** Session store, event log and message bus; those left out are kept in memory. */
   backplane?: Partial<Backplane>
 
@@ -244,6 +253,7 @@ const table = {
   stallMs: option(30_000, wholeNumber(1)),
   maxConnectionAgeMs: option(600_000, wholeNumber(0)),
   retryMs: option(2_000, wholeNumber(0)),
+  requestStateKeys: option([], toStateKeys),
   backplane: option({}, toBackplane),
   eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
   onError: option(undefined, toReport),

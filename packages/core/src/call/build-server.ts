@@ -3,39 +3,49 @@ import { drainingRejection } from '../http/errors.ts'
 import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
 import { within } from '../promises/deadline.ts'
+import { createRequestState, type RequestState, type RequestStateOptions } from '../rpc/request-state.ts'
 import type { EraName } from '../rpc/revision.ts'
 import { type AuthInfo, isServer, type McpServerLike, type ServerFactory, type SessionContext } from '../rpc/server.ts'
 import type { Calls } from './calls.ts'
 
-export interface ServersOptions {
+export interface ServersOptions extends RequestStateOptions {
   readonly server: ServerFactory
   readonly initializeTimeoutMs: number
 }
+
+/** The factory's argument, but for what is the same for all. */
+export type KnownContext = Omit<SessionContext, 'requestState'>
 
 /** Builds server objects with the user's factory, each for one session. */
 export class Servers {
   readonly #options: ServersOptions
   readonly #attendance: Attendance
   readonly #used = new WeakSet<McpServerLike>()
+  readonly #requestState: RequestState
 
   constructor(options: ServersOptions, attendance: Attendance) {
     this.#options = options
     this.#attendance = attendance
+    this.#requestState = createRequestState(options)
   }
 
   /**
    * Builds a server object and connects it to `calls`.
    * @throws Rejection `draining`, and `internal_error` with the error of the factory or of `connect`
    */
-  async build(calls: Calls, context: SessionContext): Promise<void> {
+  async build(calls: Calls, context: KnownContext): Promise<void> {
     await this.connect(calls, await this.make(context))
   }
 
   /** The first half of {@link build}. */
-  async make(context: SessionContext): Promise<McpServerLike> {
+  async make(context: KnownContext): Promise<McpServerLike> {
     const { server: build, initializeTimeoutMs } = this.#options
     try {
-      const server = await within(initializeTimeoutMs, build(context), '`server` to build a server object')
+      const server = await within(
+        initializeTimeoutMs,
+        build({ requestState: this.#requestState, ...context }),
+        '`server` to build a server object',
+      )
       if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
       // One shared object would mix up the answers of its sessions.
       if (this.#used.has(server)) throw new Error(inUse)
@@ -67,7 +77,7 @@ export function toContext(
   auth: AuthInfo | undefined,
   resumed: boolean,
   era: EraName = '2025',
-): SessionContext {
+): KnownContext {
   return {
     era,
     sessionId,

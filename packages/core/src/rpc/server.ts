@@ -1,5 +1,6 @@
 import { expected, isClass } from '../option-checks.ts'
 import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
+import type { RequestState } from './request-state.ts'
 import type { EraName } from './revision.ts'
 
 /** A verified access token. The shape that `requireBearerAuth` of the SDK puts on `req.auth`. */
@@ -59,6 +60,8 @@ export interface SessionContext {
   readonly clientInfo: { readonly name: string; readonly version: string } | undefined
   readonly clientCapabilities: Readonly<Record<string, unknown>> | undefined
   readonly auth: AuthInfo | undefined
+  /** For server objects of SDK 2.x that ask their clients in several rounds: see the option `requestStateKeys`. */
+  readonly requestState: RequestState
   /** `true` when the session existed before and its server object is built anew, on this node or after a restart. */
   readonly resumed: boolean
 }

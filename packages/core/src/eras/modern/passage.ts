@@ -4,12 +4,12 @@ import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { accepted } from '../../http/reply.ts'
 import type { JsonRpcNotification, JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { statelessRevision } from '../../rpc/revision.ts'
+import { type EntryTransport, isOf, type ModernHandler, type ModernSdk } from '../../rpc/sdk.ts'
 import type { McpServerLike } from '../../rpc/server.ts'
 import type { Visit } from '../stateless/visit.ts'
 import type { Visits } from '../stateless/visits.ts'
 import { versionKey } from '../verdicts.ts'
 import type { Place } from './places.ts'
-import { type EntryTransport, isOf, type ModernHandler, type ModernSdk } from './sdk.ts'
 
 export interface PassageParts {
   /** Where the request is counted. */

@@ -1,5 +1,5 @@
-import type { MaybePromise } from '../../promises/maybe-promise.ts'
-import type { AuthInfo, McpServerLike } from '../../rpc/server.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+import type { AuthInfo, McpServerLike } from './server.ts'
 
 /**
  * What is used of `@modelcontextprotocol/server` 2.x. Its entry for revision 2026-07-28 checks a request against its
@@ -7,8 +7,20 @@ import type { AuthInfo, McpServerLike } from '../../rpc/server.ts'
  */
 export interface ModernSdk {
   createMcpHandler(build: (context: ModernContext) => Promise<McpServerLike>, options: object): ModernHandler
+  createRequestStateCodec(options: { key: string | Uint8Array; bind: (context: StateContext) => string }): StateCodec
   readonly McpServer: abstract new (...parameters: never) => object
   readonly Server: abstract new (...parameters: never) => object
+}
+
+/** What is read of the context that a handler of SDK 2.x gets. */
+export interface StateContext {
+  readonly mcpReq: { readonly method: string }
+  readonly http?: { readonly authInfo?: AuthInfo | undefined } | undefined
+}
+
+export interface StateCodec {
+  mint(payload: unknown, context: StateContext): Promise<string>
+  verify(state: string, context: StateContext): Promise<unknown>
 }
 
 export interface ModernContext {
@@ -92,6 +104,11 @@ export class Sdks {
     this.#loading = undefined
     return this.#current
   }
+}
+
+/** Any copy: for what is the same in all. */
+export async function loadSdk(): Promise<ModernSdk | undefined> {
+  return ((await importSdk()) ?? (await requireSdk())) as ModernSdk | undefined
 }
 
 async function importSdk(): Promise<Partial<ModernSdk> | undefined> {
