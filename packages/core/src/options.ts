@@ -43,7 +43,7 @@ export interface EndpointOptions {
    * Protocol eras to serve: `2025` is 2024-11-05 to 2025-11-25, `2026` is 2026-07-28, which has neither sessions nor
    * GET. Both are served on one URL, each to the clients that speak it; `2026` needs a factory that builds server objects
    * of `@modelcontextprotocol/server` 2.x. With one of another SDK its clients are told to `initialize`.
-   * @default ['2025', '2026'], as far as the factory can
+   * @default ['2025', '2026']
    */
   eras?: readonly ('2025' | '2026')[]
 
@@ -124,14 +124,15 @@ export interface EndpointOptions {
   /**
    * Sessions this node holds at most. At the cap one that was never initialized makes room at once, one in use only for
    * a newcomer that was initialized: of those without connection and running call the least used. When there is none,
-   * `initialize` is answered 503 with `Retry-After`. Without sessions, requests that are answered at the same time.
-   * Without a cap anyone who can connect can fill the memory.
+   * `initialize` is answered 503 with `Retry-After`. Without sessions, and of 2026-07-28, requests that are answered at the
+   * same time; and, counted apart, subscriptions. Without a cap anyone who can connect can fill the memory.
    * @default 10_000
    */
   maxSessions?: number
 
   /**
-   * Sessions that one authenticated principal may hold at most, by the same rule.
+   * Sessions that one authenticated principal may hold at most, by the same rule; and requests of 2026-07-28, and
+   * subscriptions, at the same time.
    * @default 1_000
    */
   maxSessionsPerPrincipal?: number

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { openSession, toInitializeParams } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
@@ -169,4 +170,20 @@ test('an endpoint of 2026-07-28 alone whose factory is of another SDK says so, t
   const reply = await new ModernClient(endpoint).ask('tools/list')
   expect(seen(reply)).toBe('500 -32603')
   expect(String(errors[0])).toContain('@modelcontextprotocol/server 2.x')
+})
+
+test('docs/eras.md shows the table', () => {
+  const cells = verdicts.map(({ when, verdict, because }, index) => {
+    const cell = (name: keyof Signals, words: Record<string, string> = {}): string =>
+      when[name]?.map((value) => words[String(value)] ?? String(value)).join(', ') ?? 'any'
+    const named = { '2026': '2026-07-28', '2025': 'of a session', none: 'none', unknown: 'unknown' }
+    const outcome = { '2025': 'sessions', '2026': '2026-07-28', method_not_allowed: '405' }[verdict]
+    const session = cell('session', { true: 'yes', false: 'no' })
+    const row = [index + 1, cell('kind'), cell('header', named), session, cell('claim', named), outcome, because]
+    return `| ${row.join(' | ')} |`
+  })
+  const head = '| | message | version header | session header | version in `_meta` | era | because |\n|---|---|---|---|---|---|---|'
+  const docs = readFileSync(new URL('../../../docs/eras.md', import.meta.url), 'utf8')
+  const shown = /<!-- verdicts -->\n([\s\S]*?)<!-- \/verdicts -->/.exec(docs)?.[1]
+  expect(shown).toBe(`${head}\n${cells.join('\n')}\n`)
 })
