@@ -182,7 +182,8 @@ test('docs/eras.md shows the table', () => {
     const row = [index + 1, cell('kind'), cell('header', named), session, cell('claim', named), outcome, because]
     return `| ${row.join(' | ')} |`
   })
-  const head = '| | message | version header | session header | version in `_meta` | era | because |\n|---|---|---|---|---|---|---|'
+  const head =
+    '| | message | version header | session header | version in `_meta` | era | because |\n|---|---|---|---|---|---|---|'
   const docs = readFileSync(new URL('../../../docs/eras.md', import.meta.url), 'utf8')
   const shown = /<!-- verdicts -->\n([\s\S]*?)<!-- \/verdicts -->/.exec(docs)?.[1]
   expect(shown).toBe(`${head}\n${cells.join('\n')}\n`)
