@@ -119,7 +119,7 @@ async function readManifest(folder: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8')) as Manifest
 }
 
-const tools = ['@types/node', 'typescript', 'vitest']
+const tools = ['@modelcontextprotocol/server', '@types/node', 'typescript', 'vitest']
 
 /** The versions that this repository was tested with, of the tools and of whatever the READMEs import: as the examples do. */
 async function testedVersions(): Promise<Record<string, string>> {
@@ -243,6 +243,43 @@ async function runProgram(folder: string, file: string, program: string, use: Us
       await once(child, 'close')
     }
   }
+}
+
+const modern = `createServer(
+  toNodeHandler(createEndpoint({ server: () => new McpServer({ name: 'modern', version: '1.0.0' }) })),
+).listen(3000, '127.0.0.1')
+`
+
+/** A program on SDK 2.x, of which a process has two copies: that of `import`, and that of `require`. */
+const modernPrograms: Files = {
+  'modern.mjs': `import { createServer } from 'node:http'
+import { McpServer } from '@modelcontextprotocol/server'
+import { createEndpoint } from '@throughline/mcp-http-core'
+import { toNodeHandler } from '@throughline/mcp-http-core/node'
+
+${modern}`,
+  'modern.cjs': `const { createServer } = require('node:http')
+const { McpServer } = require('@modelcontextprotocol/server')
+const { createEndpoint } = require('@throughline/mcp-http-core')
+const { toNodeHandler } = require('@throughline/mcp-http-core/node')
+
+${modern}`,
+}
+
+async function discover(url: string): Promise<string> {
+  const prefix = 'io.modelcontextprotocol/'
+  const _meta = { [`${prefix}protocolVersion`]: '2026-07-28', [`${prefix}clientCapabilities`]: {} }
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      ...{ 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      ...{ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' },
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'server/discover', params: { _meta } }),
+  })
+  const text = await response.text()
+  if (!response.ok || !text.includes('"supportedVersions"')) throw new Error(`${response.status}: ${text}`)
+  return 'server/discover of 2026-07-28 is answered'
 }
 
 /** The command of the suite, as `npx` runs it. */
@@ -395,6 +432,9 @@ async function checkAll(temporary: string): Promise<void> {
     for (const [file, text] of Object.entries(toPrograms(page, program))) {
       await step(`run ${file}`, () => runProgram(consumerFolder, file, text))
     }
+  }
+  for (const [file, text] of Object.entries(modernPrograms)) {
+    await step(`run ${file}`, () => runProgram(consumerFolder, file, text, discover))
   }
   await step('run mcp-http-conformance', () =>
     runProgram(consumerFolder, 'checked.mjs', server, (url) => runSuite(consumerFolder, url)),
