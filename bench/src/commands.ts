@@ -1,3 +1,5 @@
+export const changesPerBurst = 1_000
+
 /** What the load generator asks of a server's process, and what it answers. */
 export interface Commands {
   /** CPU time since the process began, and memory as it is. */
@@ -6,6 +8,11 @@ export interface Commands {
   settle: Usage
   /** One notification to every session, `W8`. Resolves when all were handed over. */
   notify: { cpuUs: number }
+  /** {@link changesPerBurst} changes of the list of tools: in one turn of the event loop, or one in each. */
+  burst: Record<string, never>
+  pacedBurst: Record<string, never>
+  /** Some hundred calls of a target that is called in its own process, `W1`. */
+  call: { count: number }
   parked: { count: number }
   release: { count: number }
   startProfile: Record<string, never>

@@ -27,6 +27,8 @@ export function toGoals({ workloads }: Pick<Report, 'workloads'>): Goal[] {
     W6: resumeGoals,
     W7: parkedGoals,
     W8: notifyGoals,
+    W10: listenGoals,
+    W11: changeGoals,
   }
   return Object.entries(goalsOf).flatMap(([name, goals]) => {
     const table = tables.get(name)
@@ -79,6 +81,7 @@ function callGoals(table: Table): Goal[] {
   return [
     atMost('W1 CPU ÷ dispatch', 'ours-node', table.ratio('ours-node'), 1.25),
     atMost('W1 CPU ÷ dispatch in SSE', 'ours-node-sse', sse, 1.4),
+    ...modernCallGoals(table),
     ...frameworks.map(({ name }) => {
       const [own, bare, floor] = [table.ratio(`ours-${name}`), table.ratio(`floor-${name}`), table.ratio('floor')]
       // In units of dispatch: what the framework takes beyond node:http, and one dispatch.
@@ -90,6 +93,17 @@ function callGoals(table: Table): Goal[] {
       const value = divide(table.get(`ours-${name}`, 'perSecond'), sdk)
       return atLeast('W1 req/s ÷ SDK 1.x on the same, its faster mode', `ours-${name}`, value, 4)
     }),
+  ]
+}
+
+/** 2026-07-28: a server object for each request, whoever serves it. */
+function modernCallGoals(table: Table): Goal[] {
+  const own = table.ratio('ours-node-2026')
+  const beside = (name: string): number | undefined => divide(own, table.ratio(name))
+  return [
+    atMost('W1 CPU ÷ dispatch2-modern, which has no HTTP', 'ours-node-2026', beside('dispatch2-modern'), 1.25),
+    atMost('W1 CPU ÷ dispatch2-2026, the same on node:http', 'ours-node-2026', beside('dispatch2-2026'), 1.25),
+    atMost('W1 CPU ÷ createMcpHandler', 'ours-node-2026', beside('sdk2-handler-2026'), 0.5),
   ]
 }
 
@@ -153,4 +167,24 @@ function parkedGoals(table: Table): Goal[] {
 function notifyGoals(table: Table): Goal[] {
   const value = divide(table.get('ours-node', 'cpuUs'), table.get('floor', 'cpuUs'))
   return [atMost('W8 CPU per event ÷ a bare response.write', 'ours-node', value, 3)]
+}
+
+function listenGoals(table: Table): Goal[] {
+  return table.cases.map((name) => {
+    const own = table.get('ours-node-2026', 'streamKb', name)
+    const bare = table.get('floor', 'streamKb', name)
+    const above = own === undefined || bare === undefined ? undefined : own - bare
+    return atMost(`W10 heap KB per stream above a bare response, ${name}`, 'ours-node-2026', above, 4, 1)
+  })
+}
+
+function changeGoals(table: Table): Goal[] {
+  return table.cases.flatMap((name) => {
+    const own = table.get('ours-node-2026', 'cpuMs', name)
+    const value = divide(table.get('sdk2-handler-2026', 'cpuMs', name), own)
+    return [
+      atLeast(`W11 CPU of createMcpHandler ÷ ours, ${name}`, 'ours-node-2026', value, 10, 1),
+      atMost(`W11 events per stream, ${name}`, 'ours-node-2026', table.get('ours-node-2026', 'most', name), 2, 0),
+    ]
+  })
 }

@@ -1,6 +1,13 @@
 // The process of one server: `server.ts TARGET`. Tells its parent its address, then answers its commands.
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { CommandName, Commands, FromServer, ToServer, Usage } from './commands.ts'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import {
+  type CommandName,
+  type Commands,
+  changesPerBurst,
+  type FromServer,
+  type ToServer,
+  type Usage,
+} from './commands.ts'
 import { startProfile, stopProfile } from './inspector.ts'
 import { findTarget } from './targets/index.ts'
 import { countParked, release } from './targets/parking.ts'
@@ -16,10 +23,30 @@ const handlers: { readonly [Name in CommandName]: () => Commands[Name] | Promise
     await running.notify()
     return { cpuUs: readUsage().cpuUs - before }
   },
+  async burst() {
+    await Promise.all(Array.from({ length: changesPerBurst }, change))
+    return {}
+  },
+  async pacedBurst() {
+    for (let i = 0; i < changesPerBurst; i++) {
+      await change()
+      await nextTurn()
+    }
+    return {}
+  },
+  async call() {
+    if (!running.call) throw new Error('This target is called from outside')
+    return { count: await running.call() }
+  },
   parked: () => ({ count: countParked() }),
   release: () => ({ count: release() }),
   startProfile,
   stopProfile,
+}
+
+async function change(): Promise<void> {
+  if (!running.change) throw new Error('This target has no subscriptions')
+  await running.change()
 }
 
 function readUsage(): Usage {

@@ -13,6 +13,7 @@ interface Params {
   /** Goes into a header as it is: letters only. */
   readonly name?: string
   readonly arguments?: Readonly<Record<string, unknown>>
+  readonly notifications?: Readonly<Record<string, boolean>>
 }
 
 export function toModernRequest(id: number, method: string, params: Params = {}): EchoRequest {

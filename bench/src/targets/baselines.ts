@@ -8,7 +8,7 @@ const floors: readonly Target[] = [
   {
     name: 'floor',
     packages: [],
-    workloads: withNotify,
+    workloads: [...withNotify, 'W10'],
     start: async () => (await import('./floor.ts')).startFloor(),
   },
   ...frameworks.flatMap(toFloors),
@@ -55,6 +55,21 @@ const dispatches: readonly Target[] = [
     packages: [sdk2],
     workloads: everything,
     start: () => startDispatch2({ sse: true }),
+  },
+  {
+    name: 'dispatch2-2026',
+    packages: [sdk2],
+    workloads: ['W1'],
+    revision: '2026-07-28',
+    start: async () => (await import('./dispatch-modern.ts')).startDispatchModern(),
+  },
+  {
+    name: 'dispatch2-modern',
+    packages: [sdk2],
+    workloads: ['W1'],
+    revision: '2026-07-28',
+    isInProcess: true,
+    start: async () => (await import('./dispatch-modern.ts')).startDispatchModern(),
   },
 ]
 

@@ -40,6 +40,7 @@ export async function serveFloor(request: IncomingMessage, response: ServerRespo
   if (request.method === 'GET') return openStream(response)
   if (request.method === 'DELETE') return void response.writeHead(200).end()
   const message = await readJson(request)
+  if (message.method === 'subscriptions/listen') return openSubscription(response, message)
   const tool = message.method === 'tools/call' ? message.params?.name : undefined
   if (tool === 'park') await park()
   if (tool === 'progress') await writeProgress(message, response)
@@ -54,6 +55,15 @@ function openStream(response: ServerResponse): void {
   response.flushHeaders()
   streams.add(response)
   response.on('close', () => void streams.delete(response))
+}
+
+/** Begins as any server's: with what was asked for. */
+function openSubscription(response: ServerResponse, { id, params }: Message): void {
+  openStream(response)
+  const _meta = { 'io.modelcontextprotocol/subscriptionId': id }
+  const acknowledged = { notifications: params?.notifications, _meta }
+  const event = { jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: acknowledged }
+  response.write(`data: ${JSON.stringify(event)}\n\n`)
 }
 
 async function writeProgress({ params }: Message, response: ServerResponse): Promise<void> {

@@ -7,6 +7,7 @@ export interface Message {
   readonly params?: {
     readonly name?: string
     readonly arguments?: Readonly<Record<string, unknown>>
+    readonly notifications?: Readonly<Record<string, unknown>>
     readonly _meta?: { readonly progressToken?: string | number }
   }
 }

@@ -10,6 +10,7 @@ import { type AdapterName, findAdapter } from '../../../conformance/mounts/adapt
 import { LeastLog } from './least-log.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
 import { createServer1 } from './server1.ts'
+import { createServer2 } from './server2.ts'
 
 const maxSessions = 100_000
 
@@ -23,6 +24,13 @@ const bounds = {
 
 function createOurs(options: Partial<EndpointOptions> = {}): Endpoint {
   return createEndpoint({ server: createServer1, maxSessions, maxSessionsPerPrincipal: maxSessions, ...options })
+}
+
+/** For clients of 2026-07-28: only objects of SDK 2.x speak it. The endpoint serves sessions on the same URL. */
+export async function startModern(): Promise<RunningTarget> {
+  const endpoint = createOurs({ server: () => createServer2() })
+  const url = await listen(toNodeHandler(endpoint))
+  return { url, change: () => endpoint.notify({ method: 'notifications/tools/list_changed' }) }
 }
 
 function running(url: string, endpoint: Endpoint): RunningTarget {

@@ -1,6 +1,6 @@
 // This repository.
 import { frameworks } from '../../../conformance/mounts/adapters.ts'
-import { everything, sdk1, type Target, withNotify } from './target.ts'
+import { everything, sdk1, sdk2, type Target, withNotify } from './target.ts'
 
 const core = '@throughline/mcp-http-core'
 
@@ -25,6 +25,13 @@ const ours: readonly Target[] = [
     packages: [core, sdk1],
     workloads: everything,
     start: async () => (await import('./ours.ts')).startOnNode({ response: 'sse' }),
+  },
+  {
+    name: 'ours-node-2026',
+    packages: [core, sdk2],
+    workloads: ['W1', 'W10', 'W11'],
+    revision: '2026-07-28',
+    start: async () => (await import('./ours.ts')).startModern(),
   },
   ...inFrameworks,
   {

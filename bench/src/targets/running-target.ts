@@ -6,6 +6,10 @@ export interface RunningTarget {
   readonly url: string
   /** Sends one notification to every session's standalone stream, where the target can. */
   readonly notify?: () => void | Promise<void>
+  /** Tells every stream of `subscriptions/listen` that the list of tools has changed, where the target can. */
+  readonly change?: () => void | Promise<void>
+  /** Calls `echo` for itself, of a target that is called in its own process. Gives the number of right answers. */
+  readonly call?: () => Promise<number>
 }
 
 /** The notification of W8. Readers count the word in its data. */

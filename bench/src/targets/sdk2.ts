@@ -41,8 +41,10 @@ export async function startOnNode({ json = false } = {}): Promise<RunningTarget>
 }
 
 /** `createMcpHandler` of SDK 2.x, which serves clients of 2025 without sessions. */
-export function startHandler(): Promise<RunningTarget> {
-  return startFetchHandler(createMcpHandler(createServer2))
+export async function startHandler(): Promise<RunningTarget> {
+  // Room for W10: it stops at 1,024 subscriptions.
+  const handler = createMcpHandler(() => createServer2(), { maxSubscriptions: 100_000 })
+  return { ...(await startFetchHandler(handler)), change: () => handler.notify.toolsChanged() }
 }
 
 /** `mcp-handler`, the same under a wrapper. */

@@ -1,4 +1,4 @@
-import { McpServer } from '@modelcontextprotocol/server'
+import { McpServer, type ServerOptions } from '@modelcontextprotocol/server'
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv'
 import { park } from './parking.ts'
 import { sendProgress } from './send-progress.ts'
@@ -7,8 +7,8 @@ import { capabilities, echoInput, parkInput, progressInput, serverInfo, toConten
 const jsonSchemaValidator = new AjvJsonSchemaValidator()
 
 /** The server of SDK 2.x that every target on it serves. */
-export function createServer2(): McpServer {
-  const server = new McpServer(serverInfo, { capabilities, jsonSchemaValidator })
+export function createServer2(options: Pick<ServerOptions, 'supportedProtocolVersions'> = {}): McpServer {
+  const server = new McpServer(serverInfo, { capabilities, jsonSchemaValidator, ...options })
   registerTools2(server)
   return server
 }

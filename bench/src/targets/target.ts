@@ -1,6 +1,6 @@
 import type { RunningTarget } from './running-target.ts'
 
-export type WorkloadName = 'W1' | 'W2' | 'W3' | 'W4' | 'W5' | 'W6' | 'W7' | 'W8' | 'W9'
+export type WorkloadName = 'W1' | 'W2' | 'W3' | 'W4' | 'W5' | 'W6' | 'W7' | 'W8' | 'W9' | 'W10' | 'W11'
 
 /** Something that is measured. The load generator reads this; only the server's process calls `start`. */
 export interface Target {
@@ -13,6 +13,8 @@ export interface Target {
   readonly headers?: Readonly<Record<string, string>>
   /** What its clients speak. @default 2025-11-25 */
   readonly revision?: '2026-07-28'
+  /** It is called in its own process: no HTTP is measured. */
+  readonly isInProcess?: true
   start(): Promise<RunningTarget>
 }
 

@@ -3,7 +3,7 @@ import { each } from '../load/each.ts'
 import { McpClient } from '../load/mcp-client.ts'
 import type { ServerProcess } from '../server-process.ts'
 import { quantile } from '../statistics.ts'
-import { measureCpu } from './measure.ts'
+import { measureCpu, repeat } from './measure.ts'
 import type { Prepared, Workload } from './workload.ts'
 
 const sessions = 64
@@ -17,6 +17,7 @@ export const callFigures = [
 
 /** Echo calls over connections that each belong to a session of its own. */
 async function prepareCalls(server: ServerProcess): Promise<Prepared> {
+  if (server.target.isInProcess) return prepareInProcess(server)
   const client = new McpClient(server, 16)
   const opened = await each(sessions, 16, () => client.open())
   const load = {
@@ -38,6 +39,22 @@ async function prepareCalls(server: ServerProcess): Promise<Prepared> {
       await each(sessions, 16, (index) => client.end(opened[index] ?? {}))
       await client.close()
     },
+  }
+}
+
+/** The server's process makes the calls itself: how long one takes says nothing, for none waits for another. */
+function prepareInProcess(server: ServerProcess): Prepared {
+  return {
+    async slice(durationMs) {
+      let answers = 0
+      const { value: seconds, cpuUs } = await measureCpu(server, () =>
+        repeat(1, durationMs, async () => {
+          answers += (await server.request('call')).count
+        }),
+      )
+      return { perSecond: answers / seconds, cpuUs: cpuUs / answers }
+    },
+    close: async () => undefined,
   }
 }
 

@@ -1,8 +1,10 @@
 import type { WorkloadName } from '../targets/target.ts'
 import { calls, guards } from './calls.ts'
+import { changes } from './changes.ts'
 import { churn } from './churn.ts'
 import { idle } from './idle.ts'
 import { large } from './large.ts'
+import { listen } from './listen.ts'
 import { notify } from './notify.ts'
 import { parked } from './parked.ts'
 import { progress } from './progress.ts'
@@ -19,6 +21,8 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   W7: parked,
   W8: notify,
   W9: guards,
+  W10: listen,
+  W11: changes,
 }
 
 export const workloadNames = Object.keys(workloads) as WorkloadName[]

@@ -1,3 +1,4 @@
+import { createCounter } from '../load/counter.ts'
 import { each } from '../load/each.ts'
 import { type Headers, McpClient } from '../load/mcp-client.ts'
 import { type Received, readEvents, toCall } from '../load/messages.ts'
@@ -88,7 +89,8 @@ async function store(client: McpClient, session: Headers, events: number): Promi
 /** Reads until as many messages are there as must come, or nothing comes any more. Checked later: that would count. */
 async function replay(client: McpClient, session: Headers, events: number): Promise<{ ms: number; body: string }> {
   const chunks: Buffer[] = []
-  const count = createMessageCounter()
+  // Servers keep the stream open, so its end tells nothing.
+  const count = createCounter('"jsonrpc"')
   const startedAt = performance.now()
   let lastAt = startedAt
   await client.stream('GET', {
@@ -102,19 +104,6 @@ async function replay(client: McpClient, session: Headers, events: number): Prom
     },
   })
   return { ms: lastAt - startedAt, body: Buffer.concat(chunks).toString() }
-}
-
-/** Counts messages by a member that each has once. Servers keep the stream open, so its end tells nothing. */
-function createMessageCounter(): (chunk: Buffer) => number {
-  const mark = Buffer.from('"jsonrpc"')
-  let rest = Buffer.alloc(0)
-  let count = 0
-  return (chunk) => {
-    const bytes = Buffer.concat([rest, chunk])
-    for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) count++
-    rest = bytes.subarray(Math.max(0, bytes.length - mark.length + 1))
-    return count
-  }
 }
 
 function progressOf(body: string): number[] {
