@@ -1,3 +1,4 @@
+import { afterThisTurn } from './after-this-turn.ts'
 import { isThenable, type MaybePromise } from './maybe-promise.ts'
 
 /** What was waited for has not come in time. It may still be under way. */
@@ -5,14 +6,32 @@ export class DeadlineError extends Error {
   override readonly name = 'DeadlineError'
 }
 
-/** Settles like `promise`, or rejects after `ms` milliseconds: nothing waits for ever for code that is not ours. */
+/**
+ * Settles like `promise`, or rejects after `ms` milliseconds: nothing waits for ever for code that is not ours. The time
+ * begins when the running code is through: most of what is waited for has settled by then, and needs no timer.
+ */
 export function within<T>(ms: number, promise: MaybePromise<T>, expectation: string): Promise<T> {
   return new Promise((resolve, reject) => {
     if (!isThenable(promise)) return resolve(promise)
-    const settling = Promise.resolve(promise)
-    const timer = setTimeout(() => reject(new DeadlineError(`Expected ${expectation} within ${ms} ms`)), ms)
-    const stop = (): void => clearTimeout(timer)
-    settling.then(stop, stop)
-    settling.then(resolve, reject)
+    let isSettled = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const stop = (): void => {
+      isSettled = true
+      clearTimeout(timer)
+    }
+    Promise.resolve(promise).then(
+      (value) => {
+        stop()
+        resolve(value)
+      },
+      (error) => {
+        stop()
+        reject(error)
+      },
+    )
+    afterThisTurn(() => {
+      if (isSettled) return
+      timer = setTimeout(() => reject(new DeadlineError(`Expected ${expectation} within ${ms} ms`)), ms)
+    })
   })
 }

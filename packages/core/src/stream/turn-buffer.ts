@@ -1,18 +1,14 @@
 import type { EventSink } from '../http/http.ts'
+import { afterThisTurn } from '../promises/after-this-turn.ts'
 import { now } from '../promises/clock.ts'
 
 /** Characters that are gathered before they are written without waiting for the rest of what runs now. */
 const gatherUpTo = 16_384
 
 /**
- * Calls back when the running code is through, with every promise that it settles. Where a runtime does not know that
- * moment, each event is written by itself.
- */
-const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
-
-/**
  * Text that waits to be written to one sink. Gathers that of a turn of the event loop: a burst of events is one write,
- * and so is a stream that is answered at once. Text that the sink has no room for waits here until it drains.
+ * and so is a stream that is answered at once; where a runtime does not know when a turn ends, each event is written by
+ * itself. Text that the sink has no room for waits here until it drains.
  */
 export class TurnBuffer {
   /** `false` while the sink wants no more, and while it is being written to. */
