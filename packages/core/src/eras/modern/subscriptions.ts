@@ -1,3 +1,4 @@
+import { afterThisTurn } from '../../promises/after-this-turn.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
 import type { JsonRpcNotification } from '../../rpc/json-rpc.ts'
 import { type Change, toChange } from './change.ts'
@@ -5,9 +6,6 @@ import type { Subscription } from './subscription.ts'
 
 /** Time, in milliseconds, for which changes are gathered after one was told. */
 const gatherMs = 100
-
-/** Calls back when the running code is through, with every promise that it settles. */
-const afterThisTurn: (work: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
 
 /**
  * All open `subscriptions/listen` streams. The first change is told at once, those of the next moment together: of a
