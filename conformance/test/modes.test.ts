@@ -10,5 +10,4 @@ describeServer('the fixture', {
     exclude: [{ id: 'session/id-comes-with-initialize', reason: 'there are no sessions' }],
   },
   'of 2026-07-28 alone': { start: () => startFixture({ era: '2026', completions: false }), levels: 'all' },
-  'of 2025 alone': { start: () => startFixture({ era: '2025' }), levels: 'all' },
 })

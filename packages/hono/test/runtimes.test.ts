@@ -19,7 +19,9 @@ async function bundle(folder: string): Promise<string> {
     format: 'esm',
     platform: 'neutral',
     target: 'es2022',
-    noExternal: [/.*/],
+    // The worker's server object is of SDK 1.x: 2.x is tried for a client of 2026-07-28, and not found.
+    external: ['@modelcontextprotocol/server'],
+    noExternal: [/^(?!@modelcontextprotocol\/server$)/],
     config: false,
     silent: true,
     esbuildOptions: (options) => {
