@@ -28,18 +28,18 @@ const elsewhere: readonly Exclusion[] = [
   { id: 'endpoint/cors-answers-vary-by-origin', reason: 'CORS is left to the middleware of the framework' },
 ]
 
-/** Of each bridge one, Node's and fetch: the body parsers of the others leave the same behind. */
-const alsoBehindParser: readonly AdapterName[] = ['express', 'hono']
+/** The body parsers of the others leave the same behind. */
+const alsoBehindParser: AdapterName = 'express'
 
 /**
- * Holds an adapter to every requirement, in the ways that differ most: bare, and of each bridge one behind a body parser.
+ * Holds an adapter to every requirement, in the ways that differ most: bare, and one behind a body parser.
  * With `MOUNTS=more` in the others instead: other body parsers, event streams for every answer, compression, routers.
  */
 export function describeMounts(name: AdapterName): void {
   const adapter = findAdapter(name)
   const isMore = process.env.MOUNTS === 'more'
   const [bare, ...parsed] = parserWays(adapter, 'auto')
-  const isQuick = alsoBehindParser.includes(name)
+  const isQuick = name === alsoBehindParser
   for (const way of isMore ? [...(isQuick ? [] : parsed), ...otherWays(adapter)] : [bare, ...(isQuick ? parsed : [])]) {
     describeServer(name, {
       [way.name]: {
