@@ -150,6 +150,28 @@ describe('subscriptions', () => {
     }
   })
 
+  test('of a burst over many turns hear twice as well, and of one without end every second', async () => {
+    const { endpoint } = createModernEndpoint()
+    const stream = await open(new ModernClient(endpoint), { toolsListChanged: true })
+    const told = () => stream.messages.length - 1
+    for (let round = 1; round <= 60; round++) {
+      await endpoint.notify({ ...toolsChanged, params: { round } })
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await stream.until(() => stream.messages.at(-1)?.params?.round === 60)
+    expect(told()).toBe(2)
+    let isOver = false
+    const endless = (async () => {
+      while (!isOver) {
+        await endpoint.notify(toolsChanged)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    })()
+    await stream.until(() => told() >= 4)
+    isOver = true
+    await endless
+  })
+
   test('that do not read cost what they have not heard of, each change once', async () => {
     const { endpoint } = createModernEndpoint()
     const uris = Array.from({ length: 500 }, (_, index) => `test://${'x'.repeat(200)}/${index}`)

@@ -1,15 +1,19 @@
 import { afterThisTurn } from '../../promises/after-this-turn.ts'
+import { now } from '../../promises/clock.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
 import type { JsonRpcNotification } from '../../rpc/json-rpc.ts'
 import { type Change, toChange } from './change.ts'
 import type { Subscription } from './subscription.ts'
 
-/** Time, in milliseconds, for which changes are gathered after one was told. */
-const gatherMs = 100
+/** Time, in milliseconds, that a burst pauses for when it is over: until then its changes are gathered. */
+const pauseMs = 100
+
+/** Longest time, in milliseconds, for which changes are gathered after some were told: others never pause. */
+const gatherMs = 1_000
 
 /**
- * All open `subscriptions/listen` streams. The first change is told at once, those of the next moment together: of a
- * burst a stream hears twice at most, and of its last change for certain.
+ * All open `subscriptions/listen` streams. The first change is told at once, those that follow when they pause: of a
+ * burst a stream hears twice, and of its last change for certain.
  */
 export class Subscriptions {
   readonly #open = new LinkedList<Subscription>()
@@ -17,6 +21,8 @@ export class Subscriptions {
   /** What has changed since it was told, by key. */
   #changed = new Map<string, Change>()
   #gathering: ReturnType<typeof setTimeout> | undefined
+  #changedAt = 0
+  #toldAt = 0
   #willTell = false
 
   get size(): number {
@@ -45,6 +51,7 @@ export class Subscriptions {
     const change = toChange(notification)
     if (!change || (change.uri !== undefined && !this.#byUri.has(change.uri))) return
     this.#changed.set(change.key, change)
+    this.#changedAt = now()
     if (this.#gathering || this.#willTell) return
     this.#willTell = true
     afterThisTurn(() => this.#tell())
@@ -65,7 +72,17 @@ export class Subscriptions {
     const changed = this.#changed
     this.#changed = new Map()
     for (const change of changed.values()) this.#tellOf(change)
-    this.#gathering = setTimeout(() => this.#tell(), gatherMs)
+    this.#toldAt = now()
+    this.#gather()
+  }
+
+  #gather(): void {
+    this.#gathering = setTimeout(() => {
+      const time = now()
+      const isPausing = this.#changed.size === 0 || time - this.#changedAt >= pauseMs
+      if (isPausing || time - this.#toldAt >= gatherMs) this.#tell()
+      else this.#gather()
+    }, pauseMs)
   }
 
   #tellOf(change: Change): void {
