@@ -46,7 +46,8 @@ export async function runPolled(
   for (let round = 0; round < mostConnections; round++) {
     expectThat(exchange.status === 200, `Expected a stream, got status ${exchange.status}`)
     if (!exchange.isEventStream) return { id, messages: await exchange.messages(), connections: 1 }
-    const taken = await cut(exchange)
+    // On a busy machine chance may cut each connection before its first event: the last one is left alone.
+    const taken = await (round < mostConnections - 1 ? cut : never)(exchange)
     exchange.abort()
     const events = exchange.stream.events.slice(0, taken)
     messages.push(...events.flatMap(readable))
@@ -123,5 +124,16 @@ export async function listenPolled(session: Session, lastEventId: string, count:
       texts.push(...logsIn(readable(event)))
     }
   }
-  return texts
+  if (texts.length >= count) return texts
+  return [...texts, ...(await listenCalmly(session, cursor, count - texts.length))]
+}
+
+/** On a busy machine dropping at random comes to no end: what is lost then must be missing from a whole connection too. */
+async function listenCalmly(session: Session, lastEventId: string, count: number): Promise<string[]> {
+  const deadline = performance.now() + patienceMs
+  const exchange = await session.resume(lastEventId)
+  const logs = () => exchange.stream.events.flatMap((event) => logsIn(readable(event)))
+  while (logs().length < count && performance.now() < deadline) await delay(20)
+  exchange.abort()
+  return logs()
 }
