@@ -1,5 +1,6 @@
 import { type InMemoryServerEventBus, inputRequired } from '@modelcontextprotocol/server'
 import { describe, expect, test, vi } from 'vitest'
+import { z } from 'zod'
 import { openSession, toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { waitFor } from '../../../test-support/waiting.ts'
@@ -407,4 +408,32 @@ describe('a bus for servers on the SDK alone', () => {
     expect(errors.map(String)).toEqual(['Error: of the listener', 'Error: of the bus'])
     expect(() => createServerEventBus({} as never)).toThrow(/publish/)
   })
+})
+
+test('the JSON schema of a tool is made once for all server objects, and its headers are checked in each', async () => {
+  const schema = z.object({ region: z.string().meta({ 'x-mcp-header': 'Region' }) })
+  const convert = vi.spyOn(schema['~standard'].jsonSchema, 'input')
+  let isEnabled = true
+  const { endpoint } = createModernEndpoint((server) => {
+    const tool = server.registerTool('there', { inputSchema: schema }, () => ({ content: [] }))
+    if (!isEnabled) tool.disable()
+  })
+  const client = new ModernClient(endpoint)
+  const call = async (region: string) => {
+    const reply = await client.ask(
+      'tools/call',
+      { name: 'there', arguments: { region: 'eu' } },
+      { headers: { 'mcp-param-region': region } },
+    )
+    return { status: reply.status, ...toJson(reply) }
+  }
+  expect(await call('eu')).toMatchObject({ status: 200, result: { content: [] } })
+  const once = convert.mock.calls.length
+  expect(once).toBeGreaterThan(0)
+  expect(await call('us')).toMatchObject({ status: 400, error: { code: -32020 } })
+  expect(await call('eu')).toMatchObject({ status: 200 })
+  expect(convert).toHaveBeenCalledTimes(once)
+  // A tool that is not offered has no headers to check.
+  isEnabled = false
+  expect(await call('us')).toMatchObject({ error: { code: -32602 } })
 })

@@ -4,7 +4,7 @@ import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { accepted } from '../../http/reply.ts'
 import type { JsonRpcNotification, JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { statelessRevision } from '../../rpc/revision.ts'
-import { type EntryTransport, isOf, type ModernHandler, type ModernSdk } from '../../rpc/sdk.ts'
+import { type EntryTransport, isOf, type ModernHandler, type ModernSdk, shareToolSchemas } from '../../rpc/sdk.ts'
 import type { McpServerLike } from '../../rpc/server.ts'
 import type { Visit } from '../stateless/visit.ts'
 import type { Visits } from '../stateless/visits.ts'
@@ -78,6 +78,7 @@ export class Passage {
       await closeUnused(built)
       throw new Error('The server object is not of this SDK')
     })
+    shareToolSchemas(server)
     const connected = server as unknown as { connect?: (transport: EntryTransport) => Promise<void> }
     connected.connect = (transport) => {
       // From here on its own method again.
