@@ -39,6 +39,8 @@ export class Deployment {
   readonly rows = new Map<string, Row>()
   readonly logs = new Map<string, Log>()
   readonly channels = new Map<string, Map<FakeConnection, Hear>>()
+  /** When the leases of nodes end. */
+  readonly leases = new Map<string, number>()
   /** Keys of what was deleted. */
   readonly tombstones = new Set<string>()
   /** Events that no reader sees, by session. */

@@ -1,4 +1,4 @@
-import type { SessionChanges, SessionRecord, SessionStore } from '@throughline/mcp-http-core'
+import type { SessionChanges, SessionRecord, SessionStore, Taking } from '@throughline/mcp-http-core'
 import { ConnectionLost, type Deployment, type FakeConnection, forEver, type Row } from './fake-database.ts'
 import type { Node } from './reference-store.ts'
 
@@ -140,12 +140,12 @@ export class ReferenceSessions implements SessionStore {
     })
   }
 
-  async takeOver(key: string, owner: string, ttlMs: number): Promise<SessionRecord | undefined> {
+  async takeOver(key: string, taking: Taking): Promise<SessionRecord | undefined> {
     const { has } = this.#node
     this.#cache.delete(key)
     const inTwo = has('take-over-looks-then-writes') || has('take-over-writes-the-whole-record')
     const seen = inTwo ? await this.#run((rows) => rows.get(this.#toKey(key))) : undefined
-    const take = () => this.#run((rows) => this.#take({ rows, key, owner, ttlMs, seen }))
+    const take = () => this.#run((rows, deployment) => this.#take({ rows, deployment, key, taking, seen }))
     const again = async (error: unknown) => {
       if (!has('take-over-retry-gives-the-first-term')) throw error
       const record = await take()
@@ -156,11 +156,15 @@ export class ReferenceSessions implements SessionStore {
     return taken
   }
 
-  #take({ rows, key, owner, ttlMs, seen }: Taking): SessionRecord | undefined {
+  #take({ rows, deployment, key, taking, seen }: TakingOver): SessionRecord | undefined {
     const { has } = this.#node
+    const { expectedTerm, owner, ttlMs } = taking
     const row = rows.get(this.#toKey(key))
     if (!row || !(isLive(row) || has('take-over-revives-expired'))) return undefined
     const record = toRecord(row)
+    const expected = seen && has('take-over-looks-then-writes') ? toRecord(seen).term : record.term
+    if (expected !== expectedTerm && !has('take-over-expects-nothing')) return record
+    if (record.owner !== owner && isLeased(deployment, record.owner)) return record
     const before = seen && has('take-over-writes-the-whole-record') ? toRecord(seen) : record
     const counted = seen && has('take-over-looks-then-writes') ? toRecord(seen).term : record.term
     const keeps = has('take-over-by-the-owner-keeps-the-term') && record.owner === owner
@@ -170,7 +174,15 @@ export class ReferenceSessions implements SessionStore {
     return taken
   }
 
-  async delete(key: string): Promise<boolean> {
+  async renewLease(node: string, leaseMs: number): Promise<void> {
+    await this.#run((_rows, { leases }) => leases.set(node, performance.now() + leaseMs))
+  }
+
+  async hasLease(node: string): Promise<boolean> {
+    return await this.#run((_rows, deployment) => isLeased(deployment, node))
+  }
+
+  async delete(key: string, term?: number): Promise<boolean> {
     const { has } = this.#node
     this.#cache.delete(key)
     if (has('delete-looks-then-deletes')) {
@@ -178,7 +190,11 @@ export class ReferenceSessions implements SessionStore {
       await this.#run((rows) => rows.delete(this.#toKey(key)))
       return known
     }
-    return await this.#run((rows, deployment) => this.#delete(rows, deployment, this.#toKey(key)))
+    return await this.#run((rows, deployment) => {
+      const row = rows.get(this.#toKey(key))
+      if (term !== undefined && row && toRecord(row).term !== term) return false
+      return this.#delete(rows, deployment, this.#toKey(key))
+    })
   }
 
   #delete(rows: Map<string, Row>, { tombstones }: Deployment, key: string): boolean {
@@ -246,13 +262,17 @@ export class ReferenceSessions implements SessionStore {
   }
 }
 
-interface Taking {
+interface TakingOver {
   readonly rows: Map<string, Row>
+  readonly deployment: Deployment
   readonly key: string
-  readonly owner: string
-  readonly ttlMs: number
+  readonly taking: Taking
   /** As it was when the method began, where that takes two commands. */
   readonly seen: Row | undefined
+}
+
+function isLeased({ leases }: Deployment, node: string): boolean {
+  return (leases.get(node) ?? 0) > performance.now()
 }
 
 function isLive({ expiresAt }: Row): boolean {

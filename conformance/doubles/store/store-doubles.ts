@@ -69,6 +69,9 @@ const table = [
   double('sessions/updates-at-once-all-count', 'update-looks-then-writes-all'),
   double('sessions/take-over-gives-the-next-term', 'take-over-by-the-owner-keeps-the-term'),
   double('sessions/take-over-is-atomic', 'take-over-looks-then-writes'),
+  double('sessions/take-over-of-another-term-is-refused', 'take-over-expects-nothing', {
+    'store/sessions/take-over-is-atomic': 'each of several at once succeeds',
+  }),
   double('sessions/old-owner-is-refused', 'terms-are-cached-by-node', {
     'store/sessions/owner-cut-off-is-fenced': 'its cache outlives the outage',
   }),

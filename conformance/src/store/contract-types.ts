@@ -10,4 +10,5 @@ export type {
   SessionChanges,
   SessionRecord,
   SessionStore,
+  Taking,
 } from '../../../packages/core/src/backplane/backplane.ts'

@@ -99,7 +99,9 @@ export class StoreContext extends StoreNode {
 
   /** The log as its next owner goes on with it, on this node. */
   async takeOverLog(writer: LogWriter, node: StoreNode): Promise<LogWriter> {
-    const record = await node.optionalSessions?.takeOver(writer.sessionKey, 'next', longMs)
+    const { sessionKey, term: expectedTerm } = writer
+    const taking = { expectedTerm, owner: 'next', ttlMs: longMs }
+    const record = await node.optionalSessions?.takeOver(sessionKey, taking)
     return writer.succeededBy(node.events, record?.term ?? writer.term + 1)
   }
 

@@ -10,6 +10,7 @@ export type {
   SessionChanges,
   SessionRecord,
   SessionStore,
+  Taking,
 } from './backplane/backplane.ts'
 export { StoreError } from './backplane/guarded-backplane.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'

@@ -59,8 +59,10 @@ test('of two sessions that open with one id at the same time, the later one take
     create: (record, ttlMs) => (created++ === 0 ? kept.create(record, ttlMs) : taken),
     update: (...changed) => kept.update(...changed),
     takeOver: (...taking) => kept.takeOver(...taking),
-    delete: (key) => kept.delete(key),
+    delete: (...deleted) => kept.delete(...deleted),
     list: () => kept.list(),
+    renewLease: (...renewed) => kept.renewLease(...renewed),
+    hasLease: (node) => kept.hasLease(node),
   }
   const { endpoint } = createTestEndpoint({}, { generateSessionId: () => 'b'.repeat(32), backplane: { sessions } })
   const client = await openSession(endpoint)

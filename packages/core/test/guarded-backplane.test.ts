@@ -51,6 +51,8 @@ function guard(overrides: Overrides, timeoutMs = 1_000): Backplane {
     takeOver: (...given) => memory.sessions.takeOver(...given),
     delete: (...given) => memory.sessions.delete(...given),
     list: () => memory.sessions.list(),
+    renewLease: (...given) => memory.sessions.renewLease(...given),
+    hasLease: (node) => memory.sessions.hasLease(node),
     ...overrides.sessions,
   }
   const events: EventLog = {
@@ -73,8 +75,10 @@ const calls: Record<string, (backplane: Backplane) => unknown> = {
   'sessions.create': ({ sessions }) => sessions.create(record, 1_000),
   'sessions.get': ({ sessions }) => sessions.get('k'),
   'sessions.update': ({ sessions }) => sessions.update('k', 1, {}, 1_000),
-  'sessions.takeOver': ({ sessions }) => sessions.takeOver('k', 'node', 1_000),
+  'sessions.takeOver': ({ sessions }) => sessions.takeOver('k', { expectedTerm: 1, owner: 'node', ttlMs: 1_000 }),
   'sessions.delete': ({ sessions }) => sessions.delete('k'),
+  'sessions.renewLease': ({ sessions }) => sessions.renewLease('node', 1_000),
+  'sessions.hasLease': ({ sessions }) => sessions.hasLease('node'),
   'sessions.list': ({ sessions }) => listAll(sessions),
   'events.append': ({ events }) => events.append('k', toEvent(1)),
   'events.read': ({ events }) => events.read('k', 'g', 0, 10),
@@ -97,6 +101,7 @@ function overriding(name: string, method: unknown): Overrides {
 const never = (): Promise<never> => new Promise(() => undefined)
 const isRepeated = new Set([
   ...['sessions.get', 'sessions.update', 'sessions.takeOver', 'sessions.delete'],
+  ...['sessions.renewLease', 'sessions.hasLease'],
   ...['events.append', 'events.read', 'events.delete'],
 ])
 
@@ -169,7 +174,7 @@ test('null is nothing, and whatever can be awaited is awaited', async () => {
     bus: { publish: () => lazily(3), subscribe: () => lazily(() => lazily('ignored')) },
   })
   expect(await sessions.get('k')).toBeUndefined()
-  expect(await sessions.takeOver('k', 'node', 1)).toBeUndefined()
+  expect(await sessions.takeOver('k', { expectedTerm: 1, owner: 'node', ttlMs: 1 })).toBeUndefined()
   expect(await sessions.create(record, 1)).toBe(true)
   expect(await listAll(sessions)).toEqual(['k'])
   expect(await events.read('k', 'g', 0, 1)).toBeUndefined()

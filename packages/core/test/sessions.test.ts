@@ -558,7 +558,7 @@ describe('a session store that outlives the process', () => {
     const client = await openSession(endpoint)
     await client.read()
     const key = await sessionKey(client.sessionId)
-    await sessions.takeOver(key, 'another node', 60_000)
+    await sessions.takeOver(key, { expectedTerm: 1, owner: 'another node', ttlMs: 60_000 })
     await waitFor(() => endpoint.stats().sessions === 0)
     expect(servers[0]?.closed).toBe(true)
     expect((await sessions.get(key))?.owner).toBe('another node')
@@ -600,5 +600,7 @@ function toMethods(sessions: SessionStore): SessionStore {
     takeOver: (...taken) => sessions.takeOver(...taken),
     delete: (...deleted) => sessions.delete(...deleted),
     list: () => sessions.list(),
+    renewLease: (...renewed) => sessions.renewLease(...renewed),
+    hasLease: (node) => sessions.hasLease(node),
   }
 }

@@ -69,7 +69,10 @@ export const sessionsExpiry = requirementsOf('sessions', [
     title: 'TakeOver of an expired record gives undefined and does not bring it back.',
     async check(context) {
       const { key } = await createExpired(context)
-      expectNothing(await context.sessions.takeOver(key, 'other', longMs), 'takeOver of an expired record')
+      expectNothing(
+        await context.sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs: longMs }),
+        'takeOver of an expired record',
+      )
       expectNothing(await context.sessions.get(key), 'get after takeOver of an expired record')
     },
   },
@@ -114,7 +117,9 @@ export const sessionsExpiry = requirementsOf('sessions', [
     id: 'take-over-prolongs',
     title: 'TakeOver lets the record live for its ttlMs from now.',
     async check(context) {
-      await expectProlonged(context, async ({ key }) => Boolean(await context.sessions.takeOver(key, 'other', longMs)))
+      await expectProlonged(context, async ({ key }) =>
+        Boolean(await context.sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })),
+      )
     },
   },
   {

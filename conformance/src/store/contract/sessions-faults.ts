@@ -20,7 +20,9 @@ export const sessionsFaults = requirementsOf('sessions', [
         context.inTime('get without the database', () => sessions.get(key)),
         context.inTime('create without the database', () => sessions.create(toRecord(), longMs)),
         context.inTime('update without the database', () => sessions.update(key, 1, {}, longMs)),
-        context.inTime('takeOver without the database', () => sessions.takeOver(key, 'me', longMs)),
+        context.inTime('takeOver without the database', () =>
+          sessions.takeOver(key, { expectedTerm: 1, owner: 'me', ttlMs: longMs }),
+        ),
         context.inTime('delete without the database', () => sessions.delete(toRecord().key)),
         context.inTime('list without the database', () => drain(sessions.list())),
       ])
@@ -102,7 +104,7 @@ export const sessionsFaults = requirementsOf('sessions', [
       const { sessions, faults } = context
       const { key } = toRecord()
       await sessions.create(toRecord({ key }), longMs)
-      const takeOver = () => sessions.takeOver(key, 'me', longMs)
+      const takeOver = () => sessions.takeOver(key, { expectedTerm: 1, owner: 'me', ttlMs: longMs })
       await faults.loseNextReply()
       const outcome = await context.inTime('takeOver', takeOver)
       const taken = 'value' in outcome ? outcome.value : await context.eventually('takeOver, repeated,', takeOver)
@@ -124,7 +126,7 @@ export const sessionsFaults = requirementsOf('sessions', [
       const record = toRecord()
       await sessions.create(record, longMs)
       await faults.disconnect()
-      await second.sessions.takeOver(record.key, 'other', longMs)
+      await second.sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
       const underWay = context.inTime('update by the old owner', () =>
         sessions.update(record.key, 1, { logLevel: 'error' }, longMs),
       )

@@ -70,7 +70,11 @@ async function expectKept({ sessions }: StoreContext, json: Readonly<Record<stri
   expectRecord(await sessions.get(record.key), record, 'the record from get')
   await sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
   const taken = { ...record, logLevel: 'debug', owner: 'other', term: 2 }
-  expectRecord(await sessions.takeOver(record.key, 'other', longMs), taken, 'the record from takeOver')
+  expectRecord(
+    await sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs }),
+    taken,
+    'the record from takeOver',
+  )
   for await (const { initializeParams } of sessions.list()) {
     expectSame(initializeParams, json, 'initializeParams of the record from list')
   }

@@ -91,33 +91,43 @@ export const sessionsOwner = requirementsOf('sessions', [
         ['a', 12],
       ] as const) {
         const expected = { ...record, owner, term }
-        expectRecord(await sessions.takeOver(record.key, owner, longMs), expected, 'the record from takeOver')
+        const taking = { expectedTerm: term - 1, owner, ttlMs: longMs }
+        expectRecord(await sessions.takeOver(record.key, taking), expected, 'the record from takeOver')
         expectRecord(await sessions.get(record.key), expected, 'the record from get')
       }
     },
   },
   {
     id: 'take-over-is-atomic',
-    title: '50 takeovers at once get 50 different terms, without gaps, and the highest owns the record.',
+    title: 'Of 50 takeovers of one term at once one succeeds, and all give its record.',
     async check(context) {
       const nodes = await context.nodes()
       const { key } = toRecord()
       await context.sessions.create(toRecord({ key }), longMs)
       const taken = await Promise.all(
-        Array.from({ length: 50 }, (_, i) => nodes[(i % 2) as 0 | 1].sessions.takeOver(key, `node ${i}`, longMs)),
+        Array.from({ length: 50 }, (_, i) => {
+          const taking = { expectedTerm: 1, owner: `node ${i}`, ttlMs: longMs }
+          return nodes[(i % 2) as 0 | 1].sessions.takeOver(key, taking)
+        }),
       )
-      const terms = taken.map((record) => record?.term ?? 0).toSorted((a, b) => a - b)
-      expectSame(
-        terms,
-        Array.from({ length: 50 }, (_, i) => i + 2),
-        'the terms that 50 takeovers of term 1 got',
-      )
-      const last = taken.find((record) => record?.term === 51)
-      expectRecord(
-        await context.sessions.get(key),
-        last ?? toRecord(),
-        'the record of the takeover with the highest term',
-      )
+      const record = await context.sessions.get(key)
+      expectEqual(record?.term, 2, 'the term of the record after 50 takeovers of term 1')
+      for (const [i, each] of taken.entries()) {
+        expectRecord(each, record ?? toRecord(), `the record that takeover ${i + 1} of 50 at once gave`)
+      }
+    },
+  },
+  {
+    id: 'take-over-of-another-term-is-refused',
+    title: 'TakeOver that expects a lower or a higher term changes nothing and gives the record as it is.',
+    async check({ sessions }) {
+      const record = toRecord({ term: 5 })
+      await sessions.create(record, longMs)
+      for (const expectedTerm of [4, 6, 1, 0, 50]) {
+        const given = await sessions.takeOver(record.key, { expectedTerm, owner: 'other', ttlMs: longMs })
+        expectRecord(given, record, `the record from takeOver that expected term ${expectedTerm} of 5`)
+      }
+      expectRecord(await sessions.get(record.key), record, 'the record from get')
     },
   },
   {
@@ -127,7 +137,7 @@ export const sessionsOwner = requirementsOf('sessions', [
       const [one, other] = await context.nodes()
       const record = toRecord()
       await one.sessions.create(record, longMs)
-      const taken = await other.sessions.takeOver(record.key, 'other', longMs)
+      const taken = await other.sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
       const late = await one.sessions.update(record.key, 1, { logLevel: 'error' }, longMs)
       expectEqual(late, false, 'update by the old owner')
       const updated = await other.sessions.update(record.key, taken?.term ?? 0, { logLevel: 'debug' }, longMs)
@@ -145,9 +155,13 @@ export const sessionsOwner = requirementsOf('sessions', [
       for (let round = 0; round < 20; round++) {
         const record = toRecord()
         await context.sessions.create(record, longMs)
-        const takingOver = round % 2 === 0 ? other.sessions.takeOver(record.key, 'other', longMs) : undefined
+        const takingOver =
+          round % 2 === 0
+            ? other.sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
+            : undefined
         const updating = one.sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
-        const takingOverLater = takingOver ?? other.sessions.takeOver(record.key, 'other', longMs)
+        const takingOverLater =
+          takingOver ?? other.sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
         const [updated] = await Promise.all([updating, takingOverLater])
         const expected = { ...record, owner: 'other', term: 2, logLevel: updated ? 'debug' : null }
         expectRecord(
@@ -170,7 +184,7 @@ export const sessionsOwner = requirementsOf('sessions', [
       expectRecord(await second.sessions.get(record.key), record, 'the record on the other node')
       await second.sessions.update(record.key, 1, { logLevel: 'debug' }, longMs)
       expectRecord(await sessions.get(record.key), { ...record, logLevel: 'debug' }, 'the record, updated elsewhere')
-      await second.sessions.takeOver(record.key, 'other', longMs)
+      await second.sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
       expectEqual((await sessions.get(record.key))?.term, 2, 'the term of the record, taken over elsewhere')
       expectEqual(await second.sessions.delete(record.key), true, 'delete on the other node')
       expectThat((await sessions.get(record.key)) === undefined, 'Expected a record deleted elsewhere to be gone')

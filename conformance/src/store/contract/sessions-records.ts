@@ -94,7 +94,7 @@ export const sessionsRecords = requirementsOf('sessions', [
     async check({ sessions }) {
       const record = toRecord({ logLevel: 'debug', subscriptions: ['file:///a'] })
       await sessions.create(record, longMs)
-      await sessions.takeOver(record.key, 'other', longMs)
+      await sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
       await sessions.delete(record.key)
       const anew = toRecord({ key: record.key })
       expectEqual(await sessions.create(anew, longMs), true, 'create of a deleted key')
@@ -110,7 +110,7 @@ export const sessionsRecords = requirementsOf('sessions', [
         const { key } = await createOne(context)
         const changing = [
           other.sessions.update(key, 1, { logLevel: 'info' }, longMs),
-          other.sessions.takeOver(key, 'other', longMs),
+          other.sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs: longMs }),
         ]
         await Promise.all([...changing, one.sessions.delete(key)])
         expectNothing(await context.sessions.get(key), 'get after delete, update and takeOver at once')
@@ -143,7 +143,10 @@ async function createOne({ sessions }: StoreContext): Promise<{ readonly key: st
 async function expectUnknown({ sessions }: Pick<StoreContext, 'sessions'>, key: string): Promise<void> {
   expectNothing(await sessions.get(key), 'get of an unknown key')
   expectEqual(await sessions.update(key, 1, { initialized: true }, longMs), false, 'update of an unknown key')
-  expectNothing(await sessions.takeOver(key, 'other', longMs), 'takeOver of an unknown key')
+  expectNothing(
+    await sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs: longMs }),
+    'takeOver of an unknown key',
+  )
   expectEqual(await sessions.delete(key), false, 'delete of an unknown key')
   expectNothing(await sessions.get(key), 'get after update, takeOver and delete of an unknown key')
 }

@@ -4,7 +4,16 @@ import { guardBackplane } from './guarded-backplane.ts'
 import { createMemoryBackplane } from './memory/memory-backplane.ts'
 
 const parts = {
-  sessions: withMethods<SessionStore>('create', 'get', 'update', 'takeOver', 'delete', 'list'),
+  sessions: withMethods<SessionStore>(
+    'create',
+    'get',
+    'update',
+    'takeOver',
+    'delete',
+    'list',
+    'renewLease',
+    'hasLease',
+  ),
   events: withMethods<EventLog>('append', 'read', 'release', 'delete', 'stats'),
   bus: withMethods<MessageBus>('publish', 'subscribe'),
 }

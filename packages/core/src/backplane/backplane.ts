@@ -26,7 +26,7 @@ export interface SessionRecord {
   readonly createdAt: number
   /** Fencing number of the owner. Only ever grows. */
   readonly term: number
-  /** The node that owns the session. */
+  /** The node that owns the session; empty while none does: the next one that is asked takes it over. */
   readonly owner: string
   readonly initialized: boolean
   /** From `logging/setLevel`. */
@@ -35,11 +35,26 @@ export interface SessionRecord {
   readonly subscriptions: readonly string[]
 }
 
-/** The part of a {@link SessionRecord} that changes while it is owned. */
-export type SessionChanges = Partial<Pick<SessionRecord, 'initialized' | 'logLevel' | 'subscriptions'>>
+/**
+ * The part of a {@link SessionRecord} that changes while it is owned. An owner that gives the session up makes `owner`
+ * empty, and writes nothing more.
+ */
+export type SessionChanges = Partial<Pick<SessionRecord, 'initialized' | 'logLevel' | 'subscriptions' | 'owner'>>
+
+/** How a node takes a session over. */
+export interface Taking {
+  /** The term of the record as the node has read it. */
+  readonly expectedTerm: number
+  /** The node. */
+  readonly owner: string
+  readonly ttlMs: number
+}
 
 /**
- * Keeps session records, with their expiry.
+ * Keeps session records, with their expiry, and the leases of the nodes that own sessions.
+ *
+ * A node has one lease for all its sessions, which it renews: so a session that nobody uses costs nothing. The lease
+ * says when another node may take over; what keeps the former owner from writing is the term.
  *
  * Contract:
  * - Every method is atomic. A method that rejects has an unknown outcome and may be repeated.
@@ -50,6 +65,7 @@ export type SessionChanges = Partial<Pick<SessionRecord, 'initialized' | 'logLev
  *   that it gave or got.
  * - A record not touched for its `ttlMs` is gone: `get` gives `undefined`, `update` and `takeOver` refuse, `list` skips
  *   it, and its key can be created anew.
+ * - Times are measured by the database's clock, or by one that each node reads for itself and that only goes forward.
  */
 export interface SessionStore {
   /**
@@ -64,12 +80,20 @@ export interface SessionStore {
    * or `term` is not the record's term: another node owns it now.
    */
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): MaybePromise<boolean>
-  /** Makes `owner` the owner with the next term, prolongs the record and returns it; `undefined` when it is gone. */
-  takeOver(key: string, owner: string, ttlMs: number): MaybePromise<SessionRecord | undefined>
-  /** Removes the record. `false` when there was none. */
-  delete(key: string): MaybePromise<boolean>
+  /**
+   * Makes the node the owner, with the term after `expectedTerm`, prolongs the record and returns it. It is refused,
+   * with no change, when the record's term is another by now, or its owner is another node whose lease runs: then the
+   * record is returned as it is. `undefined` when it is gone. Repeated after a lost reply it gives the same again.
+   */
+  takeOver(key: string, taking: Taking): MaybePromise<SessionRecord | undefined>
+  /** Removes the record; given a term, only while that is the record's. `false` when nothing was removed. */
+  delete(key: string, term?: number): MaybePromise<boolean>
   /** Every live record once, in no order. Records that come or go meanwhile may be missed. May be left early. */
   list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
+  /** The node's lease runs for `leaseMs` from now; with 0 it is over. */
+  renewLease(node: string, leaseMs: number): MaybePromise<void>
+  /** Whether the node's lease runs. */
+  hasLease(node: string): MaybePromise<boolean>
 }
 
 /**
@@ -121,7 +145,8 @@ export interface LogPage {
 
 /**
  * Outcome of an append. `fenced`: a newer term has written, or, where the log looks at the session's record, has taken
- * over. `gone`: the log was lost or deleted since this owner began it. Either way nothing was written.
+ * over. `gone`: the log was lost or deleted since this owner began it, or, where the log looks at the record, there is
+ * none. Either way nothing was written.
  */
 export type AppendOutcome = 'ok' | 'fenced' | 'gone'
 
@@ -138,6 +163,7 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * - Events may be dropped to stay within a budget: first what was settled, then `progress`, then `notification`, oldest
  *   first, then whole streams that ended, oldest first and delivered ones before others. Where there is twice as much
  *   as the budget, messages of streams that run may go as well, oldest first. The newest event is never dropped.
+ * - A log that outlives the process ends with the session's record, at the latest when that expires.
  * - A session's events are reached by its key only: no read crosses sessions. Keys and tags are opaque, as keys are in
  *   {@link SessionStore}.
  * - While the database cannot be reached methods reject, at the latest after 10 seconds. None says that the log is
@@ -148,9 +174,16 @@ export interface EventLog {
   append(sessionKey: string, event: LogEvent): MaybePromise<AppendOutcome>
   /**
    * Up to `limit` events of one stream with an index above `after`; with `limit` 0 only what else the page tells.
-   * `undefined` when the log knows no such stream.
+   * `undefined` when the log knows no such stream. `from`: none of them lies before this position, so that a log that
+   * keeps events by position need not look there.
    */
-  read(sessionKey: string, streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined>
+  read(
+    sessionKey: string,
+    streamTag: string,
+    after: number,
+    limit: number,
+    from?: LogPosition,
+  ): MaybePromise<LogPage | undefined>
   /**
    * Says that the stream ended and its last event was written to a connection: it may be dropped before others. Not at
    * once, since what was written may not have arrived. Does not throw.
@@ -162,11 +195,11 @@ export interface EventLog {
    */
   settle?(sessionKey: string, streamTag: string, index: number): void
   /**
-   * Removes every event of the session, whoever owns it: a delete carries no term and is not fenced. So it is for who
-   * knows that the session is over: its record is gone, or was its own. A later append gives `gone`, or, where the log
-   * keeps no trace, begins anew.
+   * Removes every event of the session; given a term, only while no newer one has written or, where the log looks at
+   * the session's record, has taken over. Without one it is for who knows that the session is over. A later append
+   * gives `gone`, or, where the log keeps no trace and does not look at the record, begins anew.
    */
-  delete(sessionKey: string): MaybePromise<void>
+  delete(sessionKey: string, term?: number): MaybePromise<void>
   /** What is held on this node, for `endpoint.stats()`. */
   stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
 }
@@ -185,7 +218,12 @@ export interface MessageBus {
   publish(channel: string, message: string): MaybePromise<void>
   /**
    * Calls `listener` with every message until the returned function is called, which may be while it is being called,
-   * and again later. `listener` does not throw.
+   * and again later. Calls `missed` each time that messages may have been lost and can be heard again, as after a broken
+   * connection: who listens looks for itself then. Neither throws.
    */
-  subscribe(channel: string, listener: (message: string) => void): MaybePromise<() => MaybePromise<void>>
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed?: () => void,
+  ): MaybePromise<() => MaybePromise<void>>
 }

@@ -16,8 +16,12 @@ export class GuardedBus implements MessageBus {
     return this.#once('publish', () => this.#bus.publish(channel, message), readNothing)
   }
 
-  async subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>> {
-    const subscribing = subscribe(this.#bus, channel, listener)
+  async subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed: () => void = ignore,
+  ): Promise<() => Promise<void>> {
+    const subscribing = subscribe(this.#bus, channel, listener, missed)
     try {
       const stop = await this.#once('subscribe', () => subscribing, readUnsubscribe)
       return () => this.#once('unsubscribe', stop, readNothing)
@@ -37,6 +41,11 @@ async function subscribe(
   bus: MessageBus,
   channel: string,
   listener: (message: string) => void,
+  missed: () => void,
 ): Promise<() => unknown> {
-  return await bus.subscribe(channel, listener)
+  return await bus.subscribe(channel, listener, missed)
+}
+
+function ignore(): void {
+  return
 }

@@ -1,6 +1,6 @@
 import { now } from '../promises/clock.ts'
 import { Turns } from '../promises/turns.ts'
-import type { AppendOutcome, EventLog, LogEvent, LogPage } from './backplane.ts'
+import type { AppendOutcome, EventLog, LogEvent, LogPage, LogPosition } from './backplane.ts'
 import { StoreCalls } from './store-calls.ts'
 import { readAppendOutcome, readNothing, readOptional, readPage, readStats } from './store-outcomes.ts'
 
@@ -32,8 +32,14 @@ export class GuardedEvents implements EventLog {
     )
   }
 
-  read(sessionKey: string, streamTag: string, after: number, limit: number): Promise<LogPage | undefined> {
-    const make = (): unknown => this.#events.read(sessionKey, streamTag, after, limit)
+  read(
+    sessionKey: string,
+    streamTag: string,
+    after: number,
+    limit: number,
+    from?: LogPosition,
+  ): Promise<LogPage | undefined> {
+    const make = (): unknown => this.#events.read(sessionKey, streamTag, after, limit, from)
     return this.#calls.call({ method: 'read', make, read: readOptional(readPage(after)), repeats: true })
   }
 
@@ -49,8 +55,8 @@ export class GuardedEvents implements EventLog {
   }
 
   /** After the appends that were made before it, or they would begin the log anew. Its time begins with its turn. */
-  delete(sessionKey: string): Promise<void> {
-    const make = (): unknown => this.#events.delete(sessionKey)
+  delete(sessionKey: string, term?: number): Promise<void> {
+    const make = (): unknown => this.#events.delete(sessionKey, term)
     return this.#turns.take(sessionKey, () =>
       this.#calls.call({ method: 'delete', make, read: readNothing, repeats: true }),
     )

@@ -1,4 +1,4 @@
-import type { SessionChanges, SessionRecord, SessionStore } from './backplane.ts'
+import type { SessionChanges, SessionRecord, SessionStore, Taking } from './backplane.ts'
 import { type ReadOutcome, StoreCalls } from './store-calls.ts'
 import {
   readBoolean,
@@ -32,14 +32,21 @@ export class GuardedSessions implements SessionStore {
     return this.#repeated('update', () => this.#sessions.update(key, term, changes, ttlMs), readBoolean)
   }
 
-  /** Repeated it gives the term after the next: both are new. */
-  takeOver(key: string, owner: string, ttlMs: number): Promise<SessionRecord | undefined> {
-    const make = (): unknown => this.#sessions.takeOver(key, owner, ttlMs)
+  takeOver(key: string, taking: Taking): Promise<SessionRecord | undefined> {
+    const make = (): unknown => this.#sessions.takeOver(key, taking)
     return this.#repeated('takeOver', make, readOptional(readRecord(key)))
   }
 
-  delete(key: string): Promise<boolean> {
-    return this.#repeated('delete', () => this.#sessions.delete(key), readBoolean)
+  delete(key: string, term?: number): Promise<boolean> {
+    return this.#repeated('delete', () => this.#sessions.delete(key, term), readBoolean)
+  }
+
+  renewLease(node: string, leaseMs: number): Promise<void> {
+    return this.#repeated('renewLease', () => this.#sessions.renewLease(node, leaseMs), readNothing)
+  }
+
+  hasLease(node: string): Promise<boolean> {
+    return this.#repeated('hasLease', () => this.#sessions.hasLease(node), readBoolean)
   }
 
   async *list(): AsyncIterable<SessionRecord> {

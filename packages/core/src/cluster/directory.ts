@@ -1,3 +1,4 @@
+import type { SessionRecord } from '../backplane/backplane.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -45,13 +46,14 @@ export class Directory {
     const record = await options.backplane.sessions.get(key)
     if (record?.principal !== principal) return undefined
     // It may have come to life meanwhile; the first request that asks for it rebuilds it.
-    return table.find(sessionId) ?? this.#rebuild(sessionId, key, auth)
+    return table.find(sessionId) ?? this.#rebuild(sessionId, record, auth)
   }
 
-  #rebuild(sessionId: string, key: string, auth: AuthInfo | undefined): Promise<LiveSession | undefined> {
+  #rebuild(sessionId: string, record: SessionRecord, auth: AuthInfo | undefined): Promise<LiveSession | undefined> {
+    const { key } = record
     const underWay = this.#rebuilding.get(key)
     if (underWay) return underWay
-    const rebuilding = rebuildSession(this.#parts, sessionId, key, auth)
+    const rebuilding = rebuildSession(this.#parts, sessionId, record, auth)
     this.#rebuilding.set(key, rebuilding)
     return rebuilding.finally(() => this.#rebuilding.delete(key))
   }

@@ -14,12 +14,13 @@ import type { SessionParts } from './open-session.ts'
 export async function rebuildSession(
   parts: SessionParts,
   sessionId: string,
-  key: string,
+  { key, term: expectedTerm }: SessionRecord,
   auth: AuthInfo | undefined,
 ): Promise<LiveSession | undefined> {
   const { options, caps, table } = parts
-  const record = await options.backplane.sessions.takeOver(key, parts.nodeName(), options.recordTtlMs)
-  if (!record) return undefined
+  const taking = { expectedTerm, owner: parts.nodeName(), ttlMs: options.recordTtlMs }
+  const record = await options.backplane.sessions.takeOver(key, taking)
+  if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
   let session: LiveSession | undefined
   const holder = { principal: record.principal, clientAddress: undefined }
   caps.take(holder)

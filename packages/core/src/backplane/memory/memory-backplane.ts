@@ -1,6 +1,6 @@
 import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
 import { now } from '../../promises/clock.ts'
-import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore } from '../backplane.ts'
+import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore, Taking } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
 /**
@@ -43,6 +43,8 @@ class MemorySessionStore implements SessionStore {
   readonly #kept = new Map<string, Kept>()
   /** Finds those that expired behind one that lives longer. */
   #sweep = this.#kept.entries()
+  /** When the leases of nodes end, by {@link now}. */
+  readonly #leases = new Map<string, number>()
 
   create(record: SessionRecord, ttlMs: number): boolean {
     this.#expire()
@@ -63,15 +65,17 @@ class MemorySessionStore implements SessionStore {
     return true
   }
 
-  takeOver(key: string, owner: string, ttlMs: number): SessionRecord | undefined {
+  takeOver(key: string, { expectedTerm, owner, ttlMs }: Taking): SessionRecord | undefined {
     const record = this.get(key)
-    return record && this.#put({ ...record, owner, term: record.term + 1 }, ttlMs)
+    if (record?.term !== expectedTerm || (record.owner !== owner && this.hasLease(record.owner))) return record
+    return this.#put({ ...record, owner, term: expectedTerm + 1 }, ttlMs)
   }
 
-  delete(key: string): boolean {
-    const known = this.get(key) !== undefined
+  delete(key: string, term?: number): boolean {
+    const record = this.get(key)
+    if (term !== undefined && record?.term !== term) return false
     this.#kept.delete(key)
-    return known
+    return record !== undefined
   }
 
   *list(): Iterable<SessionRecord> {
@@ -80,6 +84,16 @@ class MemorySessionStore implements SessionStore {
       const record = this.get(key)
       if (record) yield record
     }
+  }
+
+  renewLease(node: string, leaseMs: number): void {
+    const time = now()
+    for (const [other, endsAt] of this.#leases) if (endsAt <= time) this.#leases.delete(other)
+    this.#leases.set(node, time + leaseMs)
+  }
+
+  hasLease(node: string): boolean {
+    return (this.#leases.get(node) ?? 0) > now()
   }
 
   #put(record: SessionRecord, ttlMs: number): SessionRecord {

@@ -78,9 +78,9 @@ export class MemoryEventLog implements EventLog {
     if (session?.settle(streamTag, index)) this.#rank(session)
   }
 
-  delete(sessionKey: string): void {
+  delete(sessionKey: string, term?: number): void {
     const session = this.#sessions.get(sessionKey)
-    if (!session) return
+    if (!session || (term !== undefined && term < session.term)) return
     this.#sessions.delete(sessionKey)
     this.#payers.remove(session.rank)
     this.#payersInNeed.remove(session.rankInNeed)
