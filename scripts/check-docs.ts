@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import ts from 'typescript'
-import { resolveOptions } from '../packages/core/src/options.ts'
+import { resolveOptions } from '../packages/core/src/resolve-options.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

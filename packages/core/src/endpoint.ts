@@ -9,7 +9,8 @@ import { guard } from './http/guard.ts'
 import type { Mountable } from './http/http.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
-import { type EndpointOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import type { EndpointOptions } from './options.ts'
+import { type ResolvedOptions, resolveOptions } from './resolve-options.ts'
 
 /** Counts of what this node holds. All but `undeliveredMessages` return to 0 when its sessions have ended. */
 export interface EndpointStats {

@@ -1,31 +1,9 @@
 import type { Backplane } from './backplane/backplane.ts'
-import { toBackplane } from './backplane/backplane-option.ts'
-import { isEmbedded } from './backplane/memory/memory-backplane.ts'
-import { toAllowedOrigins } from './http/allowed-origins.ts'
-import { type ErrorSource, toReport } from './http/error-source.ts'
-import { readHost } from './http/host-name.ts'
+import type { ErrorSource } from './http/error-source.ts'
 import type { HttpRequest } from './http/http.ts'
-import {
-  aBoolean,
-  aFunction,
-  anOptionalFunction,
-  type Checked,
-  checkOptions,
-  expected,
-  listOf,
-  type OptionRow,
-  oneOf,
-  option,
-  someOf,
-  wholeNumber,
-  withMethods,
-} from './option-checks.ts'
 import type { MaybePromise } from './promises/maybe-promise.ts'
-import { toStateKeys } from './rpc/request-state.ts'
-import { type AuthInfo, isServer, type ServerFactory, toFactory } from './rpc/server.ts'
-import { toPrincipal } from './session/principal.ts'
-import { createSessionId } from './session/session-id.ts'
-import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
+import type { AuthInfo, ServerFactory } from './rpc/server.ts'
+import type { EventIdCodec } from './stream/event-id.ts'
 
 /** Options of {@link createEndpoint}, the same in every adapter. Only `server` is needed. */
 export interface EndpointOptions {
@@ -214,6 +192,22 @@ export interface EndpointOptions {
    */
   requestStateKeys?: readonly (string | Uint8Array)[]
 
+  /**
+   * Time, in milliseconds, after which the sessions of a node that has died, or stands still, may live on elsewhere. It
+   * applies where several nodes share a backplane. A third of it is how often each node renews its lease: one command,
+   * however many sessions it has.
+   * @default 4_000
+   */
+  leaseMs?: number
+
+  /**
+   * Time, in milliseconds, after which a session without call and connection hibernates: its server object is given back,
+   * and the next request, on any node, builds it anew. For factories whose server objects keep nothing of their own
+   * between two calls: what they keep is lost. `0` turns it off.
+   * @default 0
+   */
+  hibernateAfterMs?: number
+
   /** Session store, event log and message bus; those left out are kept in memory. */
   backplane?: Partial<Backplane>
 
@@ -226,69 +220,4 @@ export interface EndpointOptions {
    * throw.
    */
   onError?: (error: unknown, where: ErrorSource) => void
-}
-
-/** One row per option. `docs/options.md` describes the same options, with the same defaults. */
-const table = {
-  server: option(undefined, toFactory),
-  sessions: option(true, aBoolean),
-  eras: option(['2025', '2026'], someOf('2025', '2026')),
-  response: option('auto', oneOf('auto', 'sse', 'json')),
-  upgradeAfterMs: option(100, wholeNumber(0)),
-  allowedHosts: option([], listOf("a host such as 'mcp.example.com' or 'localhost:3000'", readHost)),
-  allowedOrigins: option([], toAllowedOrigins),
-  maxBodyBytes: option(4_194_304, wholeNumber(1)),
-  maxBodyBytesInFlight: option(67_108_864, wholeNumber(1)),
-  bodyTimeoutMs: option(30_000, wholeNumber(0)),
-  maxDepth: option(64, wholeNumber(1)),
-  sessionIdleMs: option(1_800_000, wholeNumber(1)),
-  initializeTimeoutMs: option(60_000, wholeNumber(1)),
-  maxSessions: option(10_000, wholeNumber(1)),
-  maxSessionsPerPrincipal: option(1_000, wholeNumber(1)),
-  maxCallsPerSession: option(10_000, wholeNumber(1)),
-  generateSessionId: option(createSessionId, aFunction<() => string>()),
-  auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>()),
-  principal: option(undefined, anOptionalFunction<(auth: AuthInfo) => unknown>()),
-  abandonAfterMs: option(60_000, wholeNumber(1)),
-  keepAliveMs: option(8_000, wholeNumber(0)),
-  stallMs: option(30_000, wholeNumber(1)),
-  maxConnectionAgeMs: option(600_000, wholeNumber(0)),
-  retryMs: option(2_000, wholeNumber(0)),
-  requestStateKeys: option([], toStateKeys),
-  backplane: option({}, toBackplane),
-  eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
-  onError: option(undefined, toReport),
-} satisfies { [Name in keyof Required<EndpointOptions>]: OptionRow<unknown> }
-
-/** Options with every default filled in and every value checked. */
-export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
-  readonly principal: (auth: AuthInfo) => string
-  readonly recordTtlMs: number
-}
-
-/**
- * Every default and every check, once.
- * @throws TypeError that names the option, what was expected and what was given.
- */
-export function resolveOptions(options: EndpointOptions): ResolvedOptions {
-  if (typeof options !== 'object' || isServer(options)) throw expected(wantedOptions, options)
-  const checked = checkOptions(table, options)
-  checkTogether(checked)
-  const { backplane, principal, onError } = checked
-  if (isEmbedded(backplane.bus) && !isEmbedded(backplane.sessions)) onError(new Error(storeAlone), 'session-store')
-  // A node that stood still for a while must find the records of the sessions that were in use.
-  return { ...checked, recordTtlMs: 2 * checked.sessionIdleMs, principal: toPrincipal(principal, onError) }
-}
-
-const storeAlone =
-  'Sessions are in a store that several nodes can share, but the message bus is not: serve them from one node at a time. To others a DELETE, a cancel or an answer would not get through'
-
-const wantedOptions = 'options such as { server: () => new McpServer(…) }'
-
-/** What one option alone cannot tell. */
-function checkTogether({ maxBodyBytes, maxBodyBytesInFlight, allowedOrigins, auth }: Checked<typeof table>): void {
-  if (maxBodyBytesInFlight < maxBodyBytes)
-    throw expected(`maxBodyBytesInFlight to be at least maxBodyBytes, ${maxBodyBytes}`, maxBodyBytesInFlight)
-  if (allowedOrigins === '*' && !auth)
-    throw new TypeError("Expected auth to be set with allowedOrigins '*', or every web page could use this server")
 }

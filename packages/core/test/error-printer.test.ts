@@ -34,11 +34,21 @@ const shared = new TestServer()
 const { sessions, bus } = createMemoryBackplane()
 const store = (create: unknown) => ({
   sessions: { ...toMethods(sessions), create } as typeof sessions,
+  events: {
+    append: () => 'ok' as const,
+    read: () => undefined,
+    release: never,
+    delete: () => undefined,
+    stats: () => nothing,
+  },
   bus: { publish: () => undefined, subscribe: () => () => bus.publish('', '') },
 })
 
+const never = () => undefined
+const nothing = { sessions: 0, streams: 0, events: 0, bytes: 0 }
+
 function toMethods({ get, update, takeOver, delete: remove, list }: typeof sessions) {
-  return { get, update, takeOver, delete: remove, list }
+  return { get, update, takeOver, delete: remove, list, renewLease: never, hasLease: () => false }
 }
 
 describe('by default one line says', () => {

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
+import { createTestDatabase } from '../../../test-support/in-process/test-cluster.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
@@ -547,7 +548,8 @@ describe('a session store that outlives the process', () => {
       publish: (...said) => bus.publish(...said),
       subscribe: (...heard) => bus.subscribe(...heard),
     }
-    for (const backplane of [{ sessions }, { events }, { sessions: own, bus: shared }]) {
+    expect(createTestEndpoint({}, { backplane: { sessions: own, bus: shared } }).errors).toHaveLength(1)
+    for (const backplane of [{ sessions }, { events }, createTestDatabase()]) {
       expect(createTestEndpoint({}, { backplane }).errors).toEqual([])
     }
   })

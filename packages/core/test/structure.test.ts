@@ -17,6 +17,7 @@ const order = [
   'call',
   'session',
   'options.ts',
+  'resolve-options.ts',
   'cluster',
   'eras',
   'endpoint.ts',

@@ -10,6 +10,7 @@ export interface Deadlines {
   readonly abandonAfterMs: number
   readonly keepAliveMs: number
   readonly stallMs: number
+  readonly hibernateAfterMs: number
 }
 
 /** An open response that reads a stream. */
@@ -134,8 +135,10 @@ export class Attendance {
 
   #start(): void {
     if (this.#timer) return
-    const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs } = this.#deadlines
-    const shortest = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs || stallMs, stallMs)
+    const { sessionIdleMs, initializeTimeoutMs, abandonAfterMs, keepAliveMs, stallMs, hibernateAfterMs } =
+      this.#deadlines
+    const least = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, stallMs)
+    const shortest = Math.min(least, keepAliveMs || least, hibernateAfterMs || least)
     this.#timer = setInterval(() => this.#look(now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
     // Sessions alone keep no process alive. Not every runtime has `unref`.
     if (typeof this.#timer === 'object') this.#timer.unref?.()
@@ -181,9 +184,16 @@ export class Attendance {
     for (const { item } of due(this.#rows.free, time - sessionIdleMs)) {
       item.session.expire('The session was idle for too long')
     }
+    if (this.#deadlines.hibernateAfterMs > 0) this.#hibernate(time)
     for (const { item } of due(this.#rows.uninitialized, time - initializeTimeoutMs)) {
       // An open stream alone shows no client that means to use the session.
       if (item.session.runningCalls === 0) item.session.expire('notifications/initialized never came')
+    }
+  }
+
+  #hibernate(time: number): void {
+    for (const { item } of due(this.#rows.free, time - this.#deadlines.hibernateAfterMs)) {
+      if (item.session.initialized) item.session.hibernate()
     }
   }
 

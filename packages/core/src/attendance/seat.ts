@@ -20,6 +20,8 @@ export interface PresentSession {
   end(reason: string): Promise<void>
   /** Nobody uses the session any more. */
   expire(reason: string): void
+  /** It has been free for long: its server object is not needed now. */
+  hibernate(): void
   /** The session was used: its record lives on in the store. */
   prolong(): void
 }

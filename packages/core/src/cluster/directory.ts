@@ -9,52 +9,133 @@ import type { SessionParts } from '../session/open-session.ts'
 import { rebuildSession } from '../session/rebuild-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { isSessionId, sessionKey } from '../session/session-id.ts'
+import type { Cluster } from './cluster.ts'
+import { RemoteSession } from './remote-session.ts'
 
-/** Knows where a session lives. With one node, every session that is asked for comes to live on it. */
+/** How often a session is looked for that changes its owner meanwhile. */
+const maxLooks = 5
+
+/** Sessions of other nodes whose owner is remembered; the oldest are forgotten first. */
+const maxRemembered = 10_000
+
+/** A session that somebody looks for. */
+interface Sought {
+  readonly sessionId: string
+  readonly key: string
+  readonly principal: string | null
+  readonly request: HttpRequest
+}
+
+/** Knows where a session lives: here, or on another node of the cluster. One that lives nowhere comes to life here. */
 export class Directory {
   readonly #parts: SessionParts
+  /** `undefined` on a node that is alone. */
+  readonly #cluster: Cluster | undefined
   readonly #rebuilding = new Map<string, Promise<LiveSession | undefined>>()
+  /** Records of sessions that live on other nodes, as they were read, by session id. */
+  readonly #remembered = new Map<string, SessionRecord>()
 
-  constructor(parts: SessionParts) {
+  constructor(parts: SessionParts, cluster: Cluster | undefined) {
     this.#parts = parts
+    this.#cluster = cluster
   }
 
   /**
    * The session that a request names, if it is its principal's. `undefined` alike for one that is unknown, ended,
    * expired or another principal's.
-   * @throws Rejection `session_required`, `draining`
+   * @throws Rejection `session_required`, `draining`, `owner_unreachable`
    */
-  find({ auth }: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle | undefined> {
-    const { attendance, options, table } = this.#parts
+  find(request: HttpRequest, { sessionId }: RequestHead): MaybePromise<SessionHandle | undefined> {
     if (!sessionId) throw new Rejection('session_required')
+    // A node that stood still may have lost the session to another.
+    if (this.#cluster && !this.#cluster.isReady) return this.#findWhenReady(request, sessionId)
+    return this.#findNow(request, sessionId)
+  }
+
+  /** The same for a request that another node has sent here: `undefined` also for a session that lives on a third. */
+  async findHere(request: HttpRequest, { sessionId }: RequestHead): Promise<LiveSession | undefined> {
+    await this.#cluster?.join()
+    const session = await this.#find(request, sessionId ?? '', 1)
+    return session instanceof RemoteSession ? undefined : (session as LiveSession | undefined)
+  }
+
+  async #findWhenReady(request: HttpRequest, sessionId: string): Promise<SessionHandle | undefined> {
+    await this.#cluster?.join()
+    return this.#findNow(request, sessionId)
+  }
+
+  #findNow(request: HttpRequest, sessionId: string): MaybePromise<SessionHandle | undefined> {
+    const { attendance, table } = this.#parts
     const session = table.find(sessionId)
     // An endpoint that closes brings no session to life.
-    if (!session && attendance.draining) throw drainingRejection()
-    const principal = auth ? options.principal(auth) : null
+    if (!session && attendance.draining && !this.#cluster) throw drainingRejection()
+    const principal = this.#principalOf(request.auth)
     if (session?.record.principal === principal) return session
-    return this.#findStored(sessionId, principal, auth)
+    const record = this.#remembered.get(sessionId)
+    if (record?.principal === principal) return this.#toRemote(record, request, sessionId, maxLooks)
+    return this.#find(request, sessionId, maxLooks)
   }
 
-  async #findStored(
-    sessionId: string,
-    principal: string | null,
-    auth: AuthInfo | undefined,
-  ): Promise<SessionHandle | undefined> {
-    const { options, table } = this.#parts
+  async #find(request: HttpRequest, sessionId: string, looks: number): Promise<SessionHandle | undefined> {
+    const { options } = this.#parts
     if (!isSessionId(sessionId)) return undefined
     const key = await sessionKey(sessionId)
+    const principal = this.#principalOf(request.auth)
+    const sought = { sessionId, key, principal, request }
     const record = await options.backplane.sessions.get(key)
-    if (record?.principal !== principal) return undefined
-    // It may have come to life meanwhile; the first request that asks for it rebuilds it.
-    return table.find(sessionId) ?? this.#rebuild(sessionId, record, auth)
+    return record?.principal === principal ? this.#locate(record, sought, looks) : undefined
   }
 
-  #rebuild(sessionId: string, record: SessionRecord, auth: AuthInfo | undefined): Promise<LiveSession | undefined> {
+  async #locate(record: SessionRecord, sought: Sought, looks: number): Promise<SessionHandle | undefined> {
+    const { sessionId, request } = sought
+    // It may have come to life meanwhile; the first request that asks for it rebuilds it.
+    const session = this.#parts.table.find(sessionId)
+    if (session) return session
+    if (looks === 0) throw new Rejection('owner_unreachable', { headers: { 'retry-after': '1' } })
+    if (await this.#isElsewhere(record)) {
+      this.#remember(sessionId, record)
+      return this.#toRemote(record, request, sessionId, looks - 1)
+    }
+    if (this.#parts.attendance.draining) throw drainingRejection()
+    return (await this.#rebuild(record, sought)) ?? this.#find(request, sessionId, looks - 1)
+  }
+
+  async #isElsewhere({ owner }: SessionRecord): Promise<boolean> {
+    const cluster = this.#cluster
+    return cluster !== undefined && owner !== '' && owner !== cluster.name && (await cluster.lives(owner))
+  }
+
+  #toRemote(record: SessionRecord, request: HttpRequest, sessionId: string, looks: number): RemoteSession {
+    const { attendance, options } = this.#parts
+    const findAnew = (): Promise<SessionHandle | undefined> => {
+      this.#remembered.delete(sessionId)
+      return this.#find(request, sessionId, looks)
+    }
+    return new RemoteSession({ cluster: this.#cluster as Cluster, attendance, options, record, request, findAnew })
+  }
+
+  #remember(sessionId: string, record: SessionRecord): void {
+    this.#remembered.delete(sessionId)
+    this.#remembered.set(sessionId, record)
+    if (this.#remembered.size <= maxRemembered) return
+    for (const oldest of this.#remembered.keys()) {
+      this.#remembered.delete(oldest)
+      return
+    }
+  }
+
+  /** `undefined`: it has ended, or another node was first. */
+  #rebuild(record: SessionRecord, { sessionId, request }: Sought): Promise<LiveSession | undefined> {
     const { key } = record
     const underWay = this.#rebuilding.get(key)
     if (underWay) return underWay
-    const rebuilding = rebuildSession(this.#parts, sessionId, record, auth)
+    this.#remembered.delete(sessionId)
+    const rebuilding = rebuildSession(this.#parts, sessionId, record, request.auth)
     this.#rebuilding.set(key, rebuilding)
     return rebuilding.finally(() => this.#rebuilding.delete(key))
+  }
+
+  #principalOf(auth: AuthInfo | undefined): string | null {
+    return auth ? this.#parts.options.principal(auth) : null
   }
 }

@@ -1,6 +1,6 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Bodies } from '../http/bodies.ts'
-import type { ResolvedOptions } from '../options.ts'
+import type { ResolvedOptions } from '../resolve-options.ts'
 import { DualEra } from './dual-era.ts'
 import type { Era } from './era.ts'
 import { ModernEra } from './modern/modern-era.ts'

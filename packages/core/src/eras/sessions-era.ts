@@ -1,24 +1,25 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import { Servers, type ServersOptions } from '../call/build-server.ts'
 import { checkBatch, isBatch } from '../call/dispatch.ts'
+import { Cluster, type ClusterOptions, isShared as isSharedByNodes } from '../cluster/cluster.ts'
 import { Directory } from '../cluster/directory.ts'
 import { drainingRejection, Rejection, refusals } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
-import { ended, type Faults, refusing, toJsonReply } from '../http/reply.ts'
-import type { RequestHead } from '../http/request-head.ts'
+import { ended, type Faults, refusing, toErrorReply, toJsonReply, toRejection } from '../http/reply.ts'
+import { type RequestHead, readHead } from '../http/request-head.ts'
 import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
 import type { LiveSession } from '../session/live-session.ts'
-import { openSession, type SessionParts, type SessionsOptions } from '../session/open-session.ts'
+import { openSession, type SessionParts, type SessionsOptions, type ThisNode } from '../session/open-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
 import { type Counts, checkVersion, checkVersionInSession, type Era } from './era.ts'
 import { checkMirrors } from './mirrors.ts'
 
-export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadOptions & Faults
+export type SessionsEraOptions = SessionsOptions & ServersOptions & ReadOptions & Faults & ClusterOptions
 
 /** 2024-11-05 to 2025-11-25: a session per client, opened with `initialize` and named by `Mcp-Session-Id`. */
 export class SessionsEra implements Era {
@@ -27,7 +28,7 @@ export class SessionsEra implements Era {
   readonly #parts: SessionParts
   readonly #table: SessionTable
   readonly #directory: Directory
-  #nodeName: string | undefined
+  readonly #cluster: Cluster | undefined
   #opening = 0
 
   constructor(options: SessionsEraOptions, attendance: Attendance) {
@@ -35,18 +36,26 @@ export class SessionsEra implements Era {
     const table = new SessionTable(attendance, caps)
     this.#options = options
     this.#table = table
+    const isShared = isSharedByNodes(options.backplane)
+    this.#cluster = isShared ? this.#createCluster() : undefined
     this.#parts = {
-      ...{ options, attendance, table, caps },
+      ...{ options, attendance, table, caps, isShared },
       servers: new Servers(options, attendance),
       leave: (session) => table.remove(session),
       settle: (session) => caps.settle(session),
-      // Made when it is needed: some runtimes have no random values while modules load.
-      nodeName: () => {
-        this.#nodeName ??= crypto.randomUUID()
-        return this.#nodeName
-      },
+      node: this.#cluster ?? alone,
     }
-    this.#directory = new Directory(this.#parts)
+    this.#directory = new Directory(this.#parts, this.#cluster)
+  }
+
+  #createCluster(): Cluster {
+    return new Cluster({
+      options: this.#options,
+      answer: (request) => this.#answerForwarded(request),
+      lapsed: async () => {
+        await inParts([...this.#table.all], (session) => session.confirm())
+      },
+    })
   }
 
   async answer(request: HttpRequest, head: RequestHead, given?: Incoming): Promise<HttpReply> {
@@ -59,9 +68,24 @@ export class SessionsEra implements Era {
       return session ? this.#post(session, request, head, given) : this.#openAnew(request, head, given)
     }
     if (!session) throw new Rejection('session_not_found')
-    if (method === 'GET') return session.listen(request, head)
+    if (method === 'GET') return session.listen(request, head.lastEventId)
     await session.end('The client ended the session')
     return ended
+  }
+
+  /** `undefined`: the session does not live here. */
+  async #answerForwarded(request: HttpRequest): Promise<HttpReply | undefined> {
+    try {
+      const head = readHead(request)
+      const session = await this.#directory.findHere(request, head)
+      if (!session) return undefined
+      if (head.method === 'POST') return await this.#post(session, request, head, undefined)
+      if (head.method === 'GET') return await session.listen(request, head.lastEventId)
+      await session.end('The client ended the session')
+      return ended
+    } catch (error) {
+      return toErrorReply(toRejection(error, request, this.#options))
+    }
   }
 
   async #post(
@@ -157,6 +181,7 @@ export class SessionsEra implements Era {
   /** The store keeps the records, for other nodes or for after a restart. */
   async close(reason: string): Promise<void> {
     await Promise.all([...this.#table.all].map((session) => session.stop(reason)))
+    await this.#cluster?.close()
   }
 
   counts(): Counts {
@@ -174,6 +199,16 @@ export class SessionsEra implements Era {
     const session = this.#table.findByKey(sessionKey)
     return session ? [session] : []
   }
+}
+
+/** A node that shares no sessions has nobody to tell. */
+const alone: ThisNode = { name: 'alone', join: async () => undefined }
+
+/** Sessions that are looked at in the store at the same time. */
+const atOnce = 100
+
+async function inParts(sessions: readonly LiveSession[], look: (session: LiveSession) => Promise<void>): Promise<void> {
+  for (let i = 0; i < sessions.length; i += atOnce) await Promise.all(sessions.slice(i, i + atOnce).map(look))
 }
 
 /** Visible ASCII (Session Management 1). A header that came twice is none: its values are joined with a space. */

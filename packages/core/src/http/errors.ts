@@ -82,6 +82,7 @@ export const refusals = {
   too_many_sessions: refusal(503, rpcCode.refused, 'No room for another session: try again later'),
   draining: refusal(503, rpcCode.refused, 'The server is shutting down: try again'),
   store_unavailable: refusal(503, rpcCode.refused, 'The session store cannot be reached: try again'),
+  owner_unreachable: refusal(503, rpcCode.refused, 'The node that has this session does not answer: try again'),
   client_left: refusal(400, rpcCode.refused, 'The request body ended early'),
   internal_error: refusal(500, rpcCode.internalError, 'Internal error'),
 } satisfies Record<string, Refusal>
@@ -137,6 +138,11 @@ export function drainingRejection(): Rejection {
 /** Jittered as well: all clients of a store meet its outage together. */
 export function storeRejection(cause: unknown): Rejection {
   return tryAgain('store_unavailable', { cause })
+}
+
+/** The node of a session lives, and does not answer. */
+export function unreachableRejection(): Rejection {
+  return tryAgain('owner_unreachable')
 }
 
 function tryAgain(code: RefusalCode, details?: RefusalDetails): Rejection {

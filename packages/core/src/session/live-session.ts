@@ -31,6 +31,8 @@ export interface LiveSessionOptions extends Omit<CallsOptions, 'onError'>, Omit<
 export interface LiveSessionParts {
   readonly options: LiveSessionOptions
   readonly attendance: Attendance
+  /** Several nodes share the sessions, so that one is taken over is no fault. */
+  readonly isShared: boolean
   /** The session no longer lives on this node: nobody finds it here any more. */
   readonly leave: (session: LiveSession) => void
   /** The session is initialized: it counts fully now. */
@@ -112,7 +114,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 
-  listen(request: HttpRequest, { lastEventId }: RequestHead): MaybePromise<HttpReply> {
+  listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply> {
     const { attendance, options } = this.#parts
     const { draining } = attendance
     if (lastEventId !== undefined) {
@@ -136,7 +138,8 @@ export class LiveSession implements SessionHandle, PresentSession {
   }
 
   async #forget(): Promise<void> {
-    await this.#parts.options.backplane.sessions.delete(this.record.key)
+    // Of a session that another node has taken over nothing is ours to delete.
+    await this.#parts.options.backplane.sessions.delete(this.record.key, this.record.term)
   }
 
   /** A reply to `initialize` as an event stream. */
@@ -166,6 +169,28 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   prolong(): void {
     void this.#update({})
+  }
+
+  /** Gives its server object back, and leaves the session to whichever node is asked for it next. */
+  hibernate(): void {
+    this.release('The session hibernates').catch((error: unknown) =>
+      this.#parts.options.onError(error, 'session-store'),
+    )
+  }
+
+  /** Ends the live half, and says in the store that no node has the session: the next one need not wait for a lease. */
+  async release(reason: string): Promise<void> {
+    // First: a call that came in between would run with an owner that has given up.
+    const stopped = this.stop(reason)
+    const { backplane, recordTtlMs } = this.#parts.options
+    await backplane.sessions.update(this.record.key, this.record.term, { owner: '' }, recordTtlMs)
+    await stopped
+  }
+
+  /** Asks the store whether the session is still this node's, and leaves it when it is not. */
+  async confirm(): Promise<void> {
+    const { backplane, recordTtlMs } = this.#parts.options
+    if (!(await backplane.sessions.update(this.record.key, this.record.term, {}, recordTtlMs))) this.#lost()
   }
 
   // ---- Inside ----
@@ -209,7 +234,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     const { backplane, onError } = this.#parts.options
     const stopped = this.stop('The session lives on elsewhere')
     const record = await backplane.sessions.get(this.record.key)
-    if (record) onError(new Error(takenOver), 'session-store')
+    if (record && !this.#parts.isShared) onError(new Error(takenOver), 'session-store')
     // Without a record nobody owns the log, nor would anybody ever delete it.
     else await this.streams.writer.delete()
     await stopped

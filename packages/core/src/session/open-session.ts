@@ -1,3 +1,4 @@
+import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import { type Servers, toContext } from '../call/build-server.ts'
 import { drainingRejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
@@ -23,8 +24,14 @@ export interface SessionParts extends LiveSessionParts {
   readonly table: SessionTable
   readonly caps: SessionCaps
   readonly servers: Servers
-  /** The name of this node. */
-  readonly nodeName: () => string
+  readonly node: ThisNode
+}
+
+/** The node that sessions live on. */
+export interface ThisNode {
+  readonly name: string
+  /** Resolves when it may own sessions: others know that it lives. */
+  join(): Promise<void>
 }
 
 /** `session` is `undefined` when the server object refused to initialize. */
@@ -66,14 +73,18 @@ async function handshake(
   // Everything that is kept under the key belongs to another session then. Our own ids never repeat.
   const isOurs = options.generateSessionId === createSessionId
   if (!isOurs && (await options.backplane.sessions.get(key))) throw repeatedId()
-  const record = toRecord({ key, principal, initializeParams, owner: parts.nodeName() })
+  const record = toRecord({ key, principal, initializeParams, owner: parts.node.name })
+  if (parts.isShared) await parts.node.join()
   const session = new LiveSession(sessionId, record, parts, request.clientAddress)
   try {
-    const response = await initialize(session, message, request, parts)
-    // The endpoint closed meanwhile.
-    if (attendance.isClosed) throw drainingRejection()
+    const { response, isStored } = await holdingEvents(session, options, async () => {
+      const answer = await initialize(session, message, request, parts)
+      // The endpoint closed meanwhile.
+      if (attendance.isClosed) throw drainingRejection()
+      return { response: answer, isStored: 'result' in answer && (await store(session, answer.result, options)) }
+    })
     if (!('result' in response)) await discard(session, 'initialize was refused')
-    else if (await store(session, response.result, options)) table.add(session)
+    else if (isStored) table.add(session)
     else {
       // What the log has under the key is the other session's.
       await session.stop('The session id is in use')
@@ -83,6 +94,26 @@ async function handshake(
   } catch (error) {
     if (!session.calls.ended) await discard(session, 'The session could not be opened')
     throw error
+  }
+}
+
+/** What the server object sends until its session is stored is appended then: a log may look at the record. */
+async function holdingEvents<T>(
+  { streams }: LiveSession,
+  options: SessionsOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (isEmbedded(options.backplane.events)) return work()
+  let end: () => void = () => undefined
+  streams.writer.holdUntil(
+    new Promise<void>((resolve) => {
+      end = resolve
+    }),
+  )
+  try {
+    return await work()
+  } finally {
+    end()
   }
 }
 

@@ -18,7 +18,7 @@ export async function rebuildSession(
   auth: AuthInfo | undefined,
 ): Promise<LiveSession | undefined> {
   const { options, caps, table } = parts
-  const taking = { expectedTerm, owner: parts.nodeName(), ttlMs: options.recordTtlMs }
+  const taking = { expectedTerm, owner: parts.node.name, ttlMs: options.recordTtlMs }
   const record = await options.backplane.sessions.takeOver(key, taking)
   if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
   let session: LiveSession | undefined

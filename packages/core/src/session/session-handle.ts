@@ -6,8 +6,8 @@ import type { MaybePromise } from '../promises/maybe-promise.ts'
 /** A session as requests meet it, on whichever node it lives. */
 export interface SessionHandle {
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
-  /** GET: the standalone stream, or the stream that `Last-Event-ID` names. */
-  listen(request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
+  /** The standalone stream, or the one that the event id names, after that event. */
+  listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply>
   /** Ends the session for good. */
   end(reason: string): Promise<void>
 }

@@ -39,7 +39,10 @@ function noteAnswer(data: string, answered: Set<RequestId>): void {
   if (isResponse(message) && message.id !== undefined) answered.add(message.id)
 }
 
+/** What a client hears of a call whose node is gone. */
+export const lostCall =
+  'The server that ran this call ended before its answer: call again, if doing it twice does no harm'
+
 function toErrorText(requestId: RequestId): string {
-  const message = 'The server that ran this call ended before its answer: call again, if doing it twice does no harm'
-  return JSON.stringify(toErrorMessage(rpcCode.refused, message, requestId))
+  return JSON.stringify(toErrorMessage(rpcCode.refused, lostCall, requestId))
 }

@@ -4,7 +4,7 @@ import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
 import type { Link } from '../queues/linked-list.ts'
 import { comment } from './sse-format.ts'
-import { StreamReader, type StreamReaderOptions } from './stream-reader.ts'
+import { type Cursor, type Feed, StreamReader, type StreamReaderOptions } from './stream-reader.ts'
 import { TurnBuffer } from './turn-buffer.ts'
 
 /**
@@ -32,6 +32,17 @@ export interface ConnectionOptions extends StreamReaderOptions {
   readonly oldAt: number
   /** The response is complete, or its connection is gone. */
   readonly closed?: (() => void) | undefined
+}
+
+/** A stream, and where its reader begins. */
+export interface HandedOver {
+  readonly feed: Feed
+  readonly from: Cursor
+  readonly activity: Activity
+  /** It ends as soon as its client has a cursor. */
+  readonly isCut: boolean
+  readonly ages: boolean
+  readonly expires: boolean
 }
 
 /** One open response that reads a stream. Counts as activity from the moment it is made. */
@@ -119,6 +130,17 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     // The time of a stall, for what is on its way now.
     this.progress()
     this.#sink?.end(rest)
+  }
+
+  /**
+   * Gives the stream to a reader on another node: nothing was written yet, and nothing will be. That one may be broken
+   * when it is old, and ends with its token, where this one would be.
+   */
+  handOver(): HandedOver {
+    const isCut = this.#state === 'condemned'
+    this.#close()
+    const { feed, from, activity, oldAt, expiresAt } = this.#options
+    return { feed, from, activity, isCut, ages: oldAt !== Infinity, expires: expiresAt !== Infinity }
   }
 
   #close(): void {

@@ -29,6 +29,7 @@ export class LogWriter {
   #n = 0
   #streams = 0
   #queue: Promise<void> | undefined
+  #held: Promise<unknown> | undefined
 
   constructor(options: LogWriterOptions) {
     this.#options = options
@@ -56,6 +57,14 @@ export class LogWriter {
     return { term: this.#options.term, n: ++this.#n }
   }
 
+  /** A log that looks at the session's record has none before that is stored: what is appended until then waits. */
+  holdUntil(stored: Promise<unknown>): void {
+    const go = (): void => {
+      this.#held = undefined
+    }
+    this.#held = stored.then(go, go)
+  }
+
   append(event: LogEvent, appender: Appender): void {
     const outcome = this.#tryAppend(event)
     if (typeof outcome !== 'string' || this.#queue !== undefined) this.#settleInTurn(event, appender, outcome)
@@ -67,9 +76,9 @@ export class LogWriter {
     this.#options.log.settle?.(this.#options.sessionKey, streamTag, index)
   }
 
-  /** Removes everything the session has in the log. */
+  /** Removes everything the session has in the log, unless another owner has it by now. */
   async delete(): Promise<void> {
-    await this.#options.log.delete(this.#options.sessionKey)
+    await this.#options.log.delete(this.#options.sessionKey, this.#options.term)
   }
 
   #tryAppend(event: LogEvent): MaybePromise<Outcome> {
@@ -79,7 +88,8 @@ export class LogWriter {
       return 'failed'
     }
     try {
-      const outcome = log.append(sessionKey, event)
+      const append = (): MaybePromise<AppendOutcome> => log.append(sessionKey, event)
+      const outcome = this.#held === undefined ? append() : this.#held.then(append)
       return typeof outcome === 'string' ? outcome : Promise.resolve(outcome).catch(fail)
     } catch (error) {
       return fail(error)

@@ -30,9 +30,10 @@ export async function resume(
   if (draining && place.streamTag === standaloneTag) throw drainingRejection()
   const live = streams.find(place.streamTag)
   // The event itself is read too, to see that it is the one the id names.
-  const page = await streams.read(place.streamTag, Math.max(place.index - 1, 0), 2)
-  const feed = live ?? (page && (await findStored(streams, place.streamTag, page)))
-  if (!feed) throw new Rejection(streams.writer.hasIssued(place.position) ? 'history_gone' : 'invalid_event_id')
+  const { streamTag, index, position } = place
+  const page = await streams.read(streamTag, Math.max(index - 1, 0), 2, index > 0 ? position : undefined)
+  const feed = live ?? (page && (await findStored(streams, streamTag, page)))
+  if (!feed) throw new Rejection(streams.writer.hasIssued(position) ? 'history_gone' : 'invalid_event_id')
   const { gap, ...from } = page ? findKept(place, page, feed) : findUnkept(streams, place, live as StreamWriter)
   streams.hasResumed = true
   if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft

@@ -1,8 +1,7 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
-import type { EventLog, LogPage } from '../backplane/backplane.ts'
+import type { EventLog, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
-import { now } from '../promises/clock.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
@@ -11,7 +10,7 @@ import type { AuthInfo } from '../rpc/server.ts'
 import { endAbandoned } from './abandoned-stream.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
-import { expiryOf } from './expiry.ts'
+import { expiryOf, oldAt } from './expiry.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
@@ -105,7 +104,7 @@ export class SessionStreams {
   endAbandoned(streamTag: string): Promise<Feed | undefined> {
     this.#ending ??= new Map()
     const underWay = this.#ending.get(streamTag)
-    if (underWay) return underWay
+    if (underWay !== undefined) return underWay
     const ending = endAbandoned({
       streamTag,
       read: (after, limit) => this.read(streamTag, after, limit),
@@ -128,8 +127,9 @@ export class SessionStreams {
     return stream
   }
 
-  read(streamTag: string, after: number, limit: number): MaybePromise<LogPage | undefined> {
-    return this.#parts.log.read(this.#parts.sessionKey, streamTag, after, limit)
+  /** Of the log: see {@link EventLog.read}. */
+  read(streamTag: string, after: number, limit: number, from?: LogPosition): MaybePromise<LogPage | undefined> {
+    return this.#parts.log.read(this.#parts.sessionKey, streamTag, after, limit, from)
   }
 
   /** Goes on where an earlier owner of the session stopped. */
@@ -181,9 +181,8 @@ export class SessionStreams {
    * not come back; so are calls until their client has shown that it resumes.
    */
   #oldAt(isStandalone: boolean): number {
-    const { maxConnectionAgeMs } = this.#parts.options
-    if (maxConnectionAgeMs === 0 || !this.canPoll || !(isStandalone || this.hasResumed)) return Infinity
-    return now() + maxConnectionAgeMs * (0.8 + Math.random() * 0.4)
+    const isSpared = !this.canPoll || !(isStandalone || this.hasResumed)
+    return isSpared ? Infinity : oldAt(this.#parts.options)
   }
 
   /**

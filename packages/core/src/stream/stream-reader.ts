@@ -12,6 +12,18 @@ export const pageSize = 64
 /** An event's number in its stream, and its place in the log. */
 export type Place = Pick<LogEvent, 'index' | 'position'>
 
+/** Follows a stream as it goes on: a reader on this node, or what stands here for one on another. */
+export interface Follower {
+  /** A new event. */
+  deliver(event: LogEvent, isStored: boolean): void
+  /** Goes on with what the log has. */
+  pump(): void
+  /** Another follows the stream now, or it has no more to give. */
+  cut(): void
+  /** The server goes away: ends the response, and says when to come back. */
+  sayFarewell(retryMs: number): void
+}
+
 /**
  * A stream as its readers know it. On its owner that is the writer; of a stream that ended long ago, what the log still
  * has.
@@ -34,8 +46,8 @@ export interface Feed {
    * A reader follows the stream. The connection of the one before is cut, the new one never refused: dead peers look
    * open for minutes.
    */
-  attach(reader: StreamReader): void
-  detach(reader: StreamReader): void
+  attach(reader: Follower): void
+  detach(reader: Follower): void
   /** A reader has everything up to this event; what it has not of that will never come. */
   advanced(to: Place): void
 }
@@ -87,12 +99,14 @@ export interface StreamReaderOptions {
  * Follows a stream from a cursor: writes events as they come while there is room, and otherwise reads on from the log.
  * The log is the buffer, so a reader holds nothing but its cursor.
  */
-export class StreamReader {
+export class StreamReader implements Follower {
   readonly #options: StreamReaderOptions
   readonly #feed: Feed
   readonly #response: Response
   readonly #buffer: TurnBuffer
   #cursor: number
+  /** Position of the event with that index. */
+  #cursorAt: LogPosition
   #isReading = false
   #isAttached = false
   /** The reply said that events after the cursor are gone. */
@@ -105,6 +119,7 @@ export class StreamReader {
     this.#options = options
     this.#feed = options.feed
     this.#cursor = options.from.index
+    this.#cursorAt = options.from.position
     this.#isGapTold = options.from.isGapTold ?? false
     // A reader that comes back with the last id of a finished stream has everything.
     this.#sawLast = options.feed.ended && options.from.index >= options.feed.head
@@ -134,18 +149,16 @@ export class StreamReader {
     this.#feed.detach(this)
   }
 
-  /** Another reader follows the stream now, or it has no more to give. */
   cut(): void {
     this.#response.cut()
   }
 
-  /** The server goes away: ends the response, and says when to come back. */
   sayFarewell(retryMs: number): void {
     if (this.#buffer.hasRoom) this.#buffer.add(this.#options.format.comeBackIn(retryMs))
     this.#response.cut()
   }
 
-  /** A new event. A reader that is behind finds it in the log later. */
+  /** A reader that is behind finds it in the log later. */
   deliver(event: LogEvent, isStored: boolean): void {
     if (this.#isReading || !this.#buffer.hasRoom) return
     try {
@@ -171,7 +184,9 @@ export class StreamReader {
     const { log, sessionKey } = this.#options
     const { streamTag } = this.#feed
     while (this.#canWrite && this.#cursor < this.#feed.head) {
-      const page = log.read(sessionKey, streamTag, this.#cursor, pageSize)
+      // At its beginning a stream has a position of its own in each term: what is before that may be its own.
+      const from = this.#cursor > 0 ? this.#cursorAt : undefined
+      const page = log.read(sessionKey, streamTag, this.#cursor, pageSize, from)
       if (isThenable(page)) return this.#pumpLater(page)
       this.#writePage(page)
     }
@@ -219,6 +234,7 @@ export class StreamReader {
 
   #advance(to: Place): void {
     this.#cursor = to.index
+    this.#cursorAt = to.position
     this.#isGapTold = false
     this.#feed.advanced(to)
   }

@@ -2,7 +2,7 @@ import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/bac
 import { Fifo } from '../queues/fifo.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { LogWriter } from './log-writer.ts'
-import type { Feed, Place, StreamReader } from './stream-reader.ts'
+import type { Feed, Follower, Place } from './stream-reader.ts'
 
 /**
  * Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader,
@@ -49,7 +49,7 @@ export class StreamWriter implements Feed {
   readonly #attended: ((isAttended: boolean) => void) | undefined
   /** Index given to the newest event, stored or not. */
   #assigned = 0
-  #reader: StreamReader | undefined
+  #reader: Follower | undefined
   /** Sizes of the events that no reader has, in characters, from this index on; and their sum. */
   readonly #unread = new Fifo<number>()
   #unreadFrom = 1
@@ -71,7 +71,7 @@ export class StreamWriter implements Feed {
   }
 
   /** The reader that follows the stream here now. */
-  get reader(): StreamReader | undefined {
+  get reader(): Follower | undefined {
     return this.#reader
   }
 
@@ -130,14 +130,14 @@ export class StreamWriter implements Feed {
 
   // ---- Feed ----
 
-  attach(reader: StreamReader): void {
+  attach(reader: Follower): void {
     const before = this.#reader
     this.#reader = reader
     before?.cut()
     this.#attended?.(true)
   }
 
-  detach(reader: StreamReader): void {
+  detach(reader: Follower): void {
     if (this.#reader !== reader) return
     this.#reader = undefined
     if (this.requestIds.length === 0) this.#openRoom()

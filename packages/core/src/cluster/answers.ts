@@ -1,0 +1,97 @@
+import type { HttpReply } from '../http/http.ts'
+import { now } from '../promises/clock.ts'
+import { Connection } from '../stream/connection.ts'
+import { ForwardedRequest } from './forwarded-request.ts'
+import type { RemoteFollowers } from './remote-followers.ts'
+import type { Ask, Outcome, Word } from './wire.ts'
+
+/** Time, in milliseconds, after which the asking node is told that its request has come. Most are answered sooner. */
+const takenAfterMs = 100
+
+/** Time, in milliseconds, and characters, that answers are kept for who has not heard them. */
+const keepMs = 30_000
+const maxKept = 16_777_216
+
+export interface AnswersParts {
+  readonly say: (node: string, word: Word) => void
+  /** The reply to a request for a session of this node; `undefined`: it is not here. Does not reject. */
+  readonly answer: (request: ForwardedRequest) => Promise<HttpReply | undefined>
+  readonly followers: RemoteFollowers
+}
+
+interface Taken {
+  readonly request: ForwardedRequest
+  /** Made when it is said: of a stream it tells how far that has come. */
+  outcome?: () => Outcome
+  size: number
+  answeredAt: number
+}
+
+/** Answers requests that came to other nodes, each once however often it is asked. */
+export class Answers {
+  readonly #parts: AnswersParts
+  /** Those that are answered come in the order of that, behind those that are not. */
+  readonly #taken = new Map<string, Taken>()
+  #size = 0
+
+  constructor(parts: AnswersParts) {
+    this.#parts = parts
+  }
+
+  hear(word: Word): void {
+    if (word.type === 'ask') this.#asked(word)
+    else if (word.type === 'poke') this.#poked(word.id, word.from)
+    else if (word.type === 'left') this.#taken.get(word.id)?.request.leave()
+  }
+
+  #asked(ask: Ask): void {
+    if (this.#taken.has(ask.id)) this.#poked(ask.id, ask.from)
+    else void this.#answer(ask)
+  }
+
+  async #answer({ id, from, request: forwarded }: Ask): Promise<void> {
+    const request = new ForwardedRequest(forwarded)
+    const taken: Taken = { request, size: 0, answeredAt: Infinity }
+    this.#taken.set(id, taken)
+    const saying = setTimeout(() => this.#parts.say(from, { type: 'taken', id }), takenAfterMs)
+    const reply = await this.#parts.answer(request)
+    clearTimeout(saying)
+    taken.outcome = this.#toOutcome(id, from, reply)
+    this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
+    this.#keep(id, taken, typeof reply?.body === 'string' ? reply.body.length : 0)
+  }
+
+  #toOutcome(id: string, from: string, reply: HttpReply | undefined): () => Outcome {
+    if (!reply) return () => ({ elsewhere: true })
+    const { status, headers, body } = reply
+    if (body instanceof Connection) return this.#parts.followers.follow(id, from, body.handOver(), headers)
+    return () => ({ reply: { status, headers, body: body as string | undefined } })
+  }
+
+  #poked(id: string, from: string): void {
+    const taken = this.#taken.get(id)
+    if (!taken) this.#parts.say(from, { type: 'unknown', id })
+    else if (taken.outcome) this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
+    else this.#parts.say(from, { type: 'taken', id })
+  }
+
+  #keep(id: string, taken: Taken, size: number): void {
+    taken.answeredAt = now()
+    taken.size = size
+    this.#size += size
+    this.#taken.delete(id)
+    this.#taken.set(id, taken)
+    this.forget()
+  }
+
+  /** What was answered long enough ago, and what is too much. */
+  forget(): void {
+    const since = now() - keepMs
+    for (const [id, { answeredAt, size }] of this.#taken) {
+      if (answeredAt === Infinity) continue
+      if (answeredAt > since && this.#size <= maxKept) break
+      this.#taken.delete(id)
+      this.#size -= size
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import type { Forwarded } from './forwarded-request.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { Outcome, Word } from './wire.ts'
+
+/** Time, in milliseconds, after which a request that nobody has confirmed is sent again. */
+const repeatMs = 500
+
+/** Time, in milliseconds, after which an answer that is expected is asked for. */
+const pokeMs = 1_000
+
+/** How often a request is sent before the owner counts as out of reach: its lease runs, but it does not listen. */
+const maxSent = 10
+
+/** The node that was asked is gone. `wasTaken`: it had the request, and what became of that nobody knows. */
+export class NodeGone extends Error {
+  override readonly name = 'NodeGone'
+  readonly wasTaken: boolean
+
+  constructor(wasTaken: boolean) {
+    super('The node that was asked is gone')
+    this.wasTaken = wasTaken
+  }
+}
+
+/** The node that was asked does not answer, and its lease runs. */
+export class NotReached extends Error {
+  override readonly name = 'NotReached'
+}
+
+export interface AsksParts {
+  /** The name of this node. */
+  readonly node: () => string
+  readonly say: (node: string, word: Word) => void
+  readonly neighbours: Neighbours
+}
+
+/** Which request, and whose. */
+export interface Question {
+  readonly id: string
+  readonly owner: string
+  readonly request: Forwarded
+}
+
+/** Requests that other nodes answer. A message may be lost, so each is repeated until it is heard of; never executed twice. */
+export class Asks {
+  readonly #parts: AsksParts
+  readonly #pending = new Map<string, PendingAsk>()
+
+  constructor(parts: AsksParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /**
+   * `onGone` tells when the client has left.
+   * @throws NodeGone
+   * @throws NotReached
+   */
+  async ask(question: Question, onGone?: (listener: () => void) => void): Promise<Outcome> {
+    const pending = new PendingAsk(question, this.#parts)
+    this.#pending.set(question.id, pending)
+    onGone?.(() => pending.leave())
+    pending.repeat()
+    try {
+      return await pending.outcome
+    } finally {
+      this.#pending.delete(question.id)
+    }
+  }
+
+  hear(word: Word): void {
+    const pending = this.#pending.get(word.id)
+    if (word.type === 'taken') pending?.taken()
+    else if (word.type === 'answer') pending?.answered(word.outcome)
+    else if (word.type === 'unknown') pending?.unknown()
+  }
+
+  /** Messages may have been lost. */
+  lookAfter(): void {
+    for (const pending of this.#pending.values()) pending.repeat()
+  }
+
+  close(): void {
+    for (const pending of this.#pending.values()) pending.fail(new NotReached('This node is shutting down'))
+  }
+}
+
+class PendingAsk {
+  readonly outcome: Promise<Outcome>
+  readonly #question: Question
+  readonly #parts: AsksParts
+  readonly #stopWatching: () => void
+  #settle: (outcome: Outcome) => void = () => undefined
+  #reject: (error: Error) => void = () => undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #wasTaken = false
+  #sent = 0
+
+  constructor(question: Question, parts: AsksParts) {
+    this.#question = question
+    this.#parts = parts
+    this.outcome = new Promise((resolve, reject) => {
+      this.#settle = resolve
+      this.#reject = reject
+    })
+    this.#stopWatching = parts.neighbours.watch(question.owner, () => this.fail(new NodeGone(this.#wasTaken)))
+  }
+
+  taken(): void {
+    this.#wasTaken = true
+    this.#wait(pokeMs)
+  }
+
+  answered(outcome: Outcome): void {
+    this.#end()
+    this.#settle(outcome)
+  }
+
+  unknown(): void {
+    if (this.#wasTaken) this.fail(new NodeGone(true))
+  }
+
+  leave(): void {
+    this.#say({ type: 'left', id: this.#question.id })
+  }
+
+  fail(error: Error): void {
+    this.#end()
+    this.#reject(error)
+  }
+
+  repeat(): void {
+    const { id, request } = this.#question
+    const from = this.#parts.node()
+    if (this.#wasTaken) this.#say({ type: 'poke', id, from })
+    else if (this.#sent++ === maxSent) return this.fail(new NotReached('The node of the session does not answer'))
+    else this.#say({ type: 'ask', id, from, request })
+    this.#wait(this.#wasTaken ? pokeMs : repeatMs)
+  }
+
+  #wait(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.repeat(), ms)
+  }
+
+  #say(word: Word): void {
+    this.#parts.say(this.#question.owner, word)
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.#stopWatching()
+  }
+}

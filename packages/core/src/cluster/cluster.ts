@@ -1,0 +1,156 @@
+import type { Backplane } from '../backplane/backplane.ts'
+import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
+import type { ErrorSource } from '../http/error-source.ts'
+import { Answers, type AnswersParts } from './answers.ts'
+import { Asks } from './asks.ts'
+import { Lease } from './lease.ts'
+import { Neighbours } from './neighbours.ts'
+import { RelayedFeeds } from './relayed-feeds.ts'
+import { RemoteFollowers } from './remote-followers.ts'
+import { readWord, toText, type Word } from './wire.ts'
+
+export interface ClusterOptions {
+  readonly backplane: Backplane
+  readonly leaseMs: number
+  readonly onError: (error: unknown, where: ErrorSource) => void
+}
+
+export interface ClusterParts {
+  readonly options: ClusterOptions
+  readonly answer: AnswersParts['answer']
+  /** This node's lease was over for a time: looks which sessions are still its own. */
+  readonly lapsed: () => Promise<void>
+}
+
+/** Time, in milliseconds, between two looks at what other nodes and this one read of each other. */
+const lookMs = 10_000
+
+/** Whether several nodes share all three parts of a backplane: each may be asked for any session then. */
+export function isShared({ sessions, events, bus }: Backplane): boolean {
+  return ![sessions, events, bus].some(isEmbedded)
+}
+
+/** This node among others: its lease, and what it says and hears on the bus. */
+export class Cluster {
+  readonly asks: Asks
+  readonly relayed: RelayedFeeds
+  readonly #options: ClusterOptions
+  readonly #lease: Lease
+  readonly #neighbours: Neighbours
+  readonly #answers: Answers
+  readonly #followers: RemoteFollowers
+  #listening: Promise<() => unknown> | undefined
+  #isListening = false
+  #timer: ReturnType<typeof setInterval> | undefined
+  #name: string | undefined
+
+  constructor({ options, answer, lapsed }: ClusterParts) {
+    const { sessions: store } = options.backplane
+    const { leaseMs } = options
+    const say = (to: string, word: Word): void => void this.#say(to, word)
+    const neighbours = new Neighbours({ store, leaseMs })
+    const reportBus = (error: unknown): void => options.onError(error, 'message-bus')
+    const node = (): string => this.name
+    this.#options = options
+    this.#neighbours = neighbours
+    this.#lease = new Lease({
+      node,
+      leaseMs,
+      store,
+      lapsed,
+      onError: (error) => options.onError(error, 'session-store'),
+    })
+    this.#followers = new RemoteFollowers({ say, neighbours })
+    this.#answers = new Answers({ say, answer, followers: this.#followers })
+    this.asks = new Asks({ node, say, neighbours })
+    this.relayed = new RelayedFeeds({ node, say, neighbours, onError: reportBus })
+  }
+
+  /** Made when it is needed: some runtimes have no random values while modules load. */
+  get name(): string {
+    this.#name ??= crypto.randomUUID()
+    return this.#name
+  }
+
+  /** This node hears others, and its lease runs: nothing needs to be waited for. */
+  get isReady(): boolean {
+    return this.#isListening && this.#lease.runs
+  }
+
+  /** Resolves when that is so. Rejects when the store or the bus does. */
+  async join(): Promise<void> {
+    this.#listening ??= this.#listen()
+    await this.#listening
+    await this.#lease.hold()
+  }
+
+  /** Whether another node lives, so that it and no other answers for its sessions. */
+  async lives(node: string): Promise<boolean> {
+    return await this.#options.backplane.sessions.hasLease(node)
+  }
+
+  /** Other nodes may take over what this one has. It hears them no more. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#neighbours.close()
+    this.asks.close()
+    this.relayed.close()
+    await this.#lease.end()
+    const stop = await this.#listening?.catch(() => undefined)
+    await stop?.()
+  }
+
+  async #listen(): Promise<() => unknown> {
+    const hear = (text: string): void => this.#hear(text)
+    try {
+      const stop = await this.#options.backplane.bus.subscribe(channelOf(this.name), hear, () => this.#lookAfter())
+      this.#isListening = true
+      this.#timer = setInterval(() => this.#look(), lookMs)
+      if (typeof this.#timer === 'object') this.#timer.unref?.()
+      return stop
+    } catch (error) {
+      this.#listening = undefined
+      throw error
+    }
+  }
+
+  #hear(text: string): void {
+    try {
+      const word = readWord(text)
+      if (!word) return
+      if (word.type === 'ask' || word.type === 'poke' || word.type === 'left') this.#answers.hear(word)
+      else if (word.type === 'read') this.#followers.hear(word)
+      else {
+        this.asks.hear(word)
+        this.relayed.hear(word)
+      }
+    } catch (error) {
+      this.#options.onError(error, 'message-bus')
+    }
+  }
+
+  async #say(to: string, word: Word): Promise<void> {
+    try {
+      await this.#options.backplane.bus.publish(channelOf(to), toText(word))
+    } catch (error) {
+      this.#options.onError(error, 'message-bus')
+    }
+  }
+
+  #look(): void {
+    this.#answers.forget()
+    this.#followers.forget()
+    this.relayed.lookAfter()
+  }
+
+  /** The bus was away: what was said meanwhile is lost. */
+  #lookAfter(): void {
+    this.asks.lookAfter()
+    this.#followers.lookAfter()
+    this.relayed.lookAfter()
+  }
+}
+
+function channelOf(node: string): string {
+  return `mcp-http/${node}`
+}

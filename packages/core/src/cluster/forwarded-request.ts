@@ -1,0 +1,66 @@
+import { Rejection } from '../http/errors.ts'
+import type { HttpRequest } from '../http/http.ts'
+import type { AuthInfo } from '../rpc/server.ts'
+
+/** What the owner of a session must know of a request that came to another node: what tools see of it, too. */
+export interface Forwarded {
+  readonly method: string
+  readonly url: string
+  readonly headers: HttpRequest['headers']
+  /** The JSON of a POST. */
+  readonly body?: unknown
+  readonly auth?: AuthInfo | undefined
+  readonly clientAddress?: string | undefined
+}
+
+export function toForwarded({ method, url, headers, auth, clientAddress }: HttpRequest, body?: unknown): Forwarded {
+  return { method, url, headers, auth, clientAddress, ...(body !== undefined && { body }) }
+}
+
+/** A request to another node, as the owner of its session sees it. Its guards were that node's. */
+export class ForwardedRequest implements HttpRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: HttpRequest['headers']
+  readonly localAddress = undefined
+  readonly clientAddress: string | undefined
+  readonly parsedBody: unknown
+  auth: AuthInfo | undefined
+  readonly #onGone: (() => void)[] = []
+
+  constructor({ method, url, headers, body, auth, clientAddress }: Forwarded) {
+    this.method = method
+    this.url = url
+    this.headers = headers
+    this.parsedBody = body
+    this.auth = auth
+    this.clientAddress = clientAddress
+  }
+
+  header(name: string): string | undefined {
+    const value = this.headers[name]
+    return typeof value === 'object' ? value.join(', ') : value
+  }
+
+  headerCount(name: string): number {
+    const value = this.headers[name]
+    return value === undefined ? 0 : typeof value === 'object' ? value.length : 1
+  }
+
+  async readBody(): Promise<void> {
+    throw new Rejection('body_consumed')
+  }
+
+  stopReading(): void {
+    return
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone.push(listener)
+  }
+
+  /** The other node says that the client has left. */
+  leave(): void {
+    for (const listener of this.#onGone.splice(0)) listener()
+  }
+}

@@ -1,0 +1,81 @@
+import type { SessionStore } from '../backplane/backplane.ts'
+import { now } from '../promises/clock.ts'
+
+export interface LeaseParts {
+  readonly node: () => string
+  readonly leaseMs: number
+  readonly store: SessionStore
+  /** The lease was over for a time: other nodes may have taken sessions over. Looks which are still this node's. */
+  readonly lapsed: () => Promise<void>
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * This node's lease on all sessions that it owns. While it runs no other node takes one over, so requests for them need
+ * not ask the store. A node that stood still finds it over, and looks before it answers.
+ */
+export class Lease {
+  readonly #parts: LeaseParts
+  /** Until when it runs, by the clock that goes forward and by the wall clock: the first may stand still in a suspended machine. */
+  #until = 0
+  #untilByWall = 0
+  #renewing: Promise<void> | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #isOver = false
+
+  constructor(parts: LeaseParts) {
+    this.#parts = parts
+  }
+
+  get runs(): boolean {
+    return now() < this.#until && Date.now() < this.#untilByWall
+  }
+
+  /** Resolves when the lease runs. Rejects when the store does. */
+  async hold(): Promise<void> {
+    if (this.runs) return
+    this.#start()
+    await this.#renew()
+  }
+
+  /** Other nodes may take over at once; where the store cannot be reached, when the lease is over. Does not reject. */
+  async end(): Promise<void> {
+    this.#isOver = true
+    clearInterval(this.#timer)
+    const wasHeld = this.#until > 0
+    this.#until = 0
+    if (!wasHeld) return
+    try {
+      await this.#renewing
+      await this.#parts.store.renewLease(this.#parts.node(), 0)
+    } catch (error) {
+      this.#parts.onError(error)
+    }
+  }
+
+  #start(): void {
+    if (this.#timer || this.#isOver) return
+    const renew = (): void => void this.#renew().catch(this.#parts.onError)
+    this.#timer = setInterval(renew, Math.max(10, Math.floor(this.#parts.leaseMs / 3)))
+    if (typeof this.#timer === 'object') this.#timer.unref?.()
+  }
+
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#ask().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
+  async #ask(): Promise<void> {
+    const { node, leaseMs, store, lapsed } = this.#parts
+    // Counted from before it was asked for: the store begins to count later.
+    const [since, sinceByWall] = [now(), Date.now()]
+    const hasLapsed = this.#until > 0 && !this.runs
+    await store.renewLease(node(), leaseMs)
+    if (this.#isOver) return
+    if (hasLapsed) await lapsed()
+    this.#until = since + leaseMs
+    this.#untilByWall = sinceByWall + leaseMs
+  }
+}

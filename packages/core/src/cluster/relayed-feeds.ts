@@ -1,0 +1,214 @@
+import type { LogEvent, LogPosition } from '../backplane/backplane.ts'
+import type { HttpReply } from '../http/http.ts'
+import type { RequestId } from '../rpc/json-rpc.ts'
+import { Connection } from '../stream/connection.ts'
+import type { Feed, Follower, Place } from '../stream/stream-reader.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { WireStream, Word } from './wire.ts'
+
+/** Time, in milliseconds, in which what readers have read is gathered before it is told. */
+const tellMs = 50
+
+/** Time, in milliseconds, between two attempts to find who has the session of a stream now, and how many there are. */
+const retryMs = 1_000
+const maxTries = 10
+
+export interface RelayedFeedsParts {
+  readonly node: () => string
+  readonly say: (node: string, word: Word) => void
+  readonly neighbours: Neighbours
+  readonly onError: (error: unknown) => void
+}
+
+/** Finds the session of a stream, wherever it lives now, and listens there from this place. */
+export type Recover = (place: Place) => Promise<HttpReply>
+
+/** Streams of other nodes that clients of this one read. */
+export class RelayedFeeds {
+  readonly #parts: RelayedFeedsParts
+  readonly #feeds = new Map<string, RelayedFeed>()
+  readonly #untold = new Set<RelayedFeed>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(parts: RelayedFeedsParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#feeds.size
+  }
+
+  add(id: string, owner: string, stream: WireStream, recover: Recover): Feed {
+    const { node, neighbours, onError } = this.#parts
+    const feed = new RelayedFeed(stream, {
+      ...{ recover, neighbours, owner, onError },
+      tell: (place, closed) => this.#parts.say(owner, { type: 'read', id, from: node(), closed, ...place }),
+      willTell: () => this.#willTell(feed),
+      left: () => {
+        this.#feeds.delete(id)
+        this.#untold.delete(feed)
+      },
+    })
+    this.#feeds.set(id, feed)
+    return feed
+  }
+
+  hear(word: Word): void {
+    const feed = this.#feeds.get(word.id)
+    if (word.type === 'came') feed?.came(word, word.ended)
+    else if (word.type === 'unknown') feed?.ownerGone()
+    else if (word.type === 'cut' && word.retryMs === undefined) feed?.cut()
+    else if (word.type === 'cut') feed?.sayFarewell(word.retryMs as number)
+  }
+
+  /** Says of all that they are read, and so hears how far they have come. */
+  lookAfter(): void {
+    for (const feed of this.#feeds.values()) feed.tell()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #willTell(feed: RelayedFeed): void {
+    this.#untold.add(feed)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      for (const untold of this.#untold) untold.tell()
+      this.#untold.clear()
+    }, tellMs)
+  }
+}
+
+interface RelayedFeedParts {
+  readonly owner: string
+  readonly neighbours: Neighbours
+  readonly recover: Recover
+  readonly onError: (error: unknown) => void
+  /** Tells the owner how far the stream is read. */
+  readonly tell: (place: Place, closed: boolean) => void
+  readonly willTell: () => void
+  readonly left: () => void
+}
+
+/**
+ * A stream of another node as its reader here knows it. Words from the owner say only how far it has come: all that a
+ * client gets is read from the log. When the owner is gone the stream goes on from who has the session then.
+ */
+class RelayedFeed implements Feed, Follower {
+  readonly streamTag: string
+  readonly requestIds: readonly RequestId[]
+  readonly isAnnounced: boolean
+  head: number
+  headAt: LogPosition
+  ended: boolean
+  readonly #parts: RelayedFeedParts
+  readonly #stopWatching: () => void
+  #read: Place
+  #reader: Follower | undefined
+  /** Where it goes on when the owner is gone. */
+  #next: Feed | undefined
+  #isRecovering = false
+
+  constructor(stream: WireStream, parts: RelayedFeedParts) {
+    this.streamTag = stream.streamTag
+    this.requestIds = stream.requestIds
+    this.isAnnounced = stream.isAnnounced
+    this.head = stream.head
+    this.headAt = stream.headAt
+    this.ended = stream.ended
+    this.#read = stream.from
+    this.#parts = parts
+    this.#stopWatching = parts.neighbours.watch(parts.owner, () => this.ownerGone())
+  }
+
+  // ---- Feed ----
+
+  attach(reader: Follower): void {
+    this.#reader = reader
+  }
+
+  detach(reader: Follower): void {
+    if (this.#reader !== reader) return
+    this.#reader = undefined
+    this.#stopWatching()
+    this.#parts.left()
+    if (this.#next) this.#next.detach(this)
+    else this.#parts.tell(this.#read, true)
+  }
+
+  advanced(to: Place): void {
+    this.#read = { index: to.index, position: to.position }
+    if (this.#next) this.#next.advanced(to)
+    else this.#parts.willTell()
+  }
+
+  // ---- Follower: from the owner ----
+
+  deliver({ index, position, last }: LogEvent): void {
+    this.came({ index, position }, last)
+  }
+
+  pump(): void {
+    const { head, headAt, ended } = this.#next ?? this
+    this.came({ index: head, position: headAt }, ended)
+  }
+
+  cut(): void {
+    this.#reader?.cut()
+  }
+
+  sayFarewell(forMs: number): void {
+    this.#reader?.sayFarewell(forMs)
+  }
+
+  came({ index, position }: Place, ended: boolean): void {
+    if (index >= this.head) {
+      this.head = index
+      this.headAt = position
+    }
+    if (ended) this.ended = true
+    this.#reader?.pump()
+  }
+
+  tell(): void {
+    if (!this.#next) this.#parts.tell(this.#read, false)
+  }
+
+  // ---- The owner is gone ----
+
+  ownerGone(): void {
+    if (this.#isRecovering || this.#next || !this.#reader) return
+    this.#isRecovering = true
+    void this.#recover(maxTries)
+  }
+
+  async #recover(tries: number): Promise<void> {
+    try {
+      const reply = await this.#parts.recover(this.#read)
+      if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver().feed)
+      else this.#goneFor(reply.status)
+      this.#isRecovering = false
+    } catch (error) {
+      if (tries > 1 && this.#reader) setTimeout(() => void this.#recover(tries - 1), retryMs)
+      else {
+        this.#parts.onError(error)
+        this.#goneFor(503)
+      }
+    }
+  }
+
+  #goOnWith(feed: Feed): void {
+    if (!this.#reader) return
+    this.#next = feed
+    feed.attach(this)
+    this.pump()
+  }
+
+  /** Nothing more comes. What the stream still owed is answered with an error; a client that has everything hears nothing. */
+  #goneFor(status: number): void {
+    if (status === 204 && this.requestIds.length === 0) return this.cut()
+    this.ended = true
+    this.#reader?.pump()
+  }
+}

@@ -1,0 +1,134 @@
+import type { LogEvent } from '../backplane/backplane.ts'
+import { afterThisTurn } from '../promises/after-this-turn.ts'
+import { now } from '../promises/clock.ts'
+import type { HandedOver } from '../stream/connection.ts'
+import type { Follower } from '../stream/stream-reader.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { Outcome, Word } from './wire.ts'
+
+/** Time, in milliseconds, after which a node that says nothing of a stream reads it no more. It does so each 10 s. */
+const silenceMs = 45_000
+
+export interface RemoteFollowersParts {
+  readonly say: (node: string, word: Word) => void
+  readonly neighbours: Neighbours
+}
+
+/** Streams of this node that others read from the log for their clients. They hear how far each has come. */
+export class RemoteFollowers {
+  readonly #parts: RemoteFollowersParts
+  readonly #followers = new Map<string, RemoteFollower>()
+
+  constructor(parts: RemoteFollowersParts) {
+    this.#parts = parts
+  }
+
+  get size(): number {
+    return this.#followers.size
+  }
+
+  /** Gives what the other node is told, as it is when it is told. */
+  follow(id: string, node: string, stream: HandedOver, headers: Readonly<Record<string, string>>): () => Outcome {
+    const { feed, from, isCut, ages, expires } = stream
+    const { streamTag, requestIds, isAnnounced } = feed
+    if (!feed.ended || from.index < feed.head) {
+      const follower = new RemoteFollower(id, node, stream, { ...this.#parts, left: () => this.#followers.delete(id) })
+      this.#followers.set(id, follower)
+      feed.attach(follower)
+    }
+    return () => {
+      const { head, headAt, ended } = feed
+      const known = { headers, streamTag, requestIds, from, isAnnounced, isCut, ages, expires }
+      return { stream: { ...known, head, headAt, ended } }
+    }
+  }
+
+  hear(word: Extract<Word, { type: 'read' }>): void {
+    const follower = this.#followers.get(word.id)
+    if (follower) follower.read(word)
+    else if (!word.closed) this.#parts.say(word.from, { type: 'unknown', id: word.id })
+  }
+
+  /** Messages may have been lost. */
+  lookAfter(): void {
+    for (const follower of this.#followers.values()) follower.pump()
+  }
+
+  forget(): void {
+    const since = now() - silenceMs
+    for (const follower of [...this.#followers.values()]) if (follower.heardAt < since) follower.leave()
+  }
+}
+
+interface FollowerParts extends RemoteFollowersParts {
+  readonly left: () => void
+}
+
+class RemoteFollower implements Follower {
+  heardAt = now()
+  readonly #id: string
+  readonly #node: string
+  readonly #stream: HandedOver
+  readonly #parts: FollowerParts
+  readonly #stopWatching: () => void
+  #willSay = false
+  #hasLeft = false
+
+  constructor(id: string, node: string, stream: HandedOver, parts: FollowerParts) {
+    this.#id = id
+    this.#node = node
+    this.#stream = stream
+    this.#parts = parts
+    stream.activity.began()
+    this.#stopWatching = parts.neighbours.watch(node, () => this.leave())
+  }
+
+  // ---- Follower ----
+
+  deliver(_event: LogEvent): void {
+    if (this.#willSay) return
+    this.#willSay = true
+    afterThisTurn(() => {
+      this.#willSay = false
+      this.pump()
+    })
+  }
+
+  pump(): void {
+    const { head, headAt, ended } = this.#stream.feed
+    if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended })
+  }
+
+  cut(): void {
+    this.#say({ type: 'cut', id: this.#id })
+    this.leave()
+  }
+
+  sayFarewell(retryMs: number): void {
+    this.#say({ type: 'cut', id: this.#id, retryMs })
+    this.leave()
+  }
+
+  // ---- From the other node ----
+
+  read({ index, position, closed }: Extract<Word, { type: 'read' }>): void {
+    const { feed } = this.#stream
+    this.heardAt = now()
+    feed.advanced({ index, position })
+    if (closed) this.leave()
+    else if (feed.head > index || feed.ended) this.pump()
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    this.#stopWatching()
+    this.#parts.left()
+    this.#stream.activity.finished()
+    this.#stream.feed.detach(this)
+  }
+
+  #say(word: Word): void {
+    this.#parts.say(this.#node, word)
+  }
+}

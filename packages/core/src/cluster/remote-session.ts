@@ -1,0 +1,137 @@
+import type { Attendance } from '../attendance/attendance.ts'
+import type { SessionRecord } from '../backplane/backplane.ts'
+import { isBatch } from '../call/dispatch.ts'
+import { Rejection, unreachableRejection } from '../http/errors.ts'
+import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { Incoming } from '../http/read-message.ts'
+import { ended, toJsonReply, toStreamReply } from '../http/reply.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { isRequest, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import { resolveRevision } from '../rpc/revision.ts'
+import type { LiveSessionOptions } from '../session/live-session.ts'
+import type { SessionHandle } from '../session/session-handle.ts'
+import { lostCall } from '../stream/abandoned-stream.ts'
+import { Connection } from '../stream/connection.ts'
+import { standaloneTag } from '../stream/event-id.ts'
+import { expiryOf, oldAt } from '../stream/expiry.ts'
+import { noGapMessages, toGapMessages } from '../stream/history-gap.ts'
+import { ResumableFormat } from '../stream/sse-format.ts'
+import type { Place } from '../stream/stream-reader.ts'
+import { NodeGone, NotReached } from './asks.ts'
+import type { Cluster } from './cluster.ts'
+import { type Forwarded, toForwarded } from './forwarded-request.ts'
+import type { WireStream } from './wire.ts'
+
+export interface RemoteSessionParts {
+  readonly cluster: Cluster
+  readonly attendance: Attendance
+  readonly options: LiveSessionOptions
+  readonly record: SessionRecord
+  /** The request that it was found for. */
+  readonly request: HttpRequest
+  /** Finds the session for the request when its owner has it no more; `undefined` when it has ended. */
+  readonly findAnew: () => Promise<SessionHandle | undefined>
+}
+
+/** A session that lives on another node. */
+export class RemoteSession implements SessionHandle {
+  readonly #parts: RemoteSessionParts
+
+  constructor(parts: RemoteSessionParts) {
+    this.#parts = parts
+  }
+
+  async post(incoming: Incoming, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+    const anew = async (): Promise<HttpReply> => (await this.#findAnew()).post(incoming, request, head)
+    try {
+      return (await this.#ask(toForwarded(request, incoming), request)) ?? (await anew())
+    } catch (error) {
+      const lost = error instanceof NodeGone && error.wasTaken ? toLostReply(incoming) : undefined
+      return lost ?? failed(error, anew)
+    }
+  }
+
+  async listen(request: HttpRequest, lastEventId: string | undefined): Promise<HttpReply> {
+    const anew = async (): Promise<HttpReply> => (await this.#findAnew()).listen(request, lastEventId)
+    const { 'last-event-id': _asked, ...others } = request.headers
+    const headers = lastEventId === undefined ? others : { ...others, 'last-event-id': lastEventId }
+    try {
+      return (await this.#ask({ ...toForwarded(request), method: 'GET', headers }, request)) ?? (await anew())
+    } catch (error) {
+      return failed(error, anew)
+    }
+  }
+
+  async end(reason: string): Promise<void> {
+    try {
+      if (await this.#ask({ ...toForwarded(this.#parts.request), method: 'DELETE' })) return
+    } catch (error) {
+      if (!(error instanceof NodeGone)) throw error instanceof NotReached ? unreachableRejection() : error
+    }
+    await (await this.#parts.findAnew())?.end(reason)
+  }
+
+  /** `undefined`: the session is not with its owner any more. */
+  async #ask(request: Forwarded, client?: HttpRequest): Promise<HttpReply | undefined> {
+    const { cluster, record } = this.#parts
+    const id = crypto.randomUUID()
+    const question = { id, owner: record.owner, request }
+    const outcome = await cluster.asks.ask(question, client && ((listener) => client.onGone(listener)))
+    if ('elsewhere' in outcome) return undefined
+    if ('stream' in outcome) return this.#relay(id, outcome.stream)
+    const { status, headers, body } = outcome.reply
+    return { status, headers, body }
+  }
+
+  #relay(id: string, stream: WireStream): HttpReply {
+    const { cluster, attendance, options, record, request } = this.#parts
+    const { eventIds, retryMs, backplane, onError } = options
+    const isStandalone = stream.streamTag === standaloneTag
+    const { priming } = resolveRevision(record.protocolVersion)
+    const feed = cluster.relayed.add(id, record.owner, stream, (place) => this.#recover(stream.streamTag, place))
+    const connection = new Connection({
+      feed,
+      sessionKey: record.key,
+      log: backplane.events,
+      attendance,
+      activity: elsewhere,
+      from: stream.from,
+      format: new ResumableFormat({ eventIds, retryMs, priming }),
+      oldAt: stream.ages ? oldAt(options) : Infinity,
+      expiresAt: stream.expires ? expiryOf(request.auth) : Infinity,
+      makeUpForGap: isStandalone ? () => toGapMessages(record) : noGapMessages,
+      onError: (error) => onError(error, 'event-log'),
+    })
+    if (stream.isCut) connection.cut()
+    return toStreamReply(connection, stream.headers)
+  }
+
+  /** The owner is gone: who has the session now says how the stream goes on. */
+  async #recover(streamTag: string, place: Place): Promise<HttpReply> {
+    const { options, request } = this.#parts
+    const session = await this.#parts.findAnew()
+    return session ? session.listen(request, options.eventIds.encode({ streamTag, ...place })) : ended
+  }
+
+  async #findAnew(): Promise<SessionHandle> {
+    const session = await this.#parts.findAnew()
+    if (session) return session
+    throw new Rejection('session_not_found')
+  }
+}
+
+function failed(error: unknown, anew: () => Promise<HttpReply>): Promise<HttpReply> {
+  if (error instanceof NodeGone) return anew()
+  throw error instanceof NotReached ? unreachableRejection() : error
+}
+
+/** What a session's owner counts, its reader here need not. */
+const elsewhere = { began: (): void => undefined, finished: (): void => undefined }
+
+/** The requests were with a node that is gone, and what became of them nobody knows. */
+function toLostReply(incoming: Incoming): HttpReply | undefined {
+  const requests = (isBatch(incoming) ? incoming : [incoming]).filter(isRequest)
+  if (requests.length === 0) return undefined
+  const errors = requests.map(({ id }) => toErrorMessage(rpcCode.refused, lostCall, id))
+  return toJsonReply(JSON.stringify(isBatch(incoming) ? errors : errors[0]))
+}

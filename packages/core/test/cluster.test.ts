@@ -1,0 +1,381 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { toJson } from '../../../test-support/in-process/test-client.ts'
+import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import type { Handlers } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
+import { type EndpointOptions, sessionKey } from '../src/index.ts'
+
+function createCluster(count: number, handlers: Handlers = {}, options: Partial<EndpointOptions> = {}): TestCluster {
+  const cluster = new TestCluster(count, handlers, options)
+  onTestFinished(() => cluster.close())
+  return cluster
+}
+
+const sse = { response: 'sse' } as const
+
+describe('any node takes any request of a session', () => {
+  test('a call is answered by the node that has the session', async () => {
+    const cluster = createCluster(2, { who: ({ params }) => ({ echo: params.text }) })
+    const client = await cluster.open(0)
+    const reply = await cluster.on(1, client).call('who', { text: 'é' }, 'x')
+    expect(reply.status).toBe(200)
+    expect(toJson(reply)).toEqual({ jsonrpc: '2.0', id: 'x', result: { echo: 'é' } })
+    expect(cluster.node(0).servers[0]?.received).toContain('who')
+    expect(cluster.node(1).servers).toEqual([])
+    expect(cluster.nodes.map(({ endpoint }) => endpoint.stats().sessions)).toEqual([1, 0])
+  })
+
+  test('its tool sees who calls, and the headers, as on the node itself', async () => {
+    const seen: unknown[] = []
+    const cluster = createCluster(2, {
+      look: ({ extra }) => {
+        seen.push(extra.authInfo, (extra as { requestInfo?: { headers: object } }).requestInfo?.headers)
+        return {}
+      },
+    })
+    const auth = { token: 't', clientId: 'c', scopes: ['a'], extra: { iss: 'i', sub: 'alice' } }
+    const client = await cluster.open(0, { auth })
+    await cluster.on(1, client).call('look', {}, 1, { headers: { 'x-own': 'here' } })
+    expect(seen).toMatchObject([auth, { 'x-own': 'here' }])
+    // Another principal finds nothing, wherever it asks.
+    const stranger = Object.assign(cluster.on(1, client), { auth: { ...auth, extra: { iss: 'i', sub: 'bob' } } })
+    expect((await stranger.call('look')).status).toBe(404)
+    expect((await stranger.get()).status).toBe(404)
+    expect((await stranger.delete()).status).toBe(404)
+    expect(seen).toHaveLength(2)
+  })
+
+  test('what its call sends is read from the log, in order', async () => {
+    const cluster = createCluster(2, {
+      count: async ({ notify }) => {
+        for (let i = 0; i < 300; i++) await notify('notifications/progress', { progress: i })
+        return { done: true }
+      },
+    })
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('count', {}, 7))
+    await reader.until(() => reader.ended)
+    expect(reader.messages.slice(0, -1).map(({ params }) => params?.progress)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i),
+    )
+    expect(reader.messages.at(-1)).toEqual({ jsonrpc: '2.0', id: 7, result: { done: true } })
+    expect(new Set(reader.events.map(({ id }) => id)).size).toBe(301)
+    await waitFor(() => cluster.node(0).endpoint.stats().connections === 0)
+  })
+
+  test('a push reaches a client that listens on another node', async () => {
+    const cluster = createCluster(3, { push: ({ push }) => push('notifications/message', { data: 'one' }) })
+    const client = await cluster.open(0)
+    const reader = await cluster.on(1, client).read()
+    await cluster.on(2, client).call('push')
+    await reader.until(() => reader.messages.length === 1)
+    // It goes on where it was, on a third node; the one before is ended there.
+    const third = await cluster.on(2, client).read(reader.lastEventId)
+    await reader.until(() => reader.ended)
+    await cluster.on(1, client).call('push')
+    await third.until(() => third.messages.length === 1)
+    await cluster.node(1).endpoint.notify({ method: 'notifications/tools/list_changed' })
+    await third.until(() => third.messages.length === 2)
+    expect(third.messages[1]).toEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+  })
+
+  test('an answer to a question reaches the tool that asked', async () => {
+    const cluster = createCluster(3, { ask: ({ ask }) => ask('elicitation/create', { message: 'Who?' }) })
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('ask', {}, 5))
+    await reader.until(() => reader.messages.length === 1)
+    const question = reader.messages[0]
+    const answer = { jsonrpc: '2.0', id: question?.id, result: { action: 'accept' } }
+    expect((await cluster.on(2, client).post(answer)).status).toBe(202)
+    await reader.until(() => reader.ended)
+    expect(reader.messages[1]).toMatchObject({ id: 5, result: { action: 'accept' } })
+  })
+
+  test('a cancel reaches the call, and its stream ends', async () => {
+    let aborted = false
+    const cluster = createCluster(
+      3,
+      {
+        park: ({ signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => {
+              aborted = true
+              resolve({})
+            })
+          }),
+      },
+      sse,
+    )
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('park', {}, 5))
+    await cluster.on(2, client).post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 5 } })
+    await reader.until(() => reader.ended)
+    expect(aborted).toBe(true)
+  })
+
+  test('a DELETE ends it everywhere: streams end, calls stop, nothing is left', async () => {
+    let aborted = false
+    const cluster = createCluster(
+      3,
+      {
+        park: ({ signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => {
+              aborted = true
+              resolve({})
+            })
+          }),
+      },
+      sse,
+    )
+    const client = await cluster.open(0)
+    const call = await TestReader.open(await cluster.on(1, client).call('park', {}, 5))
+    const standalone = await cluster.on(2, client).read()
+    expect((await cluster.on(1, client).delete()).status).toBe(204)
+    await call.until(() => call.ended)
+    await standalone.until(() => standalone.ended)
+    expect(call.messages).toMatchObject([{ id: 5, error: { code: -32000 } }])
+    expect(aborted).toBe(true)
+    for (let i = 0; i < 3; i++) expect((await cluster.on(i, client).call('ping')).status).toBe(404)
+    const key = await sessionKey(client.sessionId)
+    expect(await cluster.database.sessions.get(key)).toBeUndefined()
+    expect(await cluster.database.events.read(key, 'g', 0, 1)).toBeUndefined()
+    await waitFor(() => cluster.nodes.every(({ endpoint }) => endpoint.stats().connections === 0))
+  })
+
+  test('errors of the client are answered as on the node itself', async () => {
+    const cluster = createCluster(2)
+    const client = await cluster.open(0)
+    const [here, there] = [cluster.on(0, client), cluster.on(1, client)]
+    const bodies = [
+      { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} },
+      { jsonrpc: '2.0', id: 's1-99', result: {} },
+      [{ jsonrpc: '2.0', id: 1, method: 'ping' }],
+      { jsonrpc: '1.0' },
+    ]
+    for (const body of bodies) expect(await there.post(body)).toEqual(await here.post(body))
+    for (const id of ['no id', 'g.5.1-99', 'p1-1.1.1-1']) {
+      const { status, body } = await there.get(id)
+      const expected = await here.get(id)
+      expect([status, body]).toEqual([expected.status, expected.body])
+    }
+  })
+})
+
+describe('a node that dies', () => {
+  test('in mid-call: who reads through another node gets an error, once, within the lease', async () => {
+    const cluster = createCluster(2, {
+      step: async ({ notify }) => {
+        await notify('notifications/progress', { progress: 1 })
+        await new Promise(() => undefined)
+      },
+    })
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('step', {}, 7))
+    await reader.until(() => reader.messages.length === 1)
+    const since = performance.now()
+    cluster.kill(0)
+    await reader.until(() => reader.ended)
+    expect(performance.now() - since).toBeLessThan(testLeaseMs + 500)
+    expect(reader.messages).toMatchObject([{ method: 'notifications/progress' }, { id: 7, error: { code: -32000 } }])
+    // The session lives on there, and an older cursor gets the same answer.
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+    const again = await cluster.on(1, client).read(reader.events[0]?.id)
+    await again.until(() => again.ended)
+    expect(again.messages).toEqual(reader.messages.slice(1))
+  })
+
+  test('before it answers in JSON: the call is answered with an error', async () => {
+    const cluster = createCluster(2, { park: () => new Promise(() => undefined) }, { response: 'json' })
+    const client = await cluster.open(0)
+    const replying = cluster.on(1, client).call('park', {}, 7)
+    await sleep(150)
+    cluster.kill(0)
+    expect(toJson(await replying)).toMatchObject({ id: 7, error: { code: -32000 } })
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  })
+
+  test('between two calls: the next is answered by another node, with all that the session knew', async () => {
+    const cluster = createCluster(2)
+    const client = await cluster.open(0)
+    await client.call('logging/setLevel', { level: 'error' })
+    await client.call('resources/subscribe', { uri: 'file:///a' })
+    cluster.kill(0)
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+    expect(cluster.node(1).servers[0]?.received).toEqual([
+      ...['initialize', 'notifications/initialized', 'logging/setLevel', 'resources/subscribe', 'ping'],
+    ])
+  })
+
+  test('while another reads the standalone stream: it goes on there, and nothing is lost', async () => {
+    const cluster = createCluster(3, { push: ({ push, params }) => push('notifications/message', params) })
+    const client = await cluster.open(0)
+    const reader = await cluster.on(1, client).read()
+    await client.call('push', { data: 1 })
+    await reader.until(() => reader.messages.length === 1)
+    cluster.kill(0)
+    await sleep(testLeaseMs + 100)
+    expect((await cluster.on(2, client).call('push', { data: 2 })).status).toBe(200)
+    await reader.until(() => reader.messages.length === 2)
+    expect(reader.messages.map(({ params }) => params?.data)).toEqual([1, 2])
+    expect(reader.ended || reader.destroyed).toBe(false)
+  })
+
+  test('at once with many that ask for its session: one takes it over', async () => {
+    const cluster = createCluster(5)
+    const client = await cluster.open(0)
+    cluster.kill(0)
+    await sleep(testLeaseMs)
+    const others = [1, 2, 3, 4].flatMap((i) => Array.from({ length: 5 }, () => cluster.on(i, client)))
+    const replies = await Promise.all(others.map((each, id) => each.call('ping', {}, id)))
+    expect(replies.map(({ status }) => status)).toEqual(others.map(() => 200))
+    expect(cluster.nodes.slice(1).filter(({ endpoint }) => endpoint.stats().sessions > 0)).toHaveLength(1)
+    expect((await cluster.database.sessions.get(await sessionKey(client.sessionId)))?.term).toBe(2)
+  })
+})
+
+describe('a node that stands still past its lease', () => {
+  test('answers for its session no more, and writes nothing', async () => {
+    let goOn: () => void = () => undefined
+    const cluster = createCluster(2, {
+      push: ({ push, params }) => push('notifications/message', params),
+      later: async ({ push }) => {
+        await new Promise<void>((resolve) => {
+          goOn = resolve
+        })
+        await push('notifications/message', { data: 'of a zombie' })
+        return {}
+      },
+    })
+    const client = await cluster.open(0)
+    void client.call('later', {}, 1)
+    await sleep(150)
+    let release: () => void = () => undefined
+    cluster.node(0).link.held = new Promise((resolve) => {
+      release = resolve
+    })
+    await sleep(testLeaseMs + 50)
+    expect((await cluster.on(1, client).call('push', { data: 'of the next' })).status).toBe(200)
+    release()
+    cluster.node(0).link.held = undefined
+    goOn()
+    await sleep(50)
+    // Whoever asks it is answered by the node that has the session now.
+    expect((await client.call('push', { data: 'by way of the first' })).status).toBe(200)
+    const reader = await client.read()
+    await reader.until(() => reader.messages.length === 2)
+    expect(reader.messages.map(({ params }) => params?.data)).toEqual(['of the next', 'by way of the first'])
+    expect(cluster.nodes.map(({ endpoint }) => endpoint.stats().sessions)).toEqual([0, 1])
+  })
+
+  test('deletes nothing that another has taken over', async () => {
+    const cluster = createCluster(2, {}, { sessionIdleMs: 1_500 })
+    const client = await cluster.open(0)
+    let release: () => void = () => undefined
+    cluster.node(0).link.held = new Promise((resolve) => {
+      release = resolve
+    })
+    await sleep(testLeaseMs + 50)
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+    await sleep(1_000)
+    release()
+    cluster.node(0).link.held = undefined
+    await sleep(100)
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  })
+})
+
+describe('messages that the bus loses', () => {
+  test.each([
+    ['the question', '"ask"'],
+    ['the answer', '"answer"'],
+  ])('%s is said again, and nothing runs twice', async (_what, type) => {
+    let runs = 0
+    const cluster = createCluster(2, { count: () => ({ runs: ++runs }) })
+    const client = await cluster.open(0)
+    let lost = 0
+    cluster.node(1).link.loses = (message) => message.includes(`"type":${type}`) && lost++ < 2
+    expect(toJson(await cluster.on(1, client).call('count'))).toMatchObject({ result: { runs: 1 } })
+    expect(lost).toBeGreaterThan(1)
+  })
+
+  test('the last event of a stream is found when the bus is back', async () => {
+    const cluster = createCluster(2, { push: ({ push }) => push('notifications/message', { data: 1 }) })
+    const client = await cluster.open(0)
+    const reader = await cluster.on(1, client).read()
+    const { link } = cluster.node(1)
+    link.loses = (message) => message.includes('"came"')
+    await client.call('push')
+    await sleep(100)
+    expect(reader.messages).toEqual([])
+    link.loses = () => false
+    for (const missed of link.missed) missed()
+    await reader.until(() => reader.messages.length === 1, 1_000)
+  })
+
+  test('rubbish on the bus reaches nobody', async () => {
+    const cluster = createCluster(2, { push: ({ push }) => push('notifications/message', { data: 1 }) })
+    const client = await cluster.open(0)
+    const reader = await cluster.on(1, client).read()
+    const { owner } = (await cluster.database.sessions.get(await sessionKey(client.sessionId))) ?? {}
+    const words = [
+      '',
+      'null',
+      '{}',
+      '[]',
+      '{"version":1}',
+      '{"version":2,"type":"ask"}',
+      '{"version":1,"type":"came","id":"x"}',
+    ]
+    const types = ['ask', 'answer', 'read', 'cut', 'came', 'poke', 'taken', 'unknown', 'left', 'no such']
+    for (const word of [...words, ...types.map((type) => JSON.stringify({ version: 1, type, id: 7 }))]) {
+      for (const channel of ['mcp-http', `mcp-http/${owner}`]) await cluster.database.bus.publish(channel, word)
+    }
+    await cluster.on(1, client).call('push')
+    await reader.until(() => reader.messages.length === 1)
+    expect(reader.messages).toMatchObject([{ params: { data: 1 } }])
+  })
+})
+
+describe('hibernation', () => {
+  test('gives the server object and the session back; any node rebuilds it without waiting', async () => {
+    const cluster = createCluster(2, {}, { hibernateAfterMs: 50 })
+    const client = await cluster.open(0)
+    await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
+    expect(cluster.node(0).servers[0]?.closed).toBe(true)
+    const since = performance.now()
+    expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+    expect(performance.now() - since).toBeLessThan(testLeaseMs / 2)
+    expect(cluster.node(1).servers).toHaveLength(1)
+  })
+
+  test('waits for calls and connections', async () => {
+    const cluster = createCluster(
+      1,
+      { park: () => sleep(300).then(() => ({})) },
+      { hibernateAfterMs: 50, response: 'json' },
+    )
+    const client = await cluster.open(0)
+    const reader = await client.read()
+    await client.call('park')
+    await sleep(200)
+    expect(cluster.node(0).servers[0]?.closed).toBe(false)
+    reader.leave()
+    await waitFor(() => cluster.node(0).servers[0]?.closed === true)
+  })
+})
+
+test('a node that closes hands its sessions over at once', async () => {
+  const cluster = createCluster(2, { push: ({ push, params }) => push('notifications/message', params) })
+  const client = await cluster.open(0)
+  const reader = await cluster.on(1, client).read()
+  await cluster.node(0).endpoint.close({ drainMs: 100 })
+  const since = performance.now()
+  expect((await cluster.on(1, client).call('push', { data: 1 })).status).toBe(200)
+  expect(performance.now() - since).toBeLessThan(testLeaseMs / 2)
+  await reader.until(() => reader.ended || reader.destroyed)
+  expect(reader.text).toContain('retry: ')
+  const again = await cluster.on(1, client).read(reader.lastEventId)
+  await again.until(() => again.messages.length === 1)
+})
