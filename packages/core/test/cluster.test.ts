@@ -14,6 +14,11 @@ function createCluster(count: number, handlers: Handlers = {}, options: Partial<
 
 const sse = { response: 'sse' } as const
 
+/** What the handlers pushed. A session that was away for a time also hears of whatever may have changed then. */
+function pushed({ messages }: TestReader): unknown[] {
+  return messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params?.data)
+}
+
 describe('any node takes any request of a session', () => {
   test('a call is answered by the node that has the session', async () => {
     const cluster = createCluster(2, { who: ({ params }) => ({ echo: params.text }) })
@@ -217,8 +222,9 @@ describe('a node that dies', () => {
     cluster.kill(0)
     await sleep(testLeaseMs + 100)
     expect((await cluster.on(2, client).call('push', { data: 2 })).status).toBe(200)
-    await reader.until(() => reader.messages.length === 2)
-    expect(reader.messages.map(({ params }) => params?.data)).toEqual([1, 2])
+    await reader.until(() => pushed(reader).length === 2)
+    expect(pushed(reader)).toEqual([1, 2])
+    expect(reader.messages).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
     expect(reader.ended || reader.destroyed).toBe(false)
   })
 
@@ -264,8 +270,8 @@ describe('a node that stands still past its lease', () => {
     // Whoever asks it is answered by the node that has the session now.
     expect((await client.call('push', { data: 'by way of the first' })).status).toBe(200)
     const reader = await client.read()
-    await reader.until(() => reader.messages.length === 2)
-    expect(reader.messages.map(({ params }) => params?.data)).toEqual(['of the next', 'by way of the first'])
+    await reader.until(() => pushed(reader).length === 2)
+    expect(pushed(reader)).toEqual(['of the next', 'by way of the first'])
     expect(cluster.nodes.map(({ endpoint }) => endpoint.stats().sessions)).toEqual([0, 1])
   })
 
@@ -366,6 +372,27 @@ describe('hibernation', () => {
   })
 })
 
+test('while a node closes its running calls are reached from others, and other sessions live on elsewhere at once', async () => {
+  const cluster = createCluster(2, {
+    ask: ({ ask }) => ask('elicitation/create', { message: 'Who?' }),
+    echo: ({ params }) => params,
+  })
+  const [busy, free] = [await cluster.open(0), await cluster.open(0)]
+  const reader = await TestReader.open(await cluster.on(1, busy).call('ask', {}, 5))
+  await reader.until(() => reader.messages.length === 1)
+  const closing = cluster.node(0).endpoint.close({ drainMs: 5_000 })
+  await sleep(50)
+  expect((await cluster.on(1, free).call('ping')).status).toBe(200)
+  expect(cluster.node(1).endpoint.stats().sessions).toBe(1)
+  expect(toJson(await cluster.on(1, busy).call('echo', { text: 'a' }, 6))).toMatchObject({ result: { text: 'a' } })
+  const answer = { jsonrpc: '2.0', id: reader.messages[0]?.id, result: { action: 'accept' } }
+  expect((await cluster.on(1, busy).post(answer)).status).toBe(202)
+  await reader.until(() => reader.ended)
+  expect(reader.messages[1]).toMatchObject({ id: 5, result: { action: 'accept' } })
+  await closing
+  expect((await cluster.on(1, busy).call('ping')).status).toBe(200)
+})
+
 test('a node that closes hands its sessions over at once', async () => {
   const cluster = createCluster(2, { push: ({ push, params }) => push('notifications/message', params) })
   const client = await cluster.open(0)
@@ -377,5 +404,6 @@ test('a node that closes hands its sessions over at once', async () => {
   await reader.until(() => reader.ended || reader.destroyed)
   expect(reader.text).toContain('retry: ')
   const again = await cluster.on(1, client).read(reader.lastEventId)
-  await again.until(() => again.messages.length === 1)
+  await again.until(() => pushed(again).length === 1)
+  expect(again.messages).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
 })

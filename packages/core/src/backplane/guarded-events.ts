@@ -40,7 +40,7 @@ export class GuardedEvents implements EventLog {
     from?: LogPosition,
   ): Promise<LogPage | undefined> {
     const make = (): unknown => this.#events.read(sessionKey, streamTag, after, limit, from)
-    return this.#calls.call({ method: 'read', make, read: readOptional(readPage(after)), repeats: true })
+    return this.#calls.call({ method: 'read', make, read: readOptional(readPage(streamTag, after)), repeats: true })
   }
 
   release(sessionKey: string, streamTag: string): void {

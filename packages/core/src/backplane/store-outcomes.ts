@@ -108,14 +108,19 @@ export function readRecord(key?: string): ReadOutcome<SessionRecord> {
   }
 }
 
-/** Indexes rise above the cursor: a reader that is given the same event again would never come to an end. */
-export function readPage(after: number): ReadOutcome<LogPage> {
+/**
+ * Indexes rise above the cursor: a reader that is given the same event again would never come to an end. Events are of
+ * the stream that was asked for, and have no line breaks, which would make others of them on the wire.
+ */
+export function readPage(streamTag: string, after: number): ReadOutcome<LogPage> {
   return (outcome) => {
     const page = readAnyPage(outcome)
     let before = after
     for (const event of page.events) {
-      const { index } = readEvent(event)
+      const { index, data, streamTag: tag } = readEvent(event)
       if (index <= before) throw expected(`an event with an index above ${before}`, index)
+      if (tag !== streamTag) throw expected(`an event of stream ${streamTag}`, tag)
+      if (/[\r\n]/.test(data)) throw expected('an event whose data is JSON without line breaks', data)
       before = index
     }
     return page

@@ -71,7 +71,7 @@ export class Calls implements Outgoing {
    */
   run(requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
     const { attendance, options, streams } = this.parts
-    if (attendance.draining) throw drainingRejection()
+    if (attendance.draining && !posted.request.isForwarded) throw drainingRejection()
     if (this.#running.size + requests.length > options.maxCallsPerSession) {
       throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
     }

@@ -23,6 +23,7 @@ export class ForwardedRequest implements HttpRequest {
   readonly url: string
   readonly headers: HttpRequest['headers']
   readonly localAddress = undefined
+  readonly isForwarded = true
   readonly clientAddress: string | undefined
   readonly parsedBody: unknown
   auth: AuthInfo | undefined

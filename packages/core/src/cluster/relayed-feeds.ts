@@ -1,8 +1,8 @@
 import type { LogEvent, LogPosition } from '../backplane/backplane.ts'
 import type { HttpReply } from '../http/http.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
-import { Connection } from '../stream/connection.ts'
-import type { Feed, Follower, Place } from '../stream/stream-reader.ts'
+import { Connection, type HandedOver } from '../stream/connection.ts'
+import type { Feed, Follower, Place } from '../stream/feed.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { WireStream, Word } from './wire.ts'
 
@@ -154,6 +154,10 @@ class RelayedFeed implements Feed, Follower {
     this.came({ index: head, position: headAt }, ended)
   }
 
+  makeUp(): void {
+    this.#reader?.makeUp()
+  }
+
   cut(): void {
     this.#reader?.cut()
   }
@@ -186,7 +190,7 @@ class RelayedFeed implements Feed, Follower {
   async #recover(tries: number): Promise<void> {
     try {
       const reply = await this.#parts.recover(this.#read)
-      if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver().feed)
+      if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver())
       else this.#goneFor(reply.status)
       this.#isRecovering = false
     } catch (error) {
@@ -198,10 +202,11 @@ class RelayedFeed implements Feed, Follower {
     }
   }
 
-  #goOnWith(feed: Feed): void {
+  #goOnWith({ feed, from }: HandedOver): void {
     if (!this.#reader) return
     this.#next = feed
     feed.attach(this)
+    if (from.historyGone) this.makeUp()
     this.pump()
   }
 

@@ -2,7 +2,7 @@ import type { LogEvent } from '../backplane/backplane.ts'
 import { afterThisTurn } from '../promises/after-this-turn.ts'
 import { now } from '../promises/clock.ts'
 import type { HandedOver } from '../stream/connection.ts'
-import type { Follower } from '../stream/stream-reader.ts'
+import type { Follower } from '../stream/feed.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Outcome, Word } from './wire.ts'
 
@@ -97,6 +97,11 @@ class RemoteFollower implements Follower {
   pump(): void {
     const { head, headAt, ended } = this.#stream.feed
     if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended })
+  }
+
+  /** Only who comes back to a session that was away has missed something, and it has an owner. */
+  makeUp(): void {
+    return
   }
 
   cut(): void {

@@ -1,7 +1,8 @@
 import type { LogPosition } from '../backplane/backplane.ts'
 import { isRequestId, type RequestId } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
-import type { Cursor, Place } from '../stream/stream-reader.ts'
+import type { Place } from '../stream/feed.ts'
+import type { Cursor } from '../stream/stream-reader.ts'
 import type { Forwarded } from './forwarded-request.ts'
 
 /** Asks the owner of a session to answer a request. `id` names the request, and the stream that answers it. */

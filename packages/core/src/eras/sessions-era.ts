@@ -167,14 +167,27 @@ export class SessionsEra implements Era {
 
   async drain(drainMs: number): Promise<void> {
     const { attendance } = this.#parts
-    await attendance.untilIdle(drainMs, () => this.#opening === 0 && this.#isAnswered())
+    await attendance.untilIdle(drainMs, () => {
+      if (this.#cluster) this.#handOverIdle()
+      return this.#opening === 0 && this.#isAnswered()
+    })
     // Last: official clients that lose this stream try twice to listen again, and then never more.
     for (const { streams } of this.#table.all) streams.standalone.reader?.sayFarewell(comeBackMs())
   }
 
+  /** Sessions without a call live on elsewhere at once. */
+  #handOverIdle(): void {
+    const { onError } = this.#options
+    for (const session of [...this.#table.all]) {
+      if (!isAnswered(session)) continue
+      session.streams.standalone.reader?.sayFarewell(comeBackMs())
+      session.release('The server is shutting down').catch((error: unknown) => onError(error, 'session-store'))
+    }
+  }
+
   /** No call runs, and every answer was read. */
   #isAnswered(): boolean {
-    for (const { calls, streams } of this.#table.all) if (calls.size > 0 || streams.callsBeingRead > 0) return false
+    for (const session of this.#table.all) if (!isAnswered(session)) return false
     return true
   }
 
@@ -199,6 +212,10 @@ export class SessionsEra implements Era {
     const session = this.#table.findByKey(sessionKey)
     return session ? [session] : []
   }
+}
+
+function isAnswered({ calls, streams }: LiveSession): boolean {
+  return calls.size === 0 && streams.callsBeingRead === 0
 }
 
 /** A node that shares no sessions has nobody to tell. */

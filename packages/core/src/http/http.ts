@@ -24,6 +24,8 @@ export interface HttpRequest {
    * not tell. Of anonymous sessions those make room first whose address holds most.
    */
   readonly clientAddress?: string | undefined
+  /** Another node has sent it here, where its session lives: no other can serve it, also while this one closes. */
+  readonly isForwarded?: boolean
   /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */
   auth: AuthInfo | undefined
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */

@@ -45,6 +45,7 @@ async function rebuild(
   const { servers } = parts
   const session = new LiveSession(sessionId, record, parts)
   try {
+    session.streams.wasAway = session.initialized
     await session.streams.restoreStandalone()
     await servers.build(session.calls, toContext(sessionId, record.initializeParams, auth, true))
     await replay(session, parts)

@@ -1,7 +1,8 @@
 import type { LogPage } from '../backplane/backplane.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { isResponse, type JsonRpcMessage, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import { type Feed, pageSize, toStoredFeed } from './stream-reader.ts'
+import { type Feed, toStoredFeed } from './feed.ts'
+import { pageSize } from './stream-reader.ts'
 import type { StreamWriter } from './stream-writer.ts'
 
 export interface AbandonedParts {

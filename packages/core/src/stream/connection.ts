@@ -3,8 +3,9 @@ import type { Activity } from '../attendance/seat.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
 import type { Link } from '../queues/linked-list.ts'
+import type { Feed } from './feed.ts'
 import { comment } from './sse-format.ts'
-import { type Cursor, type Feed, StreamReader, type StreamReaderOptions } from './stream-reader.ts'
+import { type Cursor, StreamReader, type StreamReaderOptions } from './stream-reader.ts'
 import { TurnBuffer } from './turn-buffer.ts'
 
 /**

@@ -5,8 +5,9 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { nothingLeft, toStreamReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
+import { type Feed, toStoredFeed } from './feed.ts'
 import type { SessionStreams } from './session-streams.ts'
-import { type Cursor, type Feed, toStoredFeed } from './stream-reader.ts'
+import type { Cursor } from './stream-reader.ts'
 import type { StreamWriter } from './stream-writer.ts'
 
 export interface ResumeOptions {

@@ -11,10 +11,11 @@ import { endAbandoned } from './abandoned-stream.ts'
 import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
 import { expiryOf, oldAt } from './expiry.ts'
+import type { Feed } from './feed.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat } from './sse-format.ts'
-import type { Cursor, Feed } from './stream-reader.ts'
+import type { Cursor } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
 
 /**
@@ -49,6 +50,8 @@ export class SessionStreams {
   readonly standalone: StreamWriter
   /** The client has come back with a cursor before. */
   hasResumed = false
+  /** For a time no node had the session: what was told to all then, nobody appended for this one. */
+  wasAway = false
   /** Of the session, once it is negotiated. */
   revision: Revision
   readonly #parts: SessionStreamsParts
@@ -141,9 +144,17 @@ export class SessionStreams {
   /** A connection for a client that comes by GET. The oldest of too many is broken off: that one may come again. */
   follow(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
     if (this.#following.size >= maxSpare) this.#makeRoom()
-    const connection = this.connect(feed, auth, from, () => this.#following.remove(place))
+    const historyGone = from.historyGone || (feed === this.standalone && this.#wasAway())
+    const connection = this.connect(feed, auth, { ...from, historyGone }, () => this.#following.remove(place))
     const place = this.#following.add(connection)
     return connection
+  }
+
+  /** Once. */
+  #wasAway(): boolean {
+    const { wasAway } = this
+    this.wasAway = false
+    return wasAway
   }
 
   #makeRoom(): void {

@@ -1,8 +1,8 @@
 import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { Fifo } from '../queues/fifo.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
+import type { Feed, Follower, Place } from './feed.ts'
 import type { LogWriter } from './log-writer.ts'
-import type { Feed, Follower, Place } from './stream-reader.ts'
 
 /**
  * Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader,
