@@ -27,6 +27,7 @@ export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './htt
 export type { ErrorSource } from './http/error-source.ts'
 export { type RefusalCode, Rejection } from './http/errors.ts'
 export type { EventSink, EventStreamBody, HttpReply, HttpRequest, Mountable, SinkEvents } from './http/http.ts'
+export { anOptionalFunction, checkOptions, expected, option, wholeNumber } from './option-checks.ts'
 export type { EndpointOptions } from './options.ts'
 export type { MaybePromise } from './promises/maybe-promise.ts'
 export type { RequestState } from './rpc/request-state.ts'

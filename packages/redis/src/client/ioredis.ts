@@ -1,0 +1,73 @@
+import type { ClientPort, Subscriber, SubscriberEvents } from './redis-client.ts'
+
+/** What is used of a `Redis` of ioredis or iovalkey. */
+interface Ioredis {
+  readonly status: string
+  readonly options?: { readonly keyPrefix?: string | Buffer }
+  /** The socket: there, but in no type. */
+  readonly stream?: { unref?(): unknown }
+  call(command: string, ...args: string[]): Promise<unknown>
+  connect(): Promise<unknown>
+  disconnect(): unknown
+  duplicate(options: object): Ioredis
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  on(event: string, listener: (...args: never[]) => void): unknown
+  /** Of a Cluster. */
+  nodes?(role: 'master'): Ioredis[]
+}
+
+export function isIoredis(client: unknown): client is Ioredis {
+  const { call, duplicate, connect } = (client ?? {}) as Partial<Ioredis>
+  return typeof call === 'function' && typeof duplicate === 'function' && typeof connect === 'function'
+}
+
+export function fromIoredis(client: Ioredis): ClientPort {
+  const sendBy = (node: Ioredis, args: readonly string[]) => node.call(...(args as [string, ...string[]]))
+  return {
+    prefix: String(client.options?.keyPrefix ?? ''),
+    status() {
+      if (client.status === 'ready') return 'ready'
+      // Made with `lazyConnect`: it connects when it is first used.
+      if (client.status === 'wait') client.connect().catch(() => undefined)
+      return client.status === 'end' ? 'closed' : 'connecting'
+    },
+    send: (_key, args) => sendBy(client, args),
+    servers: async () => mastersOf(client).map((node) => (args) => sendBy(node, args)),
+    openSubscriber: (events) => openSubscriber(client, events),
+  }
+}
+
+function mastersOf(client: Ioredis): Ioredis[] {
+  return client.nodes ? client.nodes('master') : [client]
+}
+
+/**
+ * In a Cluster one node tells the messages of all. Where it stays away another is taken; the subscriber that a Cluster
+ * of ioredis has by itself does not say when it lost messages.
+ */
+function openSubscriber(client: Ioredis, events: SubscriberEvents): Subscriber {
+  const nodes = mastersOf(client)
+  const node = nodes[Math.floor(Math.random() * nodes.length)] ?? client
+  const retryStrategy = (times: number) => (times > 3 ? null : 100 * times)
+  const subscriber = node.duplicate({
+    ...{ lazyConnect: false, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null },
+    ...(client.nodes && { retryStrategy }),
+  })
+  let isFirst = true
+  // The client itself tells its owner of errors.
+  subscriber.on('error', () => undefined)
+  subscriber.on('connect', () => subscriber.stream?.unref?.())
+  subscriber.on('message', (channel: string, message: string) => events.message(channel, message))
+  subscriber.on('end', () => events.lost())
+  subscriber.on('ready', () => {
+    if (isFirst) isFirst = false
+    // It is answered after the subscriptions that the client makes anew by itself.
+    else subscriber.call('PING').then(events.back, () => undefined)
+  })
+  return {
+    subscribe: (channel) => subscriber.subscribe(channel),
+    unsubscribe: (channel) => subscriber.unsubscribe(channel),
+    end: () => void subscriber.disconnect(),
+  }
+}

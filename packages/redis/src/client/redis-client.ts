@@ -1,0 +1,57 @@
+import { expected } from '@throughline/mcp-http-core'
+import { fromIoredis, isIoredis } from './ioredis.ts'
+import { fromNodeRedis, isNodeRedis } from './node-redis.ts'
+
+type Method = (...parameters: never[]) => unknown
+
+/**
+ * A client of `ioredis`, `iovalkey` or `redis` (node-redis), for one server, Sentinel or Cluster. It is told by these
+ * methods.
+ */
+export type RedisClient = { readonly duplicate: Method } & (
+  | { readonly call: Method }
+  | { readonly sendCommand: Method }
+)
+
+/** What a subscriber hears. */
+export interface SubscriberEvents {
+  message(channel: string, message: string): void
+  /** Its connection was broken, and it hears again all that it subscribed to. */
+  back(): void
+  /** It will not hear any more. */
+  lost(): void
+}
+
+/** A connection that listens, of our own. */
+export interface Subscriber {
+  /** Resolves when messages are heard. */
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  /** Does not throw. */
+  end(): void
+}
+
+export type Send = (args: readonly string[]) => Promise<unknown>
+
+/** The few things that are done with a client, whichever it is. */
+export interface ClientPort {
+  /** What the client itself puts before keys, except those of `SCAN`. */
+  readonly prefix: string
+  /** `closed`: it was never connected, or has been closed, and does not connect by itself. */
+  status(): 'ready' | 'connecting' | 'closed'
+  /** Sends a command on its way. In a Cluster it goes to the node that has the key, or to any. */
+  send(key: string | undefined, args: readonly string[]): Promise<unknown>
+  /** A way to each server that holds keys. */
+  servers(): Promise<readonly Send[]>
+  openSubscriber(events: SubscriberEvents): Subscriber
+}
+
+/** @throws TypeError for what is none of the clients that are known. */
+export function toClientPort(client: unknown): ClientPort {
+  if (isIoredis(client)) return fromIoredis(client)
+  if (isNodeRedis(client)) return fromNodeRedis(client)
+  throw expected(
+    'the client to be `new Redis()` or `new Cluster()` of ioredis or iovalkey, or `createClient()`, `createCluster()` or `createSentinel()` of redis',
+    client,
+  )
+}

@@ -1,0 +1,2 @@
+export type { RedisClient } from './client/redis-client.ts'
+export { type RedisBackplaneOptions, redisBackplane } from './redis-backplane.ts'

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import type { MessageBus } from '@throughline/mcp-http-core'
+import type { Subscriber } from './client/redis-client.ts'
+import { type RedisPort, within } from './client/redis-port.ts'
+import type { Keys } from './keys.ts'
+
+export interface BusTimes {
+  /** After so long without any message one is sent to ourselves. */
+  readonly silenceMs: number
+  /** What a subscription and the message to ourselves may take. */
+  readonly answerMs: number
+  /** Before another connection is tried in place of one that is gone. */
+  readonly pauseMs: number
+}
+
+interface Subscription {
+  readonly listener: (message: string) => void
+  readonly missed: () => void
+}
+
+interface Channel {
+  readonly subscriptions: Set<Subscription>
+  /** Settles when the server has heard of it. */
+  readonly opening: Promise<unknown>
+}
+
+/** Pub/sub, on a connection of its own that is open while somebody listens. */
+export class RedisBus implements MessageBus {
+  readonly #redis: RedisPort
+  readonly #keys: Keys
+  readonly #times: BusTimes
+  readonly #channels = new Map<string, Channel>()
+  /** Nobody else's: shows that messages arrive. */
+  readonly #ownChannel: string
+  #subscriber: Subscriber | undefined
+  #heard = false
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(redis: RedisPort, keys: Keys, times: BusTimes) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#times = times
+    this.#ownChannel = keys.ofChannel(`to ourselves ${randomBytes(12).toString('base64url')}`)
+  }
+
+  async publish(channel: string, message: string): Promise<void> {
+    await this.#redis.command(undefined, ['PUBLISH', this.#keys.ofChannel(channel), message])
+  }
+
+  async subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed: () => void = () => undefined,
+  ): Promise<() => void> {
+    const name = this.#keys.ofChannel(channel)
+    const subscription = { listener, missed }
+    const { subscriptions, opening } = this.#channels.get(name) ?? this.#open(name)
+    subscriptions.add(subscription)
+    const leave = (): void => {
+      // By now the channel may be one that was begun anew.
+      if (subscriptions.delete(subscription) && subscriptions.size === 0) this.#close(name)
+    }
+    try {
+      await within(this.#times.answerMs, 'a subscription', opening)
+      return leave
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  #open(name: string): Channel {
+    this.#subscriber ??= this.#connect()
+    const opening = this.#subscriber.subscribe(name)
+    opening.catch(() => undefined)
+    const channel = { subscriptions: new Set<Subscription>(), opening }
+    this.#channels.set(name, channel)
+    return channel
+  }
+
+  #close(name: string): void {
+    this.#channels.delete(name)
+    if (this.#channels.size === 0) this.#disconnect()
+    else this.#subscriber?.unsubscribe(name).catch(() => undefined)
+  }
+
+  /** Whatever else is told of a connection is of one that was given up. */
+  #connect(): Subscriber {
+    const isCurrent = (): boolean => this.#subscriber === subscriber
+    const subscriber: Subscriber = this.#redis.openSubscriber({
+      message: (name, message) => {
+        if (isCurrent()) this.#hear(name, message)
+      },
+      back: () => {
+        if (isCurrent()) this.#tellMissed()
+      },
+      lost: () => {
+        setTimeout(() => isCurrent() && this.#replace(), this.#times.pauseMs).unref()
+      },
+    })
+    subscriber.subscribe(this.#ownChannel).catch(() => undefined)
+    clearInterval(this.#watch)
+    this.#watch = setInterval(() => void this.#look(subscriber), this.#times.silenceMs).unref()
+    return subscriber
+  }
+
+  #disconnect(): void {
+    clearInterval(this.#watch)
+    this.#subscriber?.end()
+    this.#subscriber = undefined
+  }
+
+  #hear(name: string, message: string): void {
+    this.#heard = true
+    for (const { listener } of [...(this.#channels.get(name)?.subscriptions ?? [])]) listener(message)
+  }
+
+  #tellMissed(): void {
+    for (const { subscriptions } of this.#channels.values()) for (const { missed } of [...subscriptions]) missed()
+  }
+
+  /** A connection may be dead and look open for many minutes. */
+  async #look(subscriber: Subscriber): Promise<void> {
+    if (this.#heard) {
+      this.#heard = false
+      return
+    }
+    try {
+      await this.#redis.command(undefined, ['PUBLISH', this.#ownChannel, ''])
+    } catch {
+      // The database cannot be reached: that says nothing of this connection.
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, this.#times.answerMs).unref())
+    if (!this.#heard && this.#subscriber === subscriber) this.#replace()
+  }
+
+  #replace(): void {
+    this.#disconnect()
+    const subscriber = this.#connect()
+    this.#subscriber = subscriber
+    const names = [...this.#channels.keys()]
+    Promise.all(names.map((name) => subscriber.subscribe(name))).then(
+      () => this.#subscriber === subscriber && this.#tellMissed(),
+      () => undefined,
+    )
+  }
+}
