@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Endpoint } from '@throughline/mcp-http-core'
+import type { Mountable } from '@throughline/mcp-http-core'
 import { routerPrefix, type ServeOptions } from './adapter.ts'
 import { type AdapterName, findAdapter } from './adapters.ts'
 
@@ -19,8 +19,8 @@ export interface Mounted {
 const path = '/mcp'
 
 /** Serves an endpoint with one of the adapters on 127.0.0.1. */
-export async function mount(adapter: AdapterName, endpoint: Endpoint, options: MountOptions): Promise<Mounted> {
-  const handler = await findAdapter(adapter).serve([{ path, serves: endpoint }], options)
+export async function mount(adapter: AdapterName, serves: Mountable, options: MountOptions): Promise<Mounted> {
+  const handler = await findAdapter(adapter).serve([{ path, serves }], options)
   return listen(handler, options)
 }
 

@@ -16,6 +16,8 @@ const failingLevels: readonly Level[] = ['MUST', 'MUST NOT', 'RFC-MUST', 'dMUST'
 export interface RunningServer {
   /** Where the endpoint is. */
   readonly url: string
+  /** Another node of the same deployment. */
+  readonly secondUrl?: string
   close(): unknown
 }
 
@@ -66,7 +68,8 @@ function describeMount(name: string, mount: ServerMount): void {
 
   beforeAll(async () => {
     server = await mount.start()
-    target = await probeTarget(new URL(server.url), mount)
+    const { url, secondUrl } = server
+    target = await probeTarget(new URL(url), secondUrl === undefined ? mount : { ...mount, secondUrl: new URL(secondUrl) })
   })
   afterAll(() => server?.close())
   afterAll(() => tellNoted(name, noted))

@@ -168,6 +168,33 @@ describe('any node takes any request of a session', () => {
   })
 })
 
+test.each([
+  ['at once', 0],
+  ['later', 20],
+])('a handler that lets its client poll %s: the client has an id to come back with', async (_when, ms) => {
+  const cluster = createCluster(
+    2,
+    {
+      poll: async ({ extra }) => {
+        if (ms > 0) await sleep(ms)
+        extra.closeSSEStream?.()
+        await sleep(100)
+        return { done: true }
+      },
+    },
+    sse,
+  )
+  const client = await cluster.open(0)
+  for (const i of [0, 1]) {
+    const reader = await TestReader.open(await cluster.on(i, client).call('poll', {}, i))
+    await reader.until(() => reader.ended)
+    expect(reader.messages).toEqual([])
+    const again = await cluster.on(1 - i, client).read(reader.lastEventId)
+    await again.until(() => again.ended)
+    expect(again.messages).toEqual([{ jsonrpc: '2.0', id: i, result: { done: true } }])
+  }
+})
+
 describe('a node that dies', () => {
   test('in mid-call: who reads through another node gets an error, once, within the lease', async () => {
     const cluster = createCluster(2, {
