@@ -12,12 +12,15 @@ export class ReferenceSessions implements SessionStore {
   readonly #cache = new Map<string, Row | undefined>()
   readonly #ownTerms = new Map<string, number>()
   readonly #replay: (() => void)[] = []
+  readonly #leases = new Map<string, number>()
+  readonly #leasesPrefix: string
   #openLists = 0
 
   constructor(node: Node) {
     this.#node = node
     this.#connection = node.connection
     this.#prefix = node.has('prefix-not-used-by-sessions') ? 'mcp' : node.prefix
+    this.#leasesPrefix = node.has('prefix-not-used-by-leases') ? 'mcp' : node.prefix
     this.#connection.onMended(() => {
       for (const replay of this.#replay.splice(0)) replay()
     })
@@ -113,6 +116,7 @@ export class ReferenceSessions implements SessionStore {
   #toEffective(record: SessionRecord, changes: SessionChanges): SessionChanges {
     const { has } = this.#node
     if (has('empty-update-clears') && Object.keys(changes).length === 0) return { logLevel: null }
+    if (has('no-owner-means-unchanged') && changes.owner === '') return { ...changes, owner: record.owner }
     if (has('null-means-unchanged') && changes.logLevel === null) return { ...changes, logLevel: record.logLevel }
     if (has('subscriptions-are-added-to') && changes.subscriptions?.length) {
       return { ...changes, subscriptions: [...record.subscriptions, ...changes.subscriptions] }
@@ -123,11 +127,11 @@ export class ReferenceSessions implements SessionStore {
   async #updateInTwo(key: string, term: number, changes: SessionChanges, ttlMs: number): Promise<boolean> {
     const row = await this.#run((rows) => rows.get(this.#toKey(key)))
     if (!row || !isLive(row) || toRecord(row).term !== term) return false
-    const { initialized, logLevel, subscriptions } = { ...toRecord(row), ...changes }
+    const { initialized, logLevel, subscriptions, owner } = { ...toRecord(row), ...changes }
     return await this.#run((rows) => {
       const current = rows.get(this.#toKey(key))
       if (!current || toRecord(current).term !== term) return false
-      return this.#change(rows, key, { initialized, logLevel, subscriptions }, ttlMs)
+      return this.#change(rows, key, { initialized, logLevel, subscriptions, owner }, ttlMs)
     })
   }
 
@@ -163,8 +167,12 @@ export class ReferenceSessions implements SessionStore {
     if (!row || !(isLive(row) || has('take-over-revives-expired'))) return undefined
     const record = toRecord(row)
     const expected = seen && has('take-over-looks-then-writes') ? toRecord(seen).term : record.term
-    if (expected !== expectedTerm && !has('take-over-expects-nothing')) return record
-    if (record.owner !== owner && isLeased(deployment, record.owner)) return record
+    const isAgain = has('take-over-again-takes-again') && record.owner === owner && record.term === expectedTerm + 1
+    const isExpected = expected === expectedTerm || isAgain || has('take-over-expects-nothing')
+    if (!isExpected || this.#isHindered(deployment, record, owner)) {
+      if (has('refused-take-over-prolongs')) rows.set(this.#toKey(key), { ...row, ...toExpiry(ttlMs) })
+      return record
+    }
     const before = seen && has('take-over-writes-the-whole-record') ? toRecord(seen) : record
     const counted = seen && has('take-over-looks-then-writes') ? toRecord(seen).term : record.term
     const keeps = has('take-over-by-the-owner-keeps-the-term') && record.owner === owner
@@ -174,27 +182,81 @@ export class ReferenceSessions implements SessionStore {
     return taken
   }
 
+  /** Whether a lease keeps this node from taking the record over. */
+  #isHindered(deployment: Deployment, { owner }: SessionRecord, taker: string): boolean {
+    const { has } = this.#node
+    if (has('leases-are-not-heeded')) return false
+    if (owner === '') return has('nobody-has-a-lease')
+    if (owner === taker) return has('own-lease-hinders') && isLeased(deployment, owner)
+    if (has('lease-that-is-over-hinders')) return deployment.leases.has(owner)
+    if (has('any-lease-hinders')) return [...deployment.leases.keys()].some((node) => isLeased(deployment, node))
+    return isLeased(deployment, owner)
+  }
+
   async renewLease(node: string, leaseMs: number): Promise<void> {
-    await this.#run((_rows, { leases }) => leases.set(node, performance.now() + leaseMs))
+    const { has } = this.#node
+    if (has('renewal-waits-for-ever') && this.#connection.isCut) await forEver
+    if (has('hostile-nodes-are-left-out') && node.includes('%')) return
+    const endsAt = await this.#runOnLeases(({ leases }) => {
+      const name = this.#toNodeName(node)
+      const end = this.#toLeaseEnd(leases.get(name), leaseMs)
+      leases.set(name, end)
+      return end
+    })
+    this.#leases.set(node, endsAt)
+  }
+
+  #toLeaseEnd(before: number | undefined, leaseMs: number): number {
+    const { has } = this.#node
+    const now = performance.now()
+    const end = leaseMs === 0 ? 0 : now + (has('leases-end-a-quarter-early') ? 0.75 * leaseMs : leaseMs)
+    if (before === undefined || before <= now) return end
+    if (leaseMs === 0) return has('renewal-with-zero-is-ignored') ? before : end
+    if (has('renewal-waits-for-the-end')) return before
+    return has('renewal-never-shortens') ? Math.max(before, end) : end
   }
 
   async hasLease(node: string): Promise<boolean> {
-    return await this.#run((_rows, deployment) => isLeased(deployment, node))
+    const { has } = this.#node
+    if (has('outage-reads-as-no-lease') && this.#connection.isCut) return false
+    const cached = has('leases-are-cached-by-node') ? this.#leases.get(node) : undefined
+    const endsAt = cached ?? (await this.#runOnLeases(({ leases }) => leases.get(this.#toNodeName(node))))
+    if (endsAt === undefined) return has('unknown-nodes-have-leases')
+    return endsAt > (has('leases-do-not-run-out') ? 0 : performance.now())
+  }
+
+  #runOnLeases<T>(command: (deployment: Deployment) => T): Promise<T> {
+    return this.#connection.run(this.#leasesPrefix, command)
+  }
+
+  #toNodeName(node: string): string {
+    return this.#node.has('nodes-are-case-insensitive') ? node.toLowerCase() : node
   }
 
   async delete(key: string, term?: number): Promise<boolean> {
     const { has } = this.#node
     this.#cache.delete(key)
-    if (has('delete-looks-then-deletes')) {
+    if (has('delete-with-a-term-looks-then-deletes') && term !== undefined) {
+      const row = await this.#run((rows) => rows.get(this.#toKey(key)))
+      if (!row || toRecord(row).term !== term) return false
+      return await this.#run((rows, deployment) => this.#delete(rows, deployment, this.#toKey(key)))
+    }
+    if (has('delete-looks-then-deletes') && term === undefined) {
       const known = await this.#run((rows) => hasLive(rows, this.#toKey(key)))
       await this.#run((rows) => rows.delete(this.#toKey(key)))
       return known
     }
     return await this.#run((rows, deployment) => {
       const row = rows.get(this.#toKey(key))
-      if (term !== undefined && row && toRecord(row).term !== term) return false
+      if (term !== undefined && row && this.#toTermForDelete(row) !== term) {
+        if (!has('delete-takes-any-term')) return false
+      }
       return this.#delete(rows, deployment, this.#toKey(key))
     })
+  }
+
+  #toTermForDelete({ text, original }: Row): number {
+    return toRecord({ text: this.#node.has('delete-expects-the-first-term') ? original : text }).term
   }
 
   #delete(rows: Map<string, Row>, { tombstones }: Deployment, key: string): boolean {
@@ -217,6 +279,7 @@ export class ReferenceSessions implements SessionStore {
     this.#openLists++
     const rows = await this.#run((found) => [...found.values()])
     if (rows.length === 0 && has('list-gives-a-placeholder')) yield toRecord({ text: '{"key":"none"}' })
+    if (has('leases-are-listed')) yield* await this.#run((_rows, { leases }) => [...leases.keys()].map(toLeaseRecord))
     for (const row of has('list-stops-at-five-hundred') ? rows.slice(0, 500) : rows) {
       if (!isLive(row) && !has('list-gives-expired')) continue
       yield toRecord(has('list-gives-records-as-created') ? { text: row.original } : row)
@@ -273,6 +336,10 @@ interface TakingOver {
 
 function isLeased({ leases }: Deployment, node: string): boolean {
   return (leases.get(node) ?? 0) > performance.now()
+}
+
+function toLeaseRecord(node: string): SessionRecord {
+  return toRecord({ text: JSON.stringify({ key: node }) })
 }
 
 function isLive({ expiresAt }: Row): boolean {

@@ -20,6 +20,8 @@ function spoiler<const Name extends string>(requirement: string, defect: Name, s
 }
 
 const whatIsRead = 'whether it is gone is seen by reading it'
+const whatIsRepeated = 'what is repeated expects the term before'
+const whatIsEnded = 'leases are ended so there'
 const whatIsCut = 'nothing works after the first outage'
 
 /** One for each requirement, in the order of the contract. */
@@ -29,6 +31,13 @@ const table = [
   double('sessions/create-is-atomic', 'create-looks-then-writes'),
   double('sessions/unknown-key-is-refused', 'delete-counts-what-never-was'),
   double('sessions/delete-removes', 'update-of-deleted-is-true'),
+  double('sessions/delete-of-another-term-is-refused', 'delete-takes-any-term', {
+    'store/sessions/delete-with-a-term-spares-the-next-owner': 'the next owner has another term',
+  }),
+  double('sessions/delete-with-the-term-removes', 'delete-expects-the-first-term', {
+    'store/sessions/delete-with-a-term-spares-the-next-owner': 'the next owner has another term than the first',
+  }),
+  double('sessions/delete-with-a-term-spares-the-next-owner', 'delete-with-a-term-looks-then-deletes'),
   double('sessions/delete-is-atomic', 'delete-looks-then-deletes'),
   double('sessions/delete-leaves-others', 'delete-takes-globs', {
     'store/sessions/keys-are-opaque': 'it deletes keys with an asterisk too',
@@ -51,6 +60,7 @@ const table = [
     'store/sessions/expired-is-not-updated': whatIsRead,
     'store/sessions/expired-is-not-taken-over': whatIsRead,
     'store/sessions/refused-update-does-not-prolong': whatIsRead,
+    'store/sessions/refused-take-over-does-not-prolong': whatIsRead,
     'store/sessions/refused-create-does-not-prolong': whatIsRead,
   }),
   double('sessions/expired-is-not-updated', 'update-revives-expired'),
@@ -61,33 +71,81 @@ const table = [
   double('sessions/update-prolongs', 'update-does-not-prolong'),
   double('sessions/take-over-prolongs', 'take-over-does-not-prolong'),
   double('sessions/refused-update-does-not-prolong', 'refused-update-prolongs'),
+  double('sessions/refused-take-over-does-not-prolong', 'refused-take-over-prolongs'),
   double('sessions/refused-create-does-not-prolong', 'refused-create-prolongs'),
   double('sessions/update-changes-only-what-it-names', 'subscriptions-are-added-to'),
   double('sessions/update-can-clear', 'null-means-unchanged'),
+  double('sessions/update-can-give-up-ownership', 'no-owner-means-unchanged', {
+    'store/sessions/given-up-is-taken-over': 'nothing is given up',
+  }),
   double('sessions/update-without-changes-is-accepted', 'empty-update-clears'),
   double('sessions/update-of-another-term-is-refused', 'term-zero-passes'),
   double('sessions/updates-at-once-all-count', 'update-looks-then-writes-all'),
-  double('sessions/take-over-gives-the-next-term', 'take-over-by-the-owner-keeps-the-term'),
+  double('sessions/take-over-gives-the-next-term', 'take-over-by-the-owner-keeps-the-term', {
+    'store/sessions/own-lease-does-not-hinder-take-over': 'the owner takes over there, too',
+  }),
   double('sessions/take-over-is-atomic', 'take-over-looks-then-writes'),
   double('sessions/take-over-of-another-term-is-refused', 'take-over-expects-nothing', {
     'store/sessions/take-over-is-atomic': 'each of several at once succeeds',
+    'store/sessions/refused-take-over-does-not-prolong': 'it is not refused',
+    'store/sessions/take-over-may-be-repeated': whatIsRepeated,
+    'store/sessions/lost-reply-of-take-over-may-be-repeated': whatIsRepeated,
+  }),
+  double('sessions/take-over-may-be-repeated', 'take-over-again-takes-again', {
+    'store/sessions/lost-reply-of-take-over-may-be-repeated': 'a lost reply has it made again',
   }),
   double('sessions/old-owner-is-refused', 'terms-are-cached-by-node', {
     'store/sessions/owner-cut-off-is-fenced': 'its cache outlives the outage',
   }),
   double('sessions/take-over-loses-no-update', 'take-over-writes-the-whole-record'),
   double('sessions/is-seen-by-every-node', 'reads-are-cached-by-node'),
+  double('sessions/unknown-node-has-no-lease', 'unknown-nodes-have-leases', {
+    'store/sessions/neighbour-has-leases-of-its-own': 'the node is unknown there',
+  }),
+  double('sessions/lease-runs-for-its-time', 'leases-end-a-quarter-early'),
+  double('sessions/lease-runs-out', 'leases-do-not-run-out', {
+    'store/sessions/renewal-counts-from-now': 'what is sooner over runs out as well',
+  }),
+  double('sessions/renewal-prolongs-the-lease', 'renewal-waits-for-the-end', {
+    'store/sessions/renewal-counts-from-now': 'the renewal does not count at all',
+  }),
+  double('sessions/renewal-counts-from-now', 'renewal-never-shortens'),
+  double('sessions/renewal-with-zero-ends-the-lease', 'renewal-with-zero-is-ignored', {
+    'store/sessions/nodes-are-opaque': whatIsEnded,
+    'store/sessions/nodes-are-told-apart': whatIsEnded,
+    'store/sessions/lease-is-seen-by-every-node': whatIsEnded,
+    'store/sessions/take-over-succeeds-once-the-lease-is-over': whatIsEnded,
+  }),
+  double('sessions/nodes-are-opaque', 'hostile-nodes-are-left-out'),
+  double('sessions/nodes-are-told-apart', 'nodes-are-case-insensitive'),
+  double('sessions/leases-are-no-records', 'leases-are-listed'),
+  double('sessions/lease-is-seen-by-every-node', 'leases-are-cached-by-node'),
+  double('sessions/neighbour-has-leases-of-its-own', 'prefix-not-used-by-leases'),
+  double('sessions/take-over-is-refused-while-the-lease-runs', 'leases-are-not-heeded', {
+    'store/sessions/refused-take-over-does-not-prolong': 'it is not refused',
+  }),
+  double('sessions/take-over-succeeds-once-the-lease-is-over', 'lease-that-is-over-hinders'),
+  double('sessions/own-lease-does-not-hinder-take-over', 'own-lease-hinders'),
+  double('sessions/leases-of-others-do-not-hinder-take-over', 'any-lease-hinders'),
+  double('sessions/given-up-is-taken-over', 'nobody-has-a-lease'),
   double('sessions/list-begins-empty', 'list-gives-a-placeholder', {
     'store/sessions/neighbour-is-apart': 'the neighbour begins empty too',
+    'store/sessions/leases-are-no-records': 'there are no records there either',
   }),
   double('sessions/list-gives-every-record', 'list-stops-at-five-hundred'),
   double('sessions/list-gives-records-as-they-are', 'list-gives-records-as-created'),
   double('sessions/list-withstands-changes', 'list-walks-the-rows-as-they-change'),
   double('sessions/list-may-be-left-early', 'list-holds-its-connection'),
-  double('sessions/neighbour-is-apart', 'prefix-not-used-by-sessions'),
+  double('sessions/neighbour-is-apart', 'prefix-not-used-by-sessions', {
+    'store/sessions/neighbour-has-leases-of-its-own': 'what it takes over there is of another deployment',
+  }),
   double('sessions/is-in-the-database', 'delete-only-marks'),
   double('sessions/outage-is-bounded', 'list-waits-for-ever'),
   double('sessions/outage-is-no-answer', 'outage-reads-as-nothing'),
+  double('sessions/outage-is-bounded-for-leases', 'renewal-waits-for-ever', {
+    'store/sessions/outage-says-nothing-of-leases': 'it renews a lease without the database, too',
+  }),
+  double('sessions/outage-says-nothing-of-leases', 'outage-reads-as-no-lease'),
   double('sessions/outage-is-survived', 'does-not-connect-again', {
     'store/sessions/owner-cut-off-is-fenced': whatIsCut,
   }),

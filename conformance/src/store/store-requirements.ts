@@ -7,6 +7,7 @@ import { eventsPages } from './contract/events-pages.ts'
 import { sessionsExpiry } from './contract/sessions-expiry.ts'
 import { sessionsFaults } from './contract/sessions-faults.ts'
 import { sessionsJson } from './contract/sessions-json.ts'
+import { sessionsLeases } from './contract/sessions-leases.ts'
 import { sessionsList } from './contract/sessions-list.ts'
 import { sessionsOwner } from './contract/sessions-owner.ts'
 import { sessionsRecords } from './contract/sessions-records.ts'
@@ -18,6 +19,7 @@ export const storeRequirements: readonly StoreRequirement[] = [
   ...sessionsJson,
   ...sessionsExpiry,
   ...sessionsOwner,
+  ...sessionsLeases,
   ...sessionsList,
   ...sessionsFaults,
   ...eventsAppend,

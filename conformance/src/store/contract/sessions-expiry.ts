@@ -92,6 +92,7 @@ export const sessionsExpiry = requirementsOf('sessions', [
     title: 'Delete of an expired record gives false.',
     async check(context) {
       const { key } = await createExpired(context)
+      expectEqual(await context.sessions.delete(key, 1), false, 'delete of an expired record with its term')
       expectEqual(await context.sessions.delete(key), false, 'delete of an expired record')
     },
   },
@@ -127,6 +128,20 @@ export const sessionsExpiry = requirementsOf('sessions', [
     title: 'An update with another term does not keep the record alive.',
     async check(context) {
       await expectNotProlonged(context, ({ key }) => context.sessions.update(key, 2, {}, longMs))
+    },
+  },
+  {
+    id: 'refused-take-over-does-not-prolong',
+    title: 'A takeOver that is refused, for its term or for a lease that runs, does not keep the record alive.',
+    async check(context) {
+      await context.sessions.renewLease('first', longMs)
+      await expectNotProlonged(context, async ({ key, term, owner }) => {
+        for (const expectedTerm of [term + 1, term]) {
+          const given = await context.sessions.takeOver(key, { expectedTerm, owner: 'other', ttlMs: longMs })
+          if (given && given.owner !== owner) return true
+        }
+        return false
+      })
     },
   },
   {

@@ -37,6 +37,19 @@ export const sessionsOwner = requirementsOf('sessions', [
     },
   },
   {
+    id: 'update-can-give-up-ownership',
+    title: 'Update to no owner is read back as that, and an update of something else leaves the owner as it is.',
+    async check({ sessions }) {
+      const record = toRecord({ owner: 'me' })
+      await sessions.create(record, longMs)
+      expectEqual(await sessions.update(record.key, 1, { owner: '' }, longMs), true, 'update by the owner')
+      expectRecord(await sessions.get(record.key), { ...record, owner: '' }, 'the record that was given up')
+      expectEqual(await sessions.update(record.key, 1, { initialized: true }, longMs), true, 'update after that')
+      const expected = { ...record, owner: '', initialized: true }
+      expectRecord(await sessions.get(record.key), expected, 'the record after an update of something else')
+    },
+  },
+  {
     id: 'update-without-changes-is-accepted',
     title: 'Update with no changes gives true and leaves the record as it is.',
     async check({ sessions }) {
@@ -128,6 +141,20 @@ export const sessionsOwner = requirementsOf('sessions', [
         expectRecord(given, record, `the record from takeOver that expected term ${expectedTerm} of 5`)
       }
       expectRecord(await sessions.get(record.key), record, 'the record from get')
+    },
+  },
+  {
+    id: 'take-over-may-be-repeated',
+    title: 'The same takeOver made again, as after a lost reply, gives the same record again.',
+    async check({ sessions }) {
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      const taken = { ...record, owner: 'other', term: 2 }
+      for (const time of ['first', 'second', 'third']) {
+        const given = await sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
+        expectRecord(given, taken, `the record from the ${time} takeOver`)
+        expectRecord(await sessions.get(record.key), taken, `the record from get after the ${time} takeOver`)
+      }
     },
   },
   {

@@ -65,6 +65,49 @@ export const sessionsRecords = requirementsOf('sessions', [
     },
   },
   {
+    id: 'delete-of-another-term-is-refused',
+    title: 'Delete with a lower or a higher term than the record has gives false and removes nothing.',
+    async check({ sessions }) {
+      const record = toRecord({ term: 5 })
+      await sessions.create(record, longMs)
+      for (const term of [4, 6, 1, 0, 50]) {
+        expectEqual(await sessions.delete(record.key, term), false, `delete with term ${term} of a record with term 5`)
+      }
+      expectRecord(await sessions.get(record.key), record, 'the record from get')
+    },
+  },
+  {
+    id: 'delete-with-the-term-removes',
+    title: 'Delete with the term that the record has by now removes it: it gives true once.',
+    async check({ sessions }) {
+      const record = toRecord()
+      await sessions.create(record, longMs)
+      await sessions.takeOver(record.key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
+      expectEqual(await sessions.delete(record.key, 2), true, 'delete of a record with its term')
+      expectNothing(await sessions.get(record.key), 'get after delete with the term')
+      expectEqual(await sessions.delete(record.key, 2), false, 'delete with the term, once more,')
+    },
+  },
+  {
+    id: 'delete-with-a-term-spares-the-next-owner',
+    title:
+      'A delete with a term at the same time as a takeover either removes the record before that, or removes nothing.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      for (let round = 0; round < 20; round++) {
+        const { key } = await createOne(context)
+        const takeOver = () => other.sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs: longMs })
+        const takingOver = round % 2 === 0 ? takeOver() : undefined
+        const deleting = one.sessions.delete(key, 1)
+        const [deleted, taken] = await Promise.all([deleting, takingOver ?? takeOver()])
+        expectEqual(taken !== undefined, !deleted, `whether takeOver gave a record when delete gave ${deleted}`)
+        const found = await context.sessions.get(key)
+        if (deleted) expectNothing(found, 'get after a delete that gave true')
+        else expectRecord(found, taken ?? toRecord(), 'the record that delete left to the next owner')
+      }
+    },
+  },
+  {
     id: 'delete-is-atomic',
     title: 'Of 20 deletes of one key at once exactly one gives true.',
     async check(context) {
