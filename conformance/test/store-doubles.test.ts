@@ -25,10 +25,11 @@ function checksFor({ requirement, spoilsAll }: StoreDouble): StoreRequirement[] 
   })
 }
 
-async function check(requirement: StoreRequirement, { defect }: StoreDouble): Promise<StoreResult> {
-  const openBounded = (maxEventsPerSession: number) => openReferenceStore({ defect, maxEventsPerSession })
+async function check(requirement: StoreRequirement, { defect, isJoined }: StoreDouble): Promise<StoreResult> {
+  const store = { defect, isJoined: isJoined === true }
+  const openBounded = (maxEventsPerSession: number) => openReferenceStore({ ...store, maxEventsPerSession })
   const options = { openBounded, ttlToleranceMs: 20, settleWithinMs: 500 }
-  return await checkStoreRequirement(requirement, () => openReferenceStore({ defect }), options)
+  return await checkStoreRequirement(requirement, () => openReferenceStore(store), options)
 }
 
 /** What speaks against a double: its own check passes, or another one fails. */

@@ -1,4 +1,5 @@
 import type { LogEvent } from '@throughline/mcp-http-core'
+import type { StoreDefect } from './store-doubles.ts'
 
 /** What a connection says that was cut, or whose reply was lost. */
 export class ConnectionLost extends Error {
@@ -16,6 +17,8 @@ export interface Row {
 /** The streams and events of one session. */
 export interface Log {
   term: number
+  /** When the session's record expires, as far as is known; a log without a record has no end. */
+  endsAt: number
   /** In the order in which they were appended. */
   events: LogEvent[]
   readonly streams: Map<string, StreamRow>
@@ -45,6 +48,20 @@ export class Deployment {
   readonly tombstones = new Set<string>()
   /** Events that no reader sees, by session. */
   readonly hidden = new Map<string, number>()
+}
+
+/**
+ * Removes the logs of sessions whose record has expired. A database does so by itself: it comes before all that could
+ * see the difference.
+ */
+export function endLogs({ logs, rows }: Deployment, has: (defect: StoreDefect) => boolean): void {
+  if (has('log-outlives-its-record')) return
+  const now = performance.now()
+  for (const [key, log] of logs) {
+    const isKnown = log.endsAt !== Number.POSITIVE_INFINITY
+    if (!isKnown || !has('log-lives-for-its-first-ttl')) log.endsAt = rows.get(key)?.expiresAt ?? log.endsAt
+    if (log.endsAt <= now) logs.delete(key)
+  }
 }
 
 /** A database in this process. */

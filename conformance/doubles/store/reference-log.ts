@@ -1,7 +1,15 @@
-import type { AppendOutcome, EventLog, LogEvent, LogPage } from '@throughline/mcp-http-core'
-import { type Deployment, type FakeConnection, forEver, type Log, type StreamRow, wait } from './fake-database.ts'
+import type { AppendOutcome, EventLog, LogEvent, LogPage, LogPosition } from '@throughline/mcp-http-core'
+import {
+  type Deployment,
+  endLogs,
+  type FakeConnection,
+  forEver,
+  type Log,
+  type StreamRow,
+  wait,
+} from './fake-database.ts'
 import { type Budget, shareBudget, toName, trim } from './reference-budget.ts'
-import { toRecord } from './reference-sessions.ts'
+import { isLive, toRecord } from './reference-sessions.ts'
 import type { Node } from './reference-store.ts'
 
 /**
@@ -13,6 +21,7 @@ export class ReferenceLog implements EventLog {
   readonly #prefix: string
   readonly #budget: Budget
   readonly #unknown = new Set<string>()
+  readonly #known = new Set<string>()
   readonly #rejected: { sessionKey: string; event: LogEvent }[] = []
   #underWay = 0
   #appended = 0
@@ -61,11 +70,11 @@ export class ReferenceLog implements EventLog {
     const { has } = this.#node
     const [key, streamTag] = this.#toPlace(sessionKey, event.streamTag)
     if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
-    const log: Log = deployment.logs.get(key) ?? { term: 0, events: [], streams: new Map(), settled: new Set() }
-    const refusal =
-      this.#refuse(log, event) ?? (this.#node.isJoined ? refuseByRecord(deployment, key, event) : undefined)
+    const log: Log = deployment.logs.get(key) ?? createLog()
+    const refusal = this.#refuse(log, event) ?? this.#refuseByRecord(deployment, key, event)
     if (refusal !== undefined) {
       if (has('fenced-append-leaves-a-row')) addTo(deployment.hidden, key, 1)
+      if (has('gone-append-leaves-a-row') && refusal === 'gone') addTo(deployment.hidden, key, 1)
       const stream = log.streams.get(streamTag)
       if (has('fenced-append-ends-the-stream') && stream && event.last) stream.ended = true
       if (!has('fenced-under-way-is-written') || isAlone) return refusal
@@ -83,6 +92,17 @@ export class ReferenceLog implements EventLog {
     if (has('outage-lifts-the-fence') && this.#connection.cuts > 0) return undefined
     const fence = has('fenced-by-stream') ? (streams.get(streamTag)?.headPosition.term ?? 0) : term
     return position.term < fence ? 'fenced' : undefined
+  }
+
+  /** Where the log looks at the session's record. */
+  #refuseByRecord({ rows, tombstones }: Deployment, key: string, { position }: LogEvent): AppendOutcome | undefined {
+    if (!this.#node.isJoined) return undefined
+    if (tombstones.has(`log ${key}`)) return 'gone'
+    const row = rows.get(key)
+    if (!row || !isLive(row))
+      return this.#node.has('record-is-looked-for-once') && this.#known.has(key) ? undefined : 'gone'
+    this.#known.add(key)
+    return position.term < toRecord(row).term ? 'fenced' : undefined
   }
 
   #write(log: Log, event: LogEvent): void {
@@ -110,7 +130,13 @@ export class ReferenceLog implements EventLog {
     return has('long-data-is-cut') ? data.slice(0, 1_000_000) : data
   }
 
-  async read(sessionKey: string, streamTag: string, after: number, limit: number): Promise<LogPage | undefined> {
+  async read(
+    sessionKey: string,
+    streamTag: string,
+    after: number,
+    limit: number,
+    from?: LogPosition,
+  ): Promise<LogPage | undefined> {
     const { has } = this.#node
     if (has('outage-reads-as-unknown') && this.#connection.isCut) return undefined
     if (has('unknown-streams-are-remembered') && this.#unknown.has(`${sessionKey} ${streamTag}`)) return undefined
@@ -118,19 +144,20 @@ export class ReferenceLog implements EventLog {
       const [key, tag] = this.#toPlace(sessionKey, streamTag)
       const log = logs.get(key)
       const stream = log?.streams.get(tag)
-      if (log && stream) return this.#toPage(log, stream, { tag, after, limit })
+      if (log && stream) return this.#toPage(log, stream, { tag, after, limit, from })
       return log && has('unknown-streams-are-empty') ? emptyPage : undefined
     })
     if (!page) this.#unknown.add(`${sessionKey} ${streamTag}`)
     return page
   }
 
-  #toPage(log: Log, stream: StreamRow, { tag, after, limit }: Wanted): LogPage {
+  #toPage(log: Log, stream: StreamRow, { tag, after, limit, from }: Wanted): LogPage {
     const { has } = this.#node
-    const from = has('cursor-beyond-the-head-starts-over') && after > stream.head ? 0 : after
+    const start = has('cursor-beyond-the-head-starts-over') && after > stream.head ? 0 : after
     const most = has('limit-zero-means-all') && limit === 0 ? Infinity : limit
-    const seen = has('limit-counts-other-streams') && limit < 100 ? log.events.slice(0, 40 * limit + from) : log.events
-    const events = seen.filter((event) => event.streamTag === tag && event.index > from).slice(0, most)
+    const seen = has('limit-counts-other-streams') && limit < 100 ? log.events.slice(0, 40 * limit + start) : log.events
+    const found = from ? this.#skip(seen, from) : seen
+    const events = found.filter((event) => event.streamTag === tag && event.index > start).slice(0, most)
     if (has('log-ends-at-five-thousand') && after > 5_000) events.length = 0
     const last = events.at(-1)
     return {
@@ -140,6 +167,15 @@ export class ReferenceLog implements EventLog {
       ended: has('end-of-the-page') ? last?.last === true : stream.ended,
       requestIds: this.#toRequestIds(stream.requestIds),
     }
+  }
+
+  /** Those from the position on. */
+  #skip(events: readonly LogEvent[], from: LogPosition): readonly LogEvent[] {
+    const { has } = this.#node
+    if (has('from-counts-in-the-stream')) return events.filter(({ index }) => index >= from.n)
+    if (has('from-compares-numbers-alone')) return events.filter(({ position }) => position.n >= from.n)
+    if (has('from-must-be-there') && !events.some(({ position }) => isSame(position, from))) return []
+    return events.filter(({ position: { term, n } }) => term > from.term || (term === from.term && n >= from.n))
   }
 
   #toRead(events: readonly LogEvent[]): LogEvent[] {
@@ -174,19 +210,32 @@ export class ReferenceLog implements EventLog {
     settling.catch(() => undefined)
   }
 
-  async delete(sessionKey: string): Promise<void> {
+  async delete(sessionKey: string, term?: number): Promise<void> {
     const { has, isFirst } = this.#node
     if (has('only-the-first-node-deletes') && !isFirst) return
     if (has('delete-waits-for-ever') && this.#connection.isCut) await forEver
     await this.#run((deployment) => {
       const log = deployment.logs.get(sessionKey)
       if (!log && has('delete-of-nothing-rejects')) throw new RangeError('No such log')
+      if (log && term !== undefined && this.#isSucceeded(deployment, sessionKey, term)) return
+      if (log && term !== undefined && has('log-delete-takes-its-own-term')) {
+        log.events = log.events.filter(({ position }) => position.term !== term)
+        return
+      }
       if (log && has('delete-only-hides')) addTo(deployment.hidden, sessionKey, log.events.length)
       deployment.tombstones.add(`log ${sessionKey}`)
       const leavesOne = has('delete-takes-the-first-stream') && (log?.streams.size ?? 0) > 1
       if (leavesOne) removeStream(log, log?.streams.keys().next().value)
       else deployment.logs.delete(sessionKey)
     })
+  }
+
+  /** Whether a newer term has written, or, where the log looks at the record, has taken over. */
+  #isSucceeded({ logs, rows }: Deployment, key: string, term: number): boolean {
+    const { has, isJoined } = this.#node
+    if (has('log-delete-takes-any-term')) return false
+    const row = isJoined && !has('log-delete-asks-the-log-alone') ? rows.get(key) : undefined
+    return term < Math.max(logs.get(key)?.term ?? 0, row ? toRecord(row).term : 0)
   }
 
   /** Nothing is held on this node. */
@@ -196,7 +245,10 @@ export class ReferenceLog implements EventLog {
   }
 
   #run<T>(command: (deployment: Deployment) => T): Promise<T> {
-    return this.#connection.run(this.#prefix, command)
+    return this.#connection.run(this.#prefix, (deployment) => {
+      endLogs(deployment, this.#node.has)
+      return command(deployment)
+    })
   }
 
   #toPlace(sessionKey: string, streamTag: string): readonly [string, string] {
@@ -213,6 +265,7 @@ interface Wanted {
   readonly tag: string
   readonly after: number
   readonly limit: number
+  readonly from: LogPosition | undefined
 }
 
 const emptyPage: LogPage = { events: [], head: 0, headPosition: { term: 0, n: 0 }, ended: false, requestIds: [] }
@@ -222,14 +275,12 @@ function begin({ position, requestIds }: LogEvent): StreamRow {
   return { firstTerm: position.term, requestIds, head: 0, headPosition: nowhere, ended: false, released: false }
 }
 
-function refuseByRecord(
-  { rows, tombstones }: Deployment,
-  key: string,
-  { position }: LogEvent,
-): AppendOutcome | undefined {
-  const row = rows.get(key)
-  if (!row || tombstones.has(`log ${key}`)) return 'gone'
-  return position.term < toRecord(row).term ? 'fenced' : undefined
+function createLog(): Log {
+  return { term: 0, endsAt: Number.POSITIVE_INFINITY, events: [], streams: new Map(), settled: new Set() }
+}
+
+function isSame(one: LogPosition, other: LogPosition): boolean {
+  return one.term === other.term && one.n === other.n
 }
 
 function removeStream(log: Log | undefined, streamTag: string | undefined): void {

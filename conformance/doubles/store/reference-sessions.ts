@@ -1,5 +1,5 @@
 import type { SessionChanges, SessionRecord, SessionStore, Taking } from '@throughline/mcp-http-core'
-import { ConnectionLost, type Deployment, type FakeConnection, forEver, type Row } from './fake-database.ts'
+import { ConnectionLost, type Deployment, endLogs, type FakeConnection, forEver, type Row } from './fake-database.ts'
 import type { Node } from './reference-store.ts'
 
 type Params = Readonly<Record<string, unknown>>
@@ -297,7 +297,10 @@ export class ReferenceSessions implements SessionStore {
     const { has } = this.#node
     if (has('list-holds-its-connection') && this.#openLists > 20) await forEver
     if (has('does-not-connect-again') && this.#connection.cuts > 0) throw new ConnectionLost('The client is closed')
-    return await this.#connection.run(this.#prefix, (deployment) => command(deployment.rows, deployment))
+    return await this.#connection.run(this.#prefix, (deployment) => {
+      endLogs(deployment, has)
+      return command(deployment.rows, deployment)
+    })
   }
 
   #toKey(key: string): string {
@@ -342,7 +345,7 @@ function toLeaseRecord(node: string): SessionRecord {
   return toRecord({ text: JSON.stringify({ key: node }) })
 }
 
-function isLive({ expiresAt }: Row): boolean {
+export function isLive({ expiresAt }: Row): boolean {
   return expiresAt > performance.now()
 }
 

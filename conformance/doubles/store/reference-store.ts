@@ -1,6 +1,6 @@
 import type { Backplane } from '@throughline/mcp-http-core'
 import type { StoreUnderTest } from '../../src/store/store-under-test.ts'
-import { FakeConnection, FakeDatabase } from './fake-database.ts'
+import { endLogs, FakeConnection, FakeDatabase } from './fake-database.ts'
 import { ReferenceBus } from './reference-bus.ts'
 import { ReferenceLog } from './reference-log.ts'
 import { ReferenceSessions } from './reference-sessions.ts'
@@ -47,7 +47,10 @@ export function openReferenceStore(options: ReferenceStoreOptions = {}): StoreUn
     neighbour: () => toBackplane(connect('mcp2')),
     oracle: {
       hasSession: (key) => own.rows.has(key),
-      countEvents: (key) => (own.logs.get(key)?.events.length ?? 0) + (own.hidden.get(key) ?? 0),
+      countEvents(key) {
+        endLogs(own, has)
+        return (own.logs.get(key)?.events.length ?? 0) + (own.hidden.get(key) ?? 0)
+      },
     },
     faults: {
       disconnect: () => first.connection.cut(),

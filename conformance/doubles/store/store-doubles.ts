@@ -5,6 +5,8 @@ export interface StoreDouble<Name extends string = StoreDefect> {
   readonly defect: Name
   /** Requirements that this defect cannot leave whole, each with the reason. */
   readonly alsoFails: Reasons
+  /** The log of this one looks at the session's record. */
+  readonly isJoined?: true
   /** Why no other check of the part can be judged: nothing works any more. */
   readonly spoilsAll?: string
 }
@@ -13,6 +15,10 @@ type Reasons = Readonly<Record<string, string>>
 
 function double<const Name extends string>(requirement: string, defect: Name, alsoFails: Reasons = {}) {
   return { requirement: `store/${requirement}`, defect, alsoFails } satisfies StoreDouble<Name>
+}
+
+function joined<const Name extends string>(requirement: string, defect: Name, alsoFails: Reasons = {}) {
+  return { ...double(requirement, defect, alsoFails), isJoined: true } satisfies StoreDouble<Name>
 }
 
 function spoiler<const Name extends string>(requirement: string, defect: Name, spoilsAll: string) {
@@ -179,6 +185,7 @@ const table = [
   double('events/last-event-may-be-empty', 'empty-ends-are-left-out'),
   double('events/delete-removes-every-stream', 'delete-takes-the-first-stream', {
     'store/events/is-in-the-database': 'what is left is in the database',
+    'store/events/delete-with-the-term-removes-every-stream': 'there are two streams as well',
   }),
   double('events/append-after-delete-is-gone-or-anew', 'append-after-delete-is-fenced'),
   double('events/delete-needs-no-ownership', 'only-the-first-node-deletes'),
@@ -187,6 +194,15 @@ const table = [
   double('events/stats-are-counts', 'stats-never-go-down'),
   double('events/neighbour-is-apart', 'prefix-not-used-by-events'),
   double('events/is-in-the-database', 'delete-only-hides'),
+  double('events/from-changes-nothing-that-is-read', 'from-counts-in-the-stream', {
+    'store/events/from-holds-across-terms': 'there are two streams as well',
+  }),
+  double('events/from-holds-across-terms', 'from-compares-numbers-alone'),
+  double('events/from-may-name-what-was-dropped', 'from-must-be-there'),
+  joined('events/append-without-a-record-is-gone-or-goes-on', 'record-is-looked-for-once'),
+  joined('events/gone-append-writes-nothing', 'gone-append-leaves-a-row'),
+  double('events/log-lives-as-long-as-the-record', 'log-lives-for-its-first-ttl'),
+  double('events/log-ends-with-the-record', 'log-outlives-its-record'),
   double('events/next-term-goes-on', 'head-keeps-its-first-term'),
   double('events/terms-may-be-skipped', 'terms-may-not-be-skipped'),
   double('events/lower-term-is-fenced', 'fenced-append-ends-the-stream'),
@@ -196,6 +212,11 @@ const table = [
   }),
   double('events/fencing-holds-under-way', 'fenced-under-way-is-written', {
     'store/events/owner-cut-off-is-fenced': 'it has appends under way too',
+  }),
+  double('events/delete-with-an-older-term-removes-nothing', 'log-delete-takes-any-term'),
+  joined('events/delete-after-a-takeover-heeds-the-record', 'log-delete-asks-the-log-alone'),
+  double('events/delete-with-the-term-removes-every-stream', 'log-delete-takes-its-own-term', {
+    'store/events/delete-after-a-takeover-heeds-the-record': 'it leaves a stream without events',
   }),
   double('events/fenced-append-writes-nothing', 'fenced-append-leaves-a-row'),
   double('events/outage-is-bounded', 'delete-waits-for-ever'),

@@ -3,6 +3,8 @@ import { eventsAppend } from './contract/events-append.ts'
 import { eventsBudget } from './contract/events-budget.ts'
 import { eventsFaults } from './contract/events-faults.ts'
 import { eventsFencing } from './contract/events-fencing.ts'
+import { eventsFrom } from './contract/events-from.ts'
+import { eventsLifetime } from './contract/events-lifetime.ts'
 import { eventsPages } from './contract/events-pages.ts'
 import { sessionsExpiry } from './contract/sessions-expiry.ts'
 import { sessionsFaults } from './contract/sessions-faults.ts'
@@ -24,6 +26,8 @@ export const storeRequirements: readonly StoreRequirement[] = [
   ...sessionsFaults,
   ...eventsAppend,
   ...eventsPages,
+  ...eventsFrom,
+  ...eventsLifetime,
   ...eventsFencing,
   ...eventsFaults,
   ...eventsBudget,

@@ -88,6 +88,56 @@ export const eventsFencing = requirementsOf('events', [
     },
   },
   {
+    id: 'delete-with-an-older-term-removes-nothing',
+    title: 'Delete with an older term than one that has written removes nothing, and the newer owner goes on.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const first = await context.beginLog(one)
+      const sent = await first.appendAll('g', 2)
+      const next = await context.takeOverLog(first, other)
+      sent.push(...(await next.appendAll('g', 1)))
+      const others = await next.appendAll('p2-1', 1)
+      await one.events.delete(first.sessionKey, first.term)
+      sent.push(...(await next.appendAll('g', 1)))
+      expectEvents(await other.events.read(first.sessionKey, 'g', 0, 10), sent, 'the stream of both owners')
+      expectEvents(await other.events.read(first.sessionKey, 'p2-1', 0, 10), others, 'the stream of the newer owner')
+    },
+  },
+  {
+    id: 'delete-after-a-takeover-heeds-the-record',
+    title:
+      'A log that fences an owner as soon as another has taken over removes nothing for it either; another log removes all until that has written.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const first = await context.beginLog(one)
+      const sent = await first.appendAll('g', 2)
+      const next = await context.takeOverLog(first, other)
+      const late = first.next('g')
+      const looks = (await first.append(late)) === 'fenced'
+      await one.events.delete(first.sessionKey, first.term)
+      const page = await other.events.read(first.sessionKey, 'g', 0, 10)
+      if (!looks) return expectNothing(page, 'read after delete with the term of all that was written')
+      expectEvents(page, sent, 'the stream after delete by an owner that was succeeded')
+      expectEqual(await next.append(next.next('p2-1')), 'ok', 'the outcome of an append by the next owner')
+    },
+  },
+  {
+    id: 'delete-with-the-term-removes-every-stream',
+    title: 'Delete with the current term removes what every owner has written, also when this one has written nothing.',
+    async check(context) {
+      const [writing, silent] = [await context.beginLog(), await context.beginLog()]
+      for (const first of [writing, silent]) {
+        for (const tag of ['g', 'p1-1']) await first.appendAll(tag, 2)
+        const next = await context.takeOverLog(first, context)
+        if (first === writing) await next.appendAll('g', 1)
+        await context.events.delete(first.sessionKey, next.term)
+        for (const tag of ['g', 'p1-1']) {
+          expectNothing(await context.events.read(first.sessionKey, tag, 0, 10), `read of stream ${tag} after delete`)
+        }
+      }
+    },
+  },
+  {
     id: 'fenced-append-writes-nothing',
     title: 'A fenced append leaves nothing in the database.',
     needs: ['oracle'],
