@@ -58,8 +58,8 @@ export function endLogs({ logs, rows }: Deployment, has: (defect: StoreDefect) =
   if (has('log-outlives-its-record')) return
   const now = performance.now()
   for (const [key, log] of logs) {
-    const isKnown = log.endsAt !== Number.POSITIVE_INFINITY
-    if (!isKnown || !has('log-lives-for-its-first-ttl')) log.endsAt = rows.get(key)?.expiresAt ?? log.endsAt
+    const { expiresAt = 0 } = rows.get(key) ?? {}
+    if (expiresAt > now && !has('log-lives-for-its-first-ttl')) log.endsAt = expiresAt
     if (log.endsAt <= now) logs.delete(key)
   }
 }

@@ -5,6 +5,7 @@ import {
   type FakeConnection,
   forEver,
   type Log,
+  type Row,
   type StreamRow,
   wait,
 } from './fake-database.ts'
@@ -70,7 +71,7 @@ export class ReferenceLog implements EventLog {
     const { has } = this.#node
     const [key, streamTag] = this.#toPlace(sessionKey, event.streamTag)
     if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
-    const log: Log = deployment.logs.get(key) ?? createLog()
+    const log: Log = deployment.logs.get(key) ?? createLog(deployment.rows.get(key))
     const refusal = this.#refuse(log, event) ?? this.#refuseByRecord(deployment, key, event)
     if (refusal !== undefined) {
       if (has('fenced-append-leaves-a-row')) addTo(deployment.hidden, key, 1)
@@ -96,11 +97,12 @@ export class ReferenceLog implements EventLog {
 
   /** Where the log looks at the session's record. */
   #refuseByRecord({ rows, tombstones }: Deployment, key: string, { position }: LogEvent): AppendOutcome | undefined {
-    if (!this.#node.isJoined) return undefined
+    const { has, isJoined } = this.#node
+    if (!isJoined) return undefined
     if (tombstones.has(`log ${key}`)) return 'gone'
     const row = rows.get(key)
-    if (!row || !isLive(row))
-      return this.#node.has('record-is-looked-for-once') && this.#known.has(key) ? undefined : 'gone'
+    if (!row && has('record-is-looked-for-once') && this.#known.has(key)) return undefined
+    if (!row || !(isLive(row) || has('log-takes-expired-records'))) return 'gone'
     this.#known.add(key)
     return position.term < toRecord(row).term ? 'fenced' : undefined
   }
@@ -275,8 +277,9 @@ function begin({ position, requestIds }: LogEvent): StreamRow {
   return { firstTerm: position.term, requestIds, head: 0, headPosition: nowhere, ended: false, released: false }
 }
 
-function createLog(): Log {
-  return { term: 0, endsAt: Number.POSITIVE_INFINITY, events: [], streams: new Map(), settled: new Set() }
+function createLog(row: Row | undefined): Log {
+  const endsAt = row && isLive(row) ? row.expiresAt : Number.POSITIVE_INFINITY
+  return { term: 0, endsAt, events: [], streams: new Map(), settled: new Set() }
 }
 
 function isSame(one: LogPosition, other: LogPosition): boolean {

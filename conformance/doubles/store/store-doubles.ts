@@ -200,6 +200,7 @@ const table = [
   double('events/from-holds-across-terms', 'from-compares-numbers-alone'),
   double('events/from-may-name-what-was-dropped', 'from-must-be-there'),
   joined('events/append-without-a-record-is-gone-or-goes-on', 'record-is-looked-for-once'),
+  joined('events/append-after-expiry-is-gone-or-goes-on', 'log-takes-expired-records'),
   joined('events/gone-append-writes-nothing', 'gone-append-leaves-a-row'),
   double('events/log-lives-as-long-as-the-record', 'log-lives-for-its-first-ttl'),
   double('events/log-ends-with-the-record', 'log-outlives-its-record'),

@@ -5,7 +5,7 @@ import { createKey, expectEvents, expectNothing, expectSame, toRecord } from '..
 import type { StoreContext } from '../store-context.ts'
 import { longMs } from '../store-context.ts'
 import { requirementsOf } from '../store-requirement.ts'
-import { mustLive, timed, waitForEnd, withTtl } from '../time.ts'
+import { mustLive, shortTtl, timed, waitForEnd, withTtl } from '../time.ts'
 
 /** What the record of a session means to its log. */
 export const eventsLifetime = requirementsOf('events', [
@@ -31,6 +31,25 @@ export const eventsLifetime = requirementsOf('events', [
       await events.delete(sessionKey)
       expectEqual(await writer.append(writer.next('g')), 'gone', 'the outcome of an append after delete of both')
       expectNothing(await events.read(sessionKey, 'g', 0, 10), 'read after delete of both')
+    },
+  },
+  {
+    id: 'append-after-expiry-is-gone-or-goes-on',
+    title:
+      'A log that gives `gone` to a session that never had a record does so when a record has expired; another goes on without.',
+    async check(context) {
+      const looks = await looksAtRecords(context)
+      const writer = createWriter(context)
+      const ttlMs = shortTtl(context)
+      const { span } = await timed(() => context.sessions.create(toRecord({ key: writer.sessionKey }), ttlMs))
+      await writer.append(writer.next('g'))
+      await waitForEnd(context, span, ttlMs)
+      const late = writer.next('g')
+      const outcome = await writer.append(late)
+      const page = await context.events.read(writer.sessionKey, 'g', 1, 10)
+      if (!looks && outcome === 'ok') return expectEvents(page, [late], 'the log that goes on, after its first event,')
+      expectEqual(outcome, 'gone', 'the outcome of an append after the record has expired')
+      expectSame(page?.events ?? [], [], 'what read gives of the append that was `gone`')
     },
   },
   {
