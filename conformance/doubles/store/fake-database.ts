@@ -73,6 +73,13 @@ export class FakeDatabase {
     this.#deployments.set(prefix, deployment)
     return deployment
   }
+
+  /** Nobody hears on a connection that broke: who comes back subscribes anew. */
+  forget(connection: FakeConnection): void {
+    for (const { channels } of this.#deployments.values()) {
+      for (const connections of channels.values()) connections.delete(connection)
+    }
+  }
 }
 
 /** Carries commands to the database, in order, and their replies back. */
@@ -121,6 +128,7 @@ export class FakeConnection {
   cut(): void {
     this.isCut = true
     this.cuts++
+    this.database.forget(this)
   }
 
   mend(): void {

@@ -4,6 +4,7 @@ import type { Node } from './reference-store.ts'
 
 interface Subscription {
   readonly listener: (message: string) => void
+  readonly missed: () => void
 }
 
 /** A message bus as plain as it gets: one subscription in the database for each channel that somebody here listens to. */
@@ -58,14 +59,19 @@ export class ReferenceBus implements MessageBus {
     }
   }
 
-  async subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>> {
+  async subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed: () => void = () => undefined,
+  ): Promise<() => Promise<void>> {
     const { has } = this.#node
     if (has('subscribe-waits-for-ever') && this.#connection.isCut) await forEver
     const subscriptions = this.#channels.get(channel) ?? new Set<Subscription>()
     const known = has('listeners-are-a-set') ? [...subscriptions].find((each) => each.listener === listener) : undefined
-    const subscription = known ?? { listener }
+    const subscription = known ?? { listener, missed }
     this.#channels.set(channel, subscriptions.add(subscription))
     if (subscriptions.size === 1) await this.#open(channel)
+    if (has('missed-is-called-for-newcomers')) this.#tellMissed(channel)
     return () => this.#unsubscribe(channel, subscriptions, subscription)
   }
 
@@ -107,7 +113,22 @@ export class ReferenceBus implements MessageBus {
   }
 
   #resubscribe(): void {
-    for (const channel of this.#channels.keys()) this.#open(channel).catch(() => undefined)
+    const { has } = this.#node
+    for (const channel of this.#channels.keys()) {
+      const isEarly = has('missed-comes-too-early')
+      if (isEarly) this.#tellMissed(channel)
+      // Where the connection breaks again, it is opened again.
+      const opening = wait(isEarly ? 20 : 0).then(() => this.#open(channel))
+      opening.then(() => isEarly || this.#tellMissed(channel)).catch(() => undefined)
+    }
+  }
+
+  #tellMissed(channel: string): void {
+    const { has } = this.#node
+    if (has('missed-is-called-once') && this.#connection.cuts > 1) return
+    const subscriptions = [...(this.#channels.get(channel) ?? [])]
+    const told = has('missed-reaches-one-of-a-channel') ? subscriptions.slice(0, 1) : subscriptions
+    for (const { missed } of told) missed()
   }
 
   #toName(channel: string): string {

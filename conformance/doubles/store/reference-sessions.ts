@@ -209,7 +209,7 @@ export class ReferenceSessions implements SessionStore {
   #toLeaseEnd(before: number | undefined, leaseMs: number): number {
     const { has } = this.#node
     const now = performance.now()
-    const end = leaseMs === 0 ? 0 : now + (has('leases-end-a-quarter-early') ? 0.75 * leaseMs : leaseMs)
+    const end = leaseMs === 0 ? 0 : now + (has('leases-end-at-half-time') ? leaseMs / 2 : leaseMs)
     if (before === undefined || before <= now) return end
     if (leaseMs === 0) return has('renewal-with-zero-is-ignored') ? before : end
     if (has('renewal-waits-for-the-end')) return before

@@ -28,6 +28,7 @@ function spoiler<const Name extends string>(requirement: string, defect: Name, s
 const whatIsRead = 'whether it is gone is seen by reading it'
 const whatIsRepeated = 'what is repeated expects the term before'
 const whatIsEnded = 'leases are ended so there'
+const whatIsNotHeard = 'nothing is heard after the first outage'
 const whatIsCut = 'nothing works after the first outage'
 
 /** One for each requirement, in the order of the contract. */
@@ -108,7 +109,7 @@ const table = [
   double('sessions/unknown-node-has-no-lease', 'unknown-nodes-have-leases', {
     'store/sessions/neighbour-has-leases-of-its-own': 'the node is unknown there',
   }),
-  double('sessions/lease-runs-for-its-time', 'leases-end-a-quarter-early'),
+  double('sessions/lease-runs-for-its-time', 'leases-end-at-half-time'),
   double('sessions/lease-runs-out', 'leases-do-not-run-out', {
     'store/sessions/renewal-counts-from-now': 'what is sooner over runs out as well',
   }),
@@ -259,7 +260,14 @@ const table = [
   double('bus/order-holds-across-nodes', 'messages-of-others-overtake'),
   double('bus/neighbour-is-apart', 'prefix-not-used-by-bus'),
   double('bus/outage-is-bounded', 'subscribe-waits-for-ever'),
-  double('bus/subscription-survives-an-outage', 'subscriptions-end-with-the-connection'),
+  double('bus/subscription-survives-an-outage', 'subscriptions-end-with-the-connection', {
+    'store/bus/missed-is-called-after-an-outage': whatIsNotHeard,
+    'store/bus/missed-comes-when-messages-are-heard-again': whatIsNotHeard,
+  }),
+  double('bus/missed-is-called-after-an-outage', 'missed-is-called-once'),
+  double('bus/missed-reaches-every-subscription', 'missed-reaches-one-of-a-channel'),
+  double('bus/missed-comes-when-messages-are-heard-again', 'missed-comes-too-early'),
+  double('bus/missed-is-not-called-without-cause', 'missed-is-called-for-newcomers'),
 ]
 
 /** What a store can do wrong here. */

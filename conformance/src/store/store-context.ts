@@ -1,7 +1,7 @@
 import { notTestable } from '../client/expect.ts'
 import { delay, TimeLimit, within } from '../client/waiting.ts'
 import type { Backplane, EventLog, MessageBus, SessionStore } from './contract-types.ts'
-import { Listener } from './listener.ts'
+import { Listener, type ListenerOptions } from './listener.ts'
 import { LogWriter } from './log-writer.ts'
 import { createKey, toRecord } from './records.ts'
 import type { StoreFaults, StoreOptions, StoreOracle, StoreUnderTest } from './store-under-test.ts'
@@ -106,9 +106,9 @@ export class StoreContext extends StoreNode {
   }
 
   /** Subscribes until the check ends. */
-  async listen(bus: MessageBus, channel: string, onMessage?: (message: string) => void): Promise<Listener> {
-    const listener = new Listener(onMessage)
-    listener.unsubscribe = await bus.subscribe(channel, listener.hear)
+  async listen(bus: MessageBus, channel: string, options: ListenerOptions = {}): Promise<Listener> {
+    const listener = new Listener(options)
+    listener.unsubscribe = await bus.subscribe(channel, listener.hear, listener.miss)
     this.#listeners.push(listener)
     return listener
   }

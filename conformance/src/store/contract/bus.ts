@@ -1,8 +1,11 @@
 import { expectEqual, expectThat, fail } from '../../client/expect.ts'
+import { delay } from '../../client/waiting.ts'
 import { hostileNames, similarNames } from '../hostile-names.ts'
+import type { Listener } from '../listener.ts'
 import { createKey, expectSame } from '../records.ts'
-import type { StoreContext } from '../store-context.ts'
+import { type StoreContext, settle } from '../store-context.ts'
 import { requirementsOf } from '../store-requirement.ts'
+import { outageMs } from '../time.ts'
 
 /** Messages may be lost, come late or come twice: what counts is what is heard in the end, its order and its place. */
 export const busContract = requirementsOf('bus', [
@@ -130,7 +133,7 @@ export const busContract = requirementsOf('bus', [
     async check(context) {
       const { bus } = context
       const stop: { now: () => unknown } = { now: () => fail('heard before it had subscribed') }
-      const leaving = await context.listen(bus, 'channel', () => void stop.now())
+      const leaving = await context.listen(bus, 'channel', { onMessage: () => void stop.now() })
       stop.now = () => leaving.unsubscribe()
       const staying = await context.listen(bus, 'channel')
       await context.publishUntilHeard(bus, 'channel', 'first', leaving)
@@ -243,7 +246,76 @@ export const busContract = requirementsOf('bus', [
       await context.publishUntilHeard(bus, 'channel', 'after', listener)
     },
   },
+  {
+    id: 'missed-is-called-after-an-outage',
+    title: 'After each outage who subscribed is told that messages may have been missed.',
+    needs: ['faults'],
+    async check(context) {
+      const listener = await context.listen(context.bus, 'channel')
+      for (let round = 1; round <= 2; round++) {
+        await context.publishUntilHeard(context.bus, 'channel', `before outage ${round}`, listener)
+        const before = listener.missed
+        await breakOff(context)
+        await listener.expectMissed(before + 1, context.settleWithinMs)
+      }
+    },
+  },
+  {
+    id: 'missed-reaches-every-subscription',
+    title: 'Every subscription is told after an outage, also several to one channel.',
+    needs: ['faults'],
+    async check(context) {
+      const names = ['one', 'one', 'other', 'third', 'third', 'third']
+      const listeners = await Promise.all(names.map((name) => context.listen(context.bus, name)))
+      await breakOff(context)
+      for (const listener of listeners) await listener.expectMissed(1, context.settleWithinMs)
+    },
+  },
+  {
+    id: 'missed-comes-when-messages-are-heard-again',
+    title: 'What another node publishes once a subscription was told is heard, or the subscription is told again.',
+    needs: ['faults', 'second'],
+    async check(context) {
+      const { bus } = await context.second()
+      const onMissed = () => void settle(() => bus.publish('channel', `after missed ${listener.missed}`))
+      const listener: Listener = await context.listen(context.bus, 'channel', { onMissed })
+      await context.publishUntilHeard(bus, 'channel', 'before', listener)
+      await breakOff(context)
+      await listener.expectMissed(1, context.settleWithinMs)
+      const hearsTheLast = () => listener.heard.includes(`after missed ${listener.missed}`)
+      const isHeard = await listener.until(hearsTheLast, context.settleWithinMs)
+      expectThat(isHeard, 'Expected a message published when `missed` was called to be heard, it is lost')
+    },
+  },
+  {
+    id: 'missed-is-not-called-without-cause',
+    title: 'While nothing breaks nobody is told of missed messages, whoever comes, goes and publishes.',
+    async check(context) {
+      const { bus } = context
+      const [staying, other] = [await context.listen(bus, 'channel'), await context.listen(bus, 'other')]
+      const leaving = await context.listen(bus, 'channel')
+      for (let round = 1; round <= 3; round++) {
+        const passing = await context.listen(bus, `channel ${round}`)
+        await context.publishUntilHeard(bus, 'channel', `round ${round}`, leaving)
+        await passing.unsubscribe()
+      }
+      await leaving.unsubscribe()
+      await context.publishUntilHeard(bus, 'channel', 'end', staying)
+      await context.publishUntilHeard(bus, 'other', 'end', other)
+      const calls = [staying, leaving, other].map(({ missed }) => missed)
+      expectSame(calls, [0, 0, 0], 'how often `missed` was called of three subscriptions')
+    },
+  },
 ])
+
+/** An outage in which something is published that nobody may hear. */
+async function breakOff(context: StoreContext): Promise<void> {
+  const { bus, faults } = context
+  await faults.disconnect()
+  await context.inTime('publish without the database', () => bus.publish('channel', 'during'))
+  await delay(outageMs)
+  await faults.reconnect()
+}
 
 /** Each number where it was heard first. */
 function firstNumbers(heard: readonly string[]): number[] {

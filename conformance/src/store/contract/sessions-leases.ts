@@ -31,7 +31,7 @@ export const sessionsLeases = requirementsOf('sessions', [
         for (; ; await delay(ttlMs / 10)) {
           const runs = await context.sessions.hasLease(node)
           // Near enough to its end?
-          if (!mustLive(context, span, leaseMs)) return lastSeen > span.from + 0.75 * leaseMs
+          if (!mustLive(context, span, leaseMs)) return lastSeen > span.from + 0.6 * leaseMs
           lastSeen = performance.now()
           const age = Math.round(lastSeen - span.from)
           if (!runs) fail(`Expected the lease to run for ${leaseMs} ms, it is over after ${age} ms`)
