@@ -10,6 +10,7 @@ import { storeRequirements } from '../src/store/store-requirements.ts'
 const laborious: ReadonlySet<string> = new Set([
   'store/sessions/list-gives-every-record',
   'store/sessions/record-lives-for-its-ttl',
+  'store/sessions/lease-runs-for-its-time',
   'store/events/events-may-be-large',
   'store/events/ten-thousand-events-are-replayed',
 ])

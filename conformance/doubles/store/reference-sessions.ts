@@ -311,7 +311,7 @@ export class ReferenceSessions implements SessionStore {
     const { has } = this.#node
     const text = this.#toStored(record)
     if (has('long-params-are-refused') && text.length > 65_536) throw new RangeError('Value too long')
-    const rounded = has('ttl-rounded-down') && ttlMs >= 250 ? ttlMs - (ttlMs % 250) : ttlMs
+    const rounded = has('ttl-rounded-down') && ttlMs >= 250 ? 2 ** Math.floor(Math.log2(ttlMs)) : ttlMs
     return { text, original: text, ...toExpiry(rounded) }
   }
 
