@@ -104,6 +104,7 @@ export class ReferenceLog implements EventLog {
     if (!row && has('record-is-looked-for-once') && this.#known.has(key)) return undefined
     if (!row || !(isLive(row) || has('log-takes-expired-records'))) return 'gone'
     this.#known.add(key)
+    if (has('record-does-not-fence')) return undefined
     return position.term < toRecord(row).term ? 'fenced' : undefined
   }
 

@@ -212,6 +212,9 @@ const table = [
     'store/events/fencing-holds-under-way': 'the old owner writes to another stream',
     'store/events/fenced-append-writes-nothing': 'it begins another stream too',
   }),
+  joined('events/taken-over-is-fenced-where-the-record-counts', 'record-does-not-fence', {
+    'store/events/delete-after-a-takeover-heeds-the-record': 'who is not fenced deletes as one that was not succeeded',
+  }),
   double('events/fencing-holds-under-way', 'fenced-under-way-is-written', {
     'store/events/owner-cut-off-is-fenced': 'it has appends under way too',
   }),

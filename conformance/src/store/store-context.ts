@@ -97,6 +97,12 @@ export class StoreContext extends StoreNode {
     return new LogWriter({ log: node.events, sessionKey, term: 1 })
   }
 
+  /** Whether the log asks for the record of a session: it shows with one that never had any. */
+  async logLooksAtRecords(): Promise<boolean> {
+    const stray = new LogWriter({ log: this.events, sessionKey: createKey(), term: 1 })
+    return (await stray.append(stray.next('g'))) === 'gone'
+  }
+
   /** The log as its next owner goes on with it, on this node. */
   async takeOverLog(writer: LogWriter, node: StoreNode): Promise<LogWriter> {
     const { sessionKey, term: expectedTerm } = writer

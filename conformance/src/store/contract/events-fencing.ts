@@ -65,6 +65,23 @@ export const eventsFencing = requirementsOf('events', [
     },
   },
   {
+    id: 'taken-over-is-fenced-where-the-record-counts',
+    title:
+      'A log that gives `gone` to a session that never had a record fences an owner as soon as another has taken over; another log may take its events until that has written.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const looks = await context.logLooksAtRecords()
+      const first = await context.beginLog(one)
+      const sent = await first.appendAll('g', 2)
+      await context.takeOverLog(first, other)
+      const late = first.next('g')
+      const outcome = await first.append(late)
+      if (looks || outcome !== 'ok') expectEqual(outcome, 'fenced', 'the outcome of an append after a takeover')
+      const kept = outcome === 'ok' ? [...sent, late] : sent
+      expectEvents(await other.events.read(first.sessionKey, 'g', 0, 10), kept, 'the stream after a takeover')
+    },
+  },
+  {
     id: 'fencing-holds-under-way',
     title:
       'Of appends under way while another node writes with a newer term, those that gave `ok` are kept and no others.',
