@@ -29,9 +29,7 @@ export async function startNodes({ nodes, open, ...options }: StartNodesOptions)
   const opened = await Promise.all(Array.from({ length: nodes }, async () => await open()))
   // Nodes of one deployment read each other's state.
   const requestStateKeys = ['of all nodes of this deployment, 32 bytes']
-  const endpoints = createFixtureEndpoints(
-    opened.map(({ backplane }) => ({ requestStateKeys, ...options, backplane })),
-  )
+  const endpoints = createFixtureEndpoints(opened.map(({ backplane }) => ({ requestStateKeys, ...options, backplane })))
   const [all, last] = await Promise.all([
     mountFixture(inTurn(endpoints), options),
     mountFixture(endpoints.at(-1) as Endpoint, options),

@@ -69,7 +69,10 @@ function describeMount(name: string, mount: ServerMount): void {
   beforeAll(async () => {
     server = await mount.start()
     const { url, secondUrl } = server
-    target = await probeTarget(new URL(url), secondUrl === undefined ? mount : { ...mount, secondUrl: new URL(secondUrl) })
+    target = await probeTarget(
+      new URL(url),
+      secondUrl === undefined ? mount : { ...mount, secondUrl: new URL(secondUrl) },
+    )
   })
   afterAll(() => server?.close())
   afterAll(() => tellNoted(name, noted))

@@ -35,16 +35,18 @@ export interface AsksParts {
 }
 
 /** Which request, and whose. */
-export interface Question {
+export interface Question<Answer> {
   readonly id: string
   readonly owner: string
   readonly request: Forwarded
+  /** Called as soon as the answer is heard: what is said of a stream after that may be next. */
+  readonly receive: (outcome: Outcome) => Answer
 }
 
 /** Requests that other nodes answer. A message may be lost, so each is repeated until it is heard of; never executed twice. */
 export class Asks {
   readonly #parts: AsksParts
-  readonly #pending = new Map<string, PendingAsk>()
+  readonly #pending = new Map<string, Pick<PendingAsk<never>, Heard>>()
 
   constructor(parts: AsksParts) {
     this.#parts = parts
@@ -59,13 +61,13 @@ export class Asks {
    * @throws NodeGone
    * @throws NotReached
    */
-  async ask(question: Question, onGone?: (listener: () => void) => void): Promise<Outcome> {
+  async ask<Answer>(question: Question<Answer>, onGone?: (listener: () => void) => void): Promise<Answer> {
     const pending = new PendingAsk(question, this.#parts)
     this.#pending.set(question.id, pending)
     onGone?.(() => pending.leave())
     pending.repeat()
     try {
-      return await pending.outcome
+      return await pending.answer
     } finally {
       this.#pending.delete(question.id)
     }
@@ -88,21 +90,25 @@ export class Asks {
   }
 }
 
-class PendingAsk {
-  readonly outcome: Promise<Outcome>
-  readonly #question: Question
+/** What is done with any of them. */
+type Heard = 'taken' | 'answered' | 'unknown' | 'repeat' | 'fail'
+
+class PendingAsk<Answer> {
+  readonly answer: Promise<Answer>
+  readonly #question: Question<Answer>
   readonly #parts: AsksParts
   readonly #stopWatching: () => void
-  #settle: (outcome: Outcome) => void = () => undefined
+  #settle: (answer: Answer) => void = () => undefined
   #reject: (error: Error) => void = () => undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #wasTaken = false
+  #isOver = false
   #sent = 0
 
-  constructor(question: Question, parts: AsksParts) {
+  constructor(question: Question<Answer>, parts: AsksParts) {
     this.#question = question
     this.#parts = parts
-    this.outcome = new Promise((resolve, reject) => {
+    this.answer = new Promise((resolve, reject) => {
       this.#settle = resolve
       this.#reject = reject
     })
@@ -110,13 +116,15 @@ class PendingAsk {
   }
 
   taken(): void {
+    if (this.#isOver) return
     this.#wasTaken = true
     this.#wait(pokeMs)
   }
 
   answered(outcome: Outcome): void {
+    if (this.#isOver) return
     this.#end()
-    this.#settle(outcome)
+    this.#settle(this.#question.receive(outcome))
   }
 
   unknown(): void {
@@ -133,6 +141,7 @@ class PendingAsk {
   }
 
   repeat(): void {
+    if (this.#isOver) return
     const { id, request } = this.#question
     const from = this.#parts.node()
     if (this.#wasTaken) this.#say({ type: 'poke', id, from })
@@ -151,6 +160,7 @@ class PendingAsk {
   }
 
   #end(): void {
+    this.#isOver = true
     clearTimeout(this.#timer)
     this.#stopWatching()
   }

@@ -20,7 +20,7 @@ import { ResumableFormat } from '../stream/sse-format.ts'
 import { NodeGone, NotReached } from './asks.ts'
 import type { Cluster } from './cluster.ts'
 import { type Forwarded, toForwarded } from './forwarded-request.ts'
-import type { WireStream } from './wire.ts'
+import type { Outcome, WireStream } from './wire.ts'
 
 export interface RemoteSessionParts {
   readonly cluster: Cluster
@@ -75,8 +75,12 @@ export class RemoteSession implements SessionHandle {
   async #ask(request: Forwarded, client?: HttpRequest): Promise<HttpReply | undefined> {
     const { cluster, record } = this.#parts
     const id = crypto.randomUUID()
-    const question = { id, owner: record.owner, request }
-    const outcome = await cluster.asks.ask(question, client && ((listener) => client.onGone(listener)))
+    const receive = (outcome: Outcome): HttpReply | undefined => this.#toReply(id, outcome)
+    const question = { id, owner: record.owner, request, receive }
+    return await cluster.asks.ask(question, client && ((listener) => client.onGone(listener)))
+  }
+
+  #toReply(id: string, outcome: Outcome): HttpReply | undefined {
     if ('elsewhere' in outcome) return undefined
     if ('stream' in outcome) return this.#relay(id, outcome.stream)
     const { status, headers, body } = outcome.reply
