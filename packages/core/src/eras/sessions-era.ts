@@ -9,6 +9,7 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toErrorReply, toJsonReply, toRejection } from '../http/reply.ts'
 import { type RequestHead, readHead } from '../http/request-head.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
@@ -58,17 +59,32 @@ export class SessionsEra implements Era {
     })
   }
 
-  async answer(request: HttpRequest, head: RequestHead, given?: Incoming): Promise<HttpReply> {
+  answer(request: HttpRequest, head: RequestHead, given?: Incoming): MaybePromise<HttpReply> {
     const { method, sessionId } = head
     if (method === 'POST' && sessionId === undefined) return this.#open(request, head, given)
     if (sessionId === undefined) checkVersion(head)
     else checkVersionInSession(head)
-    const session = await this.#directory.find(request, head)
-    if (method === 'POST') {
+    const found = this.#directory.find(request, head)
+    // A session that lives here is known at once: most requests need no promise for it.
+    if (!isThenable(found)) return this.#answerIn(found, request, head, given)
+    return found.then((session) => this.#answerIn(session, request, head, given))
+  }
+
+  #answerIn(
+    session: SessionHandle | undefined,
+    request: HttpRequest,
+    head: RequestHead,
+    given: Incoming | undefined,
+  ): MaybePromise<HttpReply> {
+    if (head.method === 'POST') {
       return session ? this.#post(session, request, head, given) : this.#openAnew(request, head, given)
     }
     if (!session) throw new Rejection('session_not_found')
-    if (method === 'GET') return session.listen(request, head.lastEventId)
+    if (head.method === 'GET') return session.listen(request, head.lastEventId)
+    return this.#end(session)
+  }
+
+  async #end(session: SessionHandle): Promise<HttpReply> {
     await session.end('The client ended the session')
     return ended
   }
@@ -78,11 +94,7 @@ export class SessionsEra implements Era {
     try {
       const head = readHead(request)
       const session = await this.#directory.findHere(request, head)
-      if (!session) return undefined
-      if (head.method === 'POST') return await this.#post(session, request, head, undefined)
-      if (head.method === 'GET') return await session.listen(request, head.lastEventId)
-      await session.end('The client ended the session')
-      return ended
+      return session && (await this.#answerIn(session, request, head, undefined))
     } catch (error) {
       return toErrorReply(toRejection(error, request, this.#options))
     }
