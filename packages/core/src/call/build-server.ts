@@ -3,6 +3,7 @@ import { drainingRejection } from '../http/errors.ts'
 import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
 import { within } from '../promises/deadline.ts'
+import { isThenable } from '../promises/maybe-promise.ts'
 import { createRequestState, type RequestState, type RequestStateOptions } from '../rpc/request-state.ts'
 import type { EraName } from '../rpc/revision.ts'
 import { type AuthInfo, isServer, type McpServerLike, type ServerFactory, type SessionContext } from '../rpc/server.ts'
@@ -41,11 +42,10 @@ export class Servers {
   async make(context: KnownContext): Promise<McpServerLike> {
     const { server: build, initializeTimeoutMs } = this.#options
     try {
-      const server = await within(
-        initializeTimeoutMs,
-        build({ requestState: this.#requestState, ...context }),
-        '`server` to build a server object',
-      )
+      const built = build({ requestState: this.#requestState, ...context })
+      const server = isThenable(built)
+        ? await within(initializeTimeoutMs, built, '`server` to build a server object')
+        : built
       if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
       // One shared object would mix up the answers of its sessions.
       if (this.#used.has(server)) throw new Error(inUse)
