@@ -82,6 +82,22 @@ export async function expectAlive(session: Session): Promise<void> {
   expectThat(response.result !== undefined, `Expected the session to answer a ping, got ${JSON.stringify(response)}`)
 }
 
+/** Ends the session; the checks that need one that has ended cannot go on without. */
+export async function endSession(session: Session): Promise<void> {
+  const exchange = await session.delete()
+  if (!exchange.ok) notTestable(`DELETE of a session is answered ${exchange.status}`)
+}
+
+/**
+ * The same, and the session is seen to have ended. One that is served on is for the requirement about that: whatever else
+ * is done with its id shows nothing.
+ */
+export async function endForGood(session: Session): Promise<void> {
+  await endSession(session)
+  const used = await session.post(freshPing())
+  if (used.ok) notTestable('a session is served on after its DELETE')
+}
+
 /** POSTs a ping with an id of its own. */
 export function freshPing(): Message {
   return request('ping')

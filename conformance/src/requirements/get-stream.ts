@@ -2,6 +2,7 @@ import { expectEqual, expectRefused, expectStatus, expectThat, fail, notTestable
 import { isResponse } from '../client/json-rpc.ts'
 import {
   awaitLog,
+  endForGood,
   expectAlive,
   listenWithEvent,
   logsIn,
@@ -225,7 +226,7 @@ export const getStreamRequirements = [
     async check({ open, target }) {
       const session = await open()
       const listening = await session.listen()
-      await session.delete()
+      await endForGood(session)
       const ended = await listening.stream.endsWithin(2_000 + target.roundTripMs)
       expectThat(
         ended,

@@ -16,6 +16,7 @@ import {
   awaitLog,
   awaitProgress,
   burst,
+  endForGood,
   expectComplete,
   listenWithEvent,
   logsIn,
@@ -309,7 +310,7 @@ export const resumptionRequirements = [
     async check({ open }) {
       const session = await open()
       const call = await finished(session, 3, 'p')
-      await session.delete()
+      await endForGood(session)
       const exchange = await session.get({ lastEventId: firstId(call.exchange) })
       expectStatus(exchange, 404, 'a resume in an ended session')
     },

@@ -13,8 +13,8 @@ import {
   notTestable,
 } from '../client/expect.ts'
 import { initialize, isObject, isResponse, type Json, notification, request, resultFor } from '../client/json-rpc.ts'
-import { expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
-import { postHeaders, responseIn, type Session } from '../client/session.ts'
+import { endForGood, endSession, expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
+import { postHeaders, responseIn } from '../client/session.ts'
 import { delay, patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
@@ -35,10 +35,10 @@ function unissuedLike(id = ''): string {
   return /^[0-9a-f]{8}-/i.test(id) ? turned.slice(0, 8).join('') + id.slice(8) : turned.join('')
 }
 
-/** Ends the session; the checks that need one that has ended cannot go on without. */
-async function end(session: Session): Promise<void> {
-  const exchange = await session.delete()
-  if (!exchange.ok) notTestable(`DELETE of a session is answered ${exchange.status}`)
+/** A server that serves any id is told so by one requirement: what it does with a particular one shows nothing more. */
+async function expectKnownIdsOnly({ post }: CheckContext, issued: string | undefined): Promise<void> {
+  const used = await post(freshPing(), { sessionId: unissuedLike(issued) })
+  if (used.ok) notTestable('the server serves a session id that it never issued')
 }
 
 /** A lower bound of the random bits in ids of one generator: what each place of the text is seen to vary by. */
@@ -195,7 +195,7 @@ export const sessionRequirements = [
     needs: ['sessions', 'delete'],
     async check({ open }) {
       const session = await open()
-      await end(session)
+      await endSession(session)
       expectStatus(await session.post(freshPing()), 404, 'a ping in an ended session')
     },
   }),
@@ -208,7 +208,7 @@ export const sessionRequirements = [
     needs: ['sessions', 'delete'],
     async check({ open }) {
       const session = await open()
-      await end(session)
+      await endSession(session)
       expectStatus(await session.notify('notifications/roots/list_changed'), 404, 'a notification in an ended session')
       expectStatus(await session.post(resultFor(1, {})), 404, 'a response in an ended session')
       expectStatus(await session.get(), [404, 405], 'a GET in an ended session')
@@ -257,11 +257,13 @@ export const sessionRequirements = [
     because:
       "Ids are assigned by the server; who can choose the id of another client's session can use it (session fixation).",
     needs: needsSessions,
-    async check({ post, delete: remove, version }) {
+    async check(context) {
+      const { post, delete: remove, version } = context
       const chosen = 'chosen-by-an-attacker-0123456789abcdef'
       const exchange = await post(initialize(version), { headers: { 'Mcp-Session-Id': chosen } })
       const minted = exchange.header('mcp-session-id')
       expectThat(minted !== chosen, 'Expected initialize not to adopt a session id the client chose')
+      await expectKnownIdsOnly(context, chosen)
       const used = await post(freshPing(), { sessionId: chosen })
       expectThat(!used.ok, `Expected the chosen session id not to work, got status ${used.status}`)
       if (minted !== undefined) await remove({ sessionId: minted })
@@ -298,7 +300,9 @@ export const sessionRequirements = [
     because: 'They name no session, and what a client sends is no error of the server.',
     needs: needsSessions,
     abuse: true,
-    async check({ post, get, request: send }) {
+    async check(context) {
+      const { post, get, request: send } = context
+      await expectKnownIdsOnly(context, (await context.open()).id)
       const hostile = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '*', '{a}', '../x', 'a:b', '']
       for (const sessionId of hostile) {
         expectRefused(await post(freshPing(), { sessionId }), `POST with the session id "${sessionId}"`)
@@ -318,8 +322,10 @@ export const sessionRequirements = [
     spec,
     because: 'An id is an opaque text of visible characters: another text is another id, which was never issued.',
     needs: needsSessions,
-    async check({ open, post }) {
+    async check(context) {
+      const { open, post } = context
       const { id = '' } = await open()
+      await expectKnownIdsOnly(context, id)
       const swapped = id === id.toUpperCase() ? id.toLowerCase() : id.toUpperCase()
       for (const sessionId of [swapped, id.slice(0, -1), `${id}x`, `${id},${id}`, `${id} ${id}`]) {
         if (sessionId !== id) expectRefused(await post(freshPing(), { sessionId }), `the session id "${sessionId}"`)
@@ -353,7 +359,7 @@ export const sessionRequirements = [
       const trace = new Trace()
       ended.startPost(trace.call(10_000))
       await trace.until(other, ['running'])
-      await end(ended)
+      await endForGood(ended)
       const state = await trace.until(other, ['aborted', 'finished'])
       expectEqual(state, 'aborted', 'the state of a call whose session was ended')
       const isOver = running === undefined || (await running.exchange.stream.endsWithin(patienceMs))
@@ -372,7 +378,7 @@ export const sessionRequirements = [
     async check({ openMany }) {
       const [one, ended, other] = await openMany(3)
       if (one === undefined || ended === undefined || other === undefined) return
-      await end(ended)
+      await endSession(ended)
       for (const session of [one, other]) {
         expectStatus(await session.post(freshPing()), 200, 'a ping in a session beside the one that was deleted')
       }
@@ -406,7 +412,7 @@ export const sessionRequirements = [
       'Such a body has no defined meaning (RFC 9110 §9.3.5), and clients of HTTP libraries send a Content-Type by default.',
     needs: ['sessions', 'delete'],
     async check({ open }) {
-      await end(await open())
+      await endSession(await open())
       const headers = { 'Content-Type': 'application/json' }
       expectAccepted(await (await open()).delete({ body: '{}', headers }), 'a DELETE with a body')
       expectAccepted(await (await open()).delete({ headers }), 'a DELETE with a Content-Type and no body')
@@ -422,7 +428,7 @@ export const sessionRequirements = [
     needs: ['sessions', 'delete'],
     async check({ open, post }) {
       const session = await open()
-      await end(session)
+      await endForGood(session)
       const neverIssued = unissuedLike(session.id)
       const ended = await post(freshPing(), { sessionId: session.id })
       const unknown = await post(freshPing(), { sessionId: neverIssued })

@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type ReferenceOptions, startReferenceServer } from '../doubles/reference-server.ts'
+import { runConformance } from '../src/run-conformance.ts'
+import { type Changes, type Passing, startChangingProxy } from './changing-proxy.ts'
+
+const closing: (() => unknown)[] = []
+
+afterAll(async () => {
+  for (const close of closing.splice(0)) await close()
+})
+
+/** The correct server, but for what is changed. */
+async function serve(changes: Changes, options: ReferenceOptions = {}): Promise<string> {
+  const server = await startReferenceServer(options)
+  const proxy = await startChangingProxy(server.url, changes)
+  closing.push(() => server.close(), proxy.close)
+  return proxy.url
+}
+
+/** Of each requirement that is not met, the id; of `among`, the verdicts too. */
+async function check(url: string, only: readonly string[]) {
+  const { results } = await runConformance({ url, only })
+  const unmet = results.filter(({ verdict }) => ['fail', 'warn', 'advice', 'not-set-up'].includes(verdict))
+  const verdicts = new Map(results.map(({ id, verdict, message }) => [id, `${verdict} ${message}`.trim()]))
+  return { unmet: unmet.map(({ id }) => id), verdicts }
+}
+
+/** POSTs are served, whatever their session id. */
+function serveAnyId({ method, body, status }: Passing) {
+  if (method !== 'POST' || status !== 404) return undefined
+  const { id } = JSON.parse(body)
+  if (id === undefined) return { status: 202, body: '' }
+  return { status: 200, body: JSON.stringify({ jsonrpc: '2.0', id, result: {} }) }
+}
+
+function acceptDelete({ method, headers }: IncomingMessage) {
+  return method === 'DELETE' && headers['mcp-session-id'] !== undefined ? { status: 200, body: '' } : undefined
+}
+
+// As servers that people run were seen to do it.
+describe.concurrent('a server with one mistake has only the failures of that mistake', { timeout: 60_000 }, () => {
+  test('where it serves any session id', async () => {
+    const { unmet, verdicts } = await check(await serve({ answer: serveAnyId }), [
+      'session/',
+      'habits/',
+      'get-stream/',
+      'resume/',
+    ])
+    expect(unmet).toEqual([
+      'session/ended-is-404-on-request',
+      'session/ended-is-404-on-everything-else',
+      'session/unknown-id-is-404',
+    ])
+    const servesAny = 'not-testable the server serves a session id that it never issued'
+    expect(verdicts.get('session/chosen-id-is-not-adopted')).toBe(servesAny)
+    expect(verdicts.get('session/id-is-compared-exactly')).toBe(servesAny)
+    const hasNotEnded = 'not-testable a session is served on after its DELETE'
+    expect(verdicts.get('habits/stale-session-id-revives-no-session')).toBe(hasNotEnded)
+  })
+
+  test('where it answers any DELETE, and ends nothing', async () => {
+    const url = await serve({ unasked: acceptDelete })
+    const { unmet } = await check(url, ['session/', 'habits/', 'get-stream/', 'resume/'])
+    expect(unmet).toEqual([
+      'session/ended-is-404-on-request',
+      'session/ended-is-404-on-everything-else',
+      'session/unknown-id-is-404-on-get-and-delete',
+    ])
+  })
+})
