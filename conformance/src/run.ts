@@ -25,6 +25,8 @@ export class Run {
   readonly #timeoutMs: number
   readonly #ended = new AbortController()
   readonly #results = new Map<string, Result>()
+  /** Not met, or not set up, beside other checks. */
+  readonly #unsettled = new Map<Requirement, Result>()
   #looking: Promise<void> | undefined
   /** Checks that were not begun, as their share of the time was over. */
   #late = 0
@@ -45,7 +47,11 @@ export class Run {
     if (signal?.aborted) interrupt()
     const timer = setTimeout(() => this.#end(timeUp(this.#timeoutMs)), this.#left(1))
     const lanes = toLanes(this.planned(chosen), concurrency)
-    for (const lane of lanes) await this.#work(lane, lane === lanes.at(-1) ? 1 : shareTogether)
+    for (const lane of lanes) {
+      const share = lane === lanes.at(-1) ? 1 : shareTogether
+      await this.#work(lane, share)
+      await this.#settle(lane, share)
+    }
     clearTimeout(timer)
     signal?.removeEventListener('abort', interrupt)
     return chosen.map((requirement) => this.#results.get(requirement.id) ?? this.#notRun(requirement))
@@ -70,12 +76,30 @@ export class Run {
     const queue = lane.checks.values()
     const work = async (index: number) => {
       for (const requirement of queue) {
-        this.#take(await this.#check(requirement, lane, share))
+        const result = await this.#check(requirement, lane, share)
+        if (lane.atOnce > 1 && (isUnmet(result) || result.verdict === 'not-set-up'))
+          this.#unsettled.set(requirement, result)
+        else this.#take(result)
         // A server that wants to be spared is asked by fewer at once.
         if (index > 0 && index >= lane.atOnce / (this.#target.client.pace?.thinning ?? 1)) return
       }
     }
     await Promise.all(Array.from({ length: lane.atOnce }, (_, index) => work(index)))
+  }
+
+  /**
+   * A server that was seen to mix sessions up may have failed a check by what ran beside it: what was not met is judged
+   * anew with nothing beside it, and the mixing itself is for the checks that are about it.
+   */
+  async #settle(lane: Lane, share: number): Promise<void> {
+    const alone = { ...lane, atOnce: 1 }
+    for (const [requirement, result] of this.#unsettled) {
+      const isMixed = this.#target.witness.findings('place').length > 0
+      const isLate = this.#ended.signal.aborted || this.#left(share) <= 0
+      const anew = isMixed && !isLate ? await this.#check(requirement, alone, share) : result
+      this.#take(anew.verdict === 'not-run' ? result : anew)
+    }
+    this.#unsettled.clear()
   }
 
   #take(result: Result): void {
