@@ -311,10 +311,14 @@ const table = [
 
   double('ping/is-answered-beside-a-running-call', 'ping-waits-for-other-calls'),
   double('progress/keeps-the-tokens-type', 'progress-tokens-become-text'),
+  double('progress/falsy-tokens-are-tokens', 'falsy-tokens-are-none'),
   double('progress/increases', 'progress-repeats-a-value', {
     'resume/random-disconnects-lose-nothing': 'it counts by the values of the progress',
     'resume/replay-keeps-the-order': 'it counts by the values of the progress',
     'resume/cut-connections-lose-nothing': 'it counts by the values of the progress',
+  }),
+  double('progress/increases-in-each-of-two-calls', 'latest-token-serves-all-calls', {
+    'connections/several-streams-at-once': 'it calls several at once, too',
   }),
   double('progress/needs-a-token', 'progress-without-a-token'),
   double('cancel/is-202-empty', 'cancel-is-200'),

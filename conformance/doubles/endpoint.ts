@@ -34,6 +34,7 @@ export class Endpoint {
   readonly #answering = new WeakMap<Socket, number>()
   /** Answers by id, whoever asked. */
   readonly #cache = new Map<RequestId, Message>()
+  #latestToken: RequestId | undefined
   #served = 0
   readonly #takenByHead = new WeakSet<Session>()
 
@@ -341,14 +342,16 @@ export class Endpoint {
     if (isAlike) return exchange.refuse(409, id)
     const meta = request.params?._meta
     if (meta !== undefined && !isObject(meta) && defects.has('malformed-meta-is-500')) return exchange.refuse(500, id)
-    const token = isObject(meta) ? meta.progressToken : undefined
+    const progressToken = this.#tokenOf(meta)
     const abort = new AbortController()
     const call: Call = {
       id,
       method,
       session,
       exchange,
-      progressToken: typeof token === 'string' || typeof token === 'number' ? token : undefined,
+      get progressToken() {
+        return progressToken()
+      },
       signal: abort.signal,
       cancel(by) {
         if (by === 'session' || !defects.has('cancel-does-not-abort')) abort.abort()
@@ -364,6 +367,16 @@ export class Endpoint {
     session.calls.delete(call)
     if (exchange.isStreaming) session.answered.add(id)
     session.touch()
+  }
+
+  /** What a call reports its progress under: its own token, whatever other calls have. */
+  #tokenOf(meta: unknown): () => RequestId | undefined {
+    const { defects } = this.#settings
+    const { progressToken: token } = isObject(meta) ? meta : {}
+    const isNone = !token && defects.has('falsy-tokens-are-none')
+    if (isNone || !(typeof token === 'string' || typeof token === 'number')) return () => undefined
+    this.#latestToken = token
+    return () => (defects.has('latest-token-serves-all-calls') ? this.#latestToken : token)
   }
 }
 

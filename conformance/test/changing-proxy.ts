@@ -17,6 +17,8 @@ export interface Answer {
 export interface Changes {
   /** The body that is handed on in place of that of a POST. */
   body?(body: string): string
+  /** Each piece of an answer, of the same length. */
+  reply?(text: string): string
   /** What is answered, and the server behind is not asked. */
   unasked?(incoming: IncomingMessage): Answer | undefined
   /** What is answered in place of what it said. */
@@ -48,7 +50,9 @@ export async function startChangingProxy(url: string, changes: Changes): Promise
       }
       response.writeHead(status, answer.headers)
       response.flushHeaders()
-      answer.pipe(response)
+      answer.setEncoding('utf8')
+      answer.on('data', (text: string) => response.write(changes.reply?.(text) ?? text))
+      answer.on('end', () => response.end())
     })
     onward.on('error', () => response.destroy())
     response.on('close', () => onward.destroy())

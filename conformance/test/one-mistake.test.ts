@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type ReferenceOptions, startReferenceServer } from '../doubles/reference-server.ts'
-import { runConformance } from '../src/run-conformance.ts'
+import { type RunOptions, runConformance } from '../src/run-conformance.ts'
 import { type Changes, type Passing, startChangingProxy } from './changing-proxy.ts'
 
 const closing: (() => unknown)[] = []
@@ -18,10 +18,10 @@ async function serve(changes: Changes, options: ReferenceOptions = {}): Promise<
   return proxy.url
 }
 
-/** Of each requirement that is not met, the id; of `among`, the verdicts too. */
-async function check(url: string, only: readonly string[]) {
-  const { results } = await runConformance({ url, only })
-  const unmet = results.filter(({ verdict }) => ['fail', 'warn', 'advice', 'not-set-up'].includes(verdict))
+/** The ids of what is not met, and every verdict with its message. */
+async function check(url: string, only: readonly string[], more: Partial<RunOptions> = {}) {
+  const { results } = await runConformance({ url, only, ...more })
+  const unmet = results.filter(({ verdict }) => ['fail', 'warn', 'advice', 'info', 'not-set-up'].includes(verdict))
   const verdicts = new Map(results.map(({ id, verdict, message }) => [id, `${verdict} ${message}`.trim()]))
   return { unmet: unmet.map(({ id }) => id), verdicts }
 }
@@ -66,6 +66,36 @@ describe.concurrent('a server with one mistake has only the failures of that mis
       'session/ended-is-404-on-request',
       'session/ended-is-404-on-everything-else',
       'session/unknown-id-is-404-on-get-and-delete',
+    ])
+  })
+
+  test('where it reports progress on the stream of GET', async () => {
+    // The suite listens on GET where the tool is not that of its own fixture.
+    const changes = {
+      body: (text: string) => text.replace('"name":"rapid"', '"name":"burst"'),
+      reply: (text: string) => text.replace('"name":"burst"', '"name":"rapid"'),
+    }
+    const url = await serve(changes, { defects: new Set(['progress-sent-on-get']) })
+    const roles = new Map([['progress', { tool: 'rapid', args: { count: 3, delayMs: 10 } }] as const])
+    const { unmet, verdicts } = await check(url, ['progress/'], { roles })
+    expect(verdicts.get('progress/keeps-the-tokens-type')).toBe('pass')
+    expect(unmet).toEqual([])
+  })
+
+  test('where it takes the progress token 0 for none', async () => {
+    const url = await serve({ body: (text) => text.replace('"progressToken":0', '"other":0') })
+    const { unmet } = await check(url, ['progress/'])
+    expect(unmet).toEqual(['progress/falsy-tokens-are-tokens'])
+  })
+
+  test('where calls at once share the progress token of the latest', async () => {
+    const url = await serve({}, { defects: new Set(['latest-token-serves-all-calls']) })
+    const { unmet } = await check(url, ['progress/', 'post-stream/', 'connections/', 'cancel/', 'always/'])
+    expect(unmet).toEqual([
+      'post-stream/carries-no-progress-of-another-call',
+      'connections/several-streams-at-once',
+      'progress/increases-in-each-of-two-calls',
+      'always/messages-keep-to-their-stream',
     ])
   })
 })

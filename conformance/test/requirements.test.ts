@@ -70,6 +70,7 @@ describe('the catalogue of requirements', () => {
       'notification/unacceptable-is-an-http-error',
       'post-stream/carries-no-progress-of-another-call',
       'version/refused-delete-leaves-the-session',
+      'progress/falsy-tokens-are-tokens',
       'modern/legacy-error-codes-are-not-used',
       'modern/integer-param-is-compared-as-a-number',
     ]

@@ -88,14 +88,16 @@ export async function endSession(session: Session): Promise<void> {
   if (!exchange.ok) notTestable(`DELETE of a session is answered ${exchange.status}`)
 }
 
-/**
- * The same, and the session is seen to have ended. One that is served on is for the requirement about that: whatever else
- * is done with its id shows nothing.
- */
-export async function endForGood(session: Session): Promise<void> {
-  await endSession(session)
+/** A session that is served on after its DELETE is for the requirement about that: it shows nothing of what follows an end. */
+export async function needEnded(session: Session): Promise<void> {
   const used = await session.post(freshPing())
   if (used.ok) notTestable('a session is served on after its DELETE')
+}
+
+/** Ends the session, and makes sure of it. */
+export async function endForGood(session: Session): Promise<void> {
+  await endSession(session)
+  await needEnded(session)
 }
 
 /** POSTs a ping with an id of its own. */
@@ -219,6 +221,19 @@ export function expectComplete(values: readonly number[], least: number, what: s
   const rises = values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0))
   expectThat(rises, `Expected ${what} to rise, got ${JSON.stringify(values)}`)
   expectThat(values.length >= least, `Expected ${what} to have at least ${least} values, got ${JSON.stringify(values)}`)
+}
+
+/**
+ * Expects that calls at once, whose ids nothing confuses, get each their own progress: where they do not, what comes of
+ * calls with ids that are alike is no matter of the ids. That is for another requirement.
+ */
+export async function expectUnmixed(calls: readonly Promise<ProgressCall>[]): Promise<void> {
+  for (const call of await Promise.all(calls)) {
+    await setUp('the response to one of several calls', call.response())
+    const { progress, least } = call
+    const isOwn = progress.length >= least && progress.every((value, index) => value > (progress[index - 1] ?? -1))
+    if (!isOwn) notTestable('calls at once get the progress of one another, whatever their ids')
+  }
 }
 
 /** The same session, reached in another way: over another node, or through a proxy. */

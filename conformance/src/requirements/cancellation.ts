@@ -1,7 +1,7 @@
 import { answerWith, beginAsk } from '../client/asking.ts'
 import type { Exchange } from '../client/exchange.ts'
 import { expectAccepted, expectEqual, expectStatus, expectThat, notTestable } from '../client/expect.ts'
-import { type Id, notification, toolCall } from '../client/json-rpc.ts'
+import { type Id, type Message, notification, toolCall } from '../client/json-rpc.ts'
 import {
   countResponses,
   expectAlive,
@@ -30,6 +30,11 @@ const long = { count: 150, delayMs: 40 } as const
 
 /** Shorter than that call, so that its own end is not mistaken for that by the cancellation. */
 const endMs = 4_000
+
+/** Of each report of progress. */
+function tokensIn(messages: readonly Message[]): unknown[] {
+  return messages.filter(({ method }) => method === 'notifications/progress').map(({ params }) => params?.progressToken)
+}
 
 async function expectAcceptedEmpty(exchange: Exchange, what: string): Promise<void> {
   expectStatus(exchange, 202, what)
@@ -63,14 +68,47 @@ export const cancellationRequirements = [
     level: 'MUST',
     spec: progress,
     needs: ['sse', 'role:progress'],
-    async check({ open }) {
+    async check({ open, target }) {
       const session = await open()
-      for (const progressToken of [0, '0', 1, 'ü', 'with "quotes" and \\']) {
+      await session.ensureListening()
+      let reported = 0
+      for (const progressToken of [0, '0', 4_711, '4712', 'ü', 'with "quotes" and \\']) {
         const call = await progressCall(session, { progressToken })
         await call.response()
-        const reports = messagesOn(call.exchange).filter(({ method }) => method === 'notifications/progress')
-        const tokens = new Set(reports.map(({ params }) => params?.progressToken))
-        expectEqual([...tokens], [progressToken], 'the progress tokens')
+        const tokens = new Set(tokensIn(messagesOn(call.exchange)))
+        // A server need not report on every call.
+        if (tokens.size > 0) expectEqual([...tokens], [progressToken], 'the progress tokens')
+        // On which stream it reports is for another requirement, and so is what comes of other calls.
+        const unknown = tokensIn(session.received.map(({ message }) => message)).filter(
+          (token) => !target.witness.knows(token),
+        )
+        expectEqual(unknown, [], 'the progress tokens that no request had')
+        reported += call.progress.length
+      }
+      if (reported === 0) notTestable('no progress came')
+    },
+  }),
+  requirement({
+    id: 'progress/falsy-tokens-are-tokens',
+    title: 'A tool that reports progress does so under the tokens 0 and "", too.',
+    rows: ['R191'],
+    level: 'HARD',
+    spec: progress,
+    because:
+      'Every integer and every text is a token, and clients count their requests from 0. A server need not report, but a client that asks alike expects the same.',
+    needs: ['sse', 'role:progress'],
+    async check({ open }) {
+      const session = await open()
+      const isReported = async (progressToken: Id): Promise<boolean> => {
+        await (await progressCall(session, { progressToken })).response()
+        const tokens = tokensIn(session.received.map(({ message }) => message))
+        // That it keeps its type is for another requirement.
+        return tokens.some((token) => String(token) === String(progressToken))
+      }
+      if (!(await isReported('any'))) notTestable('no progress came')
+      for (const token of [0, '']) {
+        const comes = await isReported(token)
+        expectThat(comes, `Expected progress under the token ${JSON.stringify(token)}, as it comes under "any"`)
       }
     },
   }),
@@ -85,6 +123,23 @@ export const cancellationRequirements = [
       const call = await progressCall(await open(), { count: 20 })
       await call.response()
       expectComplete(call.progress, 1, 'the progress of a call')
+    },
+  }),
+  requirement({
+    id: 'progress/increases-in-each-of-two-calls',
+    title: 'The progress values of two calls at once increase with each notification, for each of them.',
+    rows: ['R192'],
+    level: 'MUST',
+    spec: progress,
+    needs: ['sse', 'role:progress'],
+    // What mixes these two mixes them with any others that run.
+    alone: true,
+    async check({ open }) {
+      const session = await open()
+      const calls = await Promise.all([1, 2].map(() => progressCall(session, { count: 10, delayMs: 20 })))
+      for (const call of calls) await call.response()
+      // How much of it comes is for other requirements.
+      for (const call of calls) expectComplete(call.progress, 0, 'the progress of one of two calls')
     },
   }),
   requirement({

@@ -1,12 +1,13 @@
 import { beginAsk } from '../client/asking.ts'
 import type { Exchange } from '../client/exchange.ts'
-import { expectEqual, expectNoServerError, expectResult, expectStatus, judged } from '../client/expect.ts'
+import { expectEqual, expectNoServerError, expectResult, expectStatus, expectThat, judged } from '../client/expect.ts'
 import {
   awaitLog,
   burst,
   expectAlive,
   expectComplete,
   expectOwn,
+  expectUnmixed,
   logsIn,
   messagesOn,
   numbers,
@@ -20,6 +21,10 @@ import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#multiple-connections'
 const isolation = '2025-11-25/basic/security_best_practices#session-hijacking'
+
+/** How long calls take that are told apart by that. */
+const longMs = 600
+const shortMs = 100
 
 /** What proxies on the way from a browser to the server at `url` add. */
 function forwardedFor({ host }: URL): Record<string, string> {
@@ -48,6 +53,23 @@ async function expectOwnCounts(sessions: readonly Session[]): Promise<void> {
     const progress = progressIn(messagesOn(call.exchange))
     expectEqual(progress, numbers(1, counts[index] ?? 0), 'the progress in one of several sessions')
   }
+}
+
+/** Of calls with the same id that take unequally long, the long one must not end with the answer to the short one. */
+async function expectOwnAnswers([one, other]: readonly Session[]): Promise<void> {
+  if (one === undefined || other === undefined) return
+  const startedAt = performance.now()
+  const call = (session: Session, ms: number) => session.call('slow', { ms }, { id: 1 })
+  const [long, short] = await Promise.all([call(one, longMs), call(other, shortMs)])
+  expectResult(await short.response(), 'the shorter of two calls')
+  expectResult(await long.response(), 'the longer of two calls')
+  const after = Math.round(performance.now() - startedAt)
+  // Timers may fire a little early.
+  const isOwn = after > 0.9 * longMs
+  expectThat(
+    isOwn,
+    `Expected a call of ${longMs} ms to get its own answer, it got one after ${after} ms, when that of another session with the same id ended`,
+  )
 }
 
 /** H. Multiple connections. */
@@ -130,6 +152,8 @@ export const connectionRequirements = [
     needs: ['sessions', 'sse'],
     async check({ openMany, target }) {
       const sessions = await openMany(6)
+      if (target.roles.has('slow')) await expectOwnAnswers(sessions)
+      await expectUnmixed(sessions.map((session, index) => progressCall(session, { delayMs: 50, id: `own-${index}` })))
       const calls = await Promise.all(
         sessions.map((session, index) => progressCall(session, { delayMs: 50, id: 1, progressToken: `s${index}` })),
       )

@@ -9,6 +9,7 @@ import {
   expectAlive,
   expectComplete,
   expectOwn,
+  expectUnmixed,
   messagesOn,
   numbers,
   progressCall,
@@ -362,17 +363,19 @@ export const postStreamRequirements = [
       }
       const answers = await Promise.all(numbers(1, 12).map(begin))
       const served = answers.filter(({ exchange }) => !exchange.refused)
-      let count = 0
+      const answered: typeof served = []
       for (const { least, token, exchange } of served) {
         const response = await responseIn(exchange, 1)
-        if (response.error !== undefined) continue
-        count += 1
+        if (response.error === undefined) answered.push({ least, token, exchange })
+      }
+      expectThat(answered.length > 0, 'Expected at least one of the calls to be served')
+      await expectUnmixed(['one', 'two'].map((id) => progressCall(session, { delayMs: 30, id })))
+      for (const { least, token, exchange } of answered) {
         if (!exchange.isEventStream) continue
         const progress = progressIn(messagesOn(exchange), token)
         expectEqual(progressIn(messagesOn(exchange)), progress, 'the progress of one of two calls of the same id')
         if (progress.length > 0) expectComplete(progress, least, 'the progress of one of two calls of the same id')
       }
-      expectThat(count > 0, 'Expected at least one of the calls to be served')
     },
   }),
   requirement({
@@ -385,6 +388,7 @@ export const postStreamRequirements = [
     needs: ['sse'],
     async check({ open }) {
       const session = await open()
+      await expectUnmixed(['one', 'two'].map((id) => progressCall(session, { delayMs: 30, id })))
       const calls = await Promise.all([
         judged(progressCall(session, { delayMs: 30, id: 88, progressToken: 'numeric' })),
         judged(progressCall(session, { delayMs: 30, id: '88', progressToken: 'textual' })),

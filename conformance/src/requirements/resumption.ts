@@ -16,11 +16,12 @@ import {
   awaitLog,
   awaitProgress,
   burst,
-  endForGood,
+  endSession,
   expectComplete,
   listenWithEvent,
   logsIn,
   messagesOn,
+  needEnded,
   numbers,
   type ProgressCall,
   progressCall,
@@ -310,8 +311,9 @@ export const resumptionRequirements = [
     async check({ open }) {
       const session = await open()
       const call = await finished(session, 3, 'p')
-      await endForGood(session)
+      await endSession(session)
       const exchange = await session.get({ lastEventId: firstId(call.exchange) })
+      if (exchange.ok) await needEnded(session)
       expectStatus(exchange, 404, 'a resume in an ended session')
     },
   }),

@@ -13,7 +13,16 @@ import {
   notTestable,
 } from '../client/expect.ts'
 import { initialize, isObject, isResponse, type Json, notification, request, resultFor } from '../client/json-rpc.ts'
-import { endForGood, endSession, expectAlive, freshPing, numbers, progressCall, Trace } from '../client/probes.ts'
+import {
+  endForGood,
+  endSession,
+  expectAlive,
+  freshPing,
+  needEnded,
+  numbers,
+  progressCall,
+  Trace,
+} from '../client/probes.ts'
 import { postHeaders, responseIn } from '../client/session.ts'
 import { delay, patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
@@ -359,8 +368,9 @@ export const sessionRequirements = [
       const trace = new Trace()
       ended.startPost(trace.call(10_000))
       await trace.until(other, ['running'])
-      await endForGood(ended)
+      await endSession(ended)
       const state = await trace.until(other, ['aborted', 'finished'])
+      if (state !== 'aborted') await needEnded(ended)
       expectEqual(state, 'aborted', 'the state of a call whose session was ended')
       const isOver = running === undefined || (await running.exchange.stream.endsWithin(patienceMs))
       expectThat(isOver, `Expected the stream of a call to end within ${patienceMs} ms after its session`)
