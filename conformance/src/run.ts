@@ -88,15 +88,15 @@ export class Run {
   }
 
   /**
-   * A server that was seen to mix sessions up may have failed a check by what ran beside it: what was not met is judged
-   * anew with nothing beside it, and the mixing itself is for the checks that are about it.
+   * A server that mixes sessions up may have failed a check by what ran beside it. Where a check was seen to get what
+   * belongs to another it is judged anew with nothing beside it; the mixing itself is for the checks that are about it.
    */
   async #settle(lane: Lane, share: number): Promise<void> {
     const alone = { ...lane, atOnce: 1 }
     for (const [requirement, result] of this.#unsettled) {
-      const isMixed = this.#target.witness.findings('place').length > 0
+      const isDisturbed = this.#target.witness.wasDisturbed(requirement.id)
       const isLate = this.#ended.signal.aborted || this.#left(share) <= 0
-      const anew = isMixed && !isLate ? await this.#check(requirement, alone, share) : result
+      const anew = isDisturbed && !isLate ? await this.#check(requirement, alone, share) : result
       this.#take(anew.verdict === 'not-run' ? result : anew)
     }
     this.#unsettled.clear()

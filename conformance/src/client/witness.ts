@@ -21,10 +21,17 @@ export class Witness {
   readonly #ids = new Map<string, string>()
   /** Sessions by the progress tokens that only they have used. */
   readonly #tokens = new Map<string, string>()
+  /** Checks one of whose sessions got the progress of another. */
+  readonly #disturbed = new Set<string>()
 
   /** What was seen to break it; empty when nothing was. */
   findings(invariant: Invariant): readonly string[] {
     return this.#findings.get(invariant) ?? []
+  }
+
+  /** Whether a session of this check got the progress of another: what went on in it may be of another check. */
+  wasDisturbed(during: string): boolean {
+    return this.#disturbed.has(during)
   }
 
   /** Whether a request has asked for progress under this token. */
@@ -48,7 +55,9 @@ export class Witness {
     })
     onMessages(exchange, (message) => {
       watched.judge(message, report)
-      this.#seeOwner(watched, message, report)
+      if (!this.#isForeign(watched, message)) return
+      this.#disturbed.add(during)
+      report('place', `a session gets the progress of another: ${JSON.stringify(message)}`)
     })
   }
 
@@ -59,12 +68,10 @@ export class Witness {
     if (found.length < mostFindings) found.push(text)
   }
 
-  #seeOwner({ session }: Watched, message: Message, report: Report): void {
-    if (message.method !== 'notifications/progress' || session === undefined) return
+  #isForeign({ session }: Watched, message: Message): boolean {
+    if (message.method !== 'notifications/progress' || session === undefined) return false
     const owner = this.#tokens.get(tokenOf(message.params?.progressToken) ?? '') ?? ''
-    if (owner !== '' && owner !== session) {
-      report('place', `a session gets the progress of another: ${JSON.stringify(message)}`)
-    }
+    return owner !== '' && owner !== session
   }
 
   /** A resume brings events again under their ids; nothing else may. */
