@@ -46,6 +46,12 @@ describe('the causes of failures', () => {
     )
   })
 
+  test('a GET that is refused for its version header is not called a method that is not served', () => {
+    const message = 'Expected status 200 or 405 in answer to a GET (200 without MCP-Protocol-Version), got 400'
+    expect(alone('endpoint/get-is-event-stream-or-405', message)?.name).toMatch(/for the version/)
+    expect(alone('endpoint/get-is-event-stream-or-405')?.name).toMatch(/no proper 405/)
+  })
+
   test('a message that shows the cause goes before the area', () => {
     const message = 'a session: Expected initialize to succeed, got {"message":"Already initialized"}'
     expect(alone('resume/replay-keeps-the-order', message)?.name).toBe('One server object serves all clients')

@@ -38,6 +38,11 @@ function acceptDelete({ method, headers }: IncomingMessage) {
   return method === 'DELETE' && headers['mcp-session-id'] !== undefined ? { status: 200, body: '' } : undefined
 }
 
+function refuseOldGet({ method, headers }: IncomingMessage) {
+  const isOld = headers['mcp-protocol-version'] === '2025-03-26'
+  return method === 'GET' && isOld ? { status: 400, body: '' } : undefined
+}
+
 // As servers that people run were seen to do it.
 describe.concurrent('a server with one mistake has only the failures of that mistake', { timeout: 60_000 }, () => {
   test('where it serves any session id', async () => {
@@ -67,6 +72,17 @@ describe.concurrent('a server with one mistake has only the failures of that mis
       'session/ended-is-404-on-everything-else',
       'session/unknown-id-is-404-on-get-and-delete',
     ])
+  })
+
+  test('where it refuses GET for a version that it negotiates', async () => {
+    const { unmet, verdicts } = await check(await serve({ unasked: refuseOldGet }), [
+      'endpoint/get-is-event-stream-or-405',
+      'get-stream/',
+    ])
+    expect(unmet).toEqual(['endpoint/get-is-event-stream-or-405'])
+    expect(verdicts.get('endpoint/get-is-event-stream-or-405')).toMatch(
+      /\(200 without MCP-Protocol-Version\), got 400$/,
+    )
   })
 
   test('where it reports progress on the stream of GET', async () => {

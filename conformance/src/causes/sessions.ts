@@ -70,6 +70,12 @@ export const sessionCauses: readonly Cause[] = [
     ],
   },
   {
+    name: 'GET is refused for the version of its own session',
+    advice: 'Take with GET every `MCP-Protocol-Version` that you negotiate, as with POST.',
+    message: /without MCP-Protocol-Version\)/,
+    explains: ['endpoint/get-is-event-stream-or-405'],
+  },
+  {
     name: 'The client is asked for what it has not offered',
     advice:
       'Send a client only requests for capabilities that it declared, and none before `notifications/initialized`.',

@@ -30,6 +30,7 @@ export const streamCauses: readonly Cause[] = [
       'post-stream/same-id-twice-is-told-apart',
       'post-stream/number-and-text-ids-differ',
       'connections/sessions-with-equal-ids-are-told-apart',
+      'progress/increases-in-each-of-two-calls',
       'always/messages-keep-to-their-stream',
     ],
   },

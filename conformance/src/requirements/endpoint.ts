@@ -3,6 +3,7 @@ import type { Exchange } from '../client/exchange.ts'
 import { expectAccepted, expectEqual, expectRefused, expectStatus, expectThat, notTestable } from '../client/expect.ts'
 import { initialize } from '../client/json-rpc.ts'
 import { freshPing } from '../client/probes.ts'
+import type { Session } from '../client/session.ts'
 import type { Target } from '../client/target.ts'
 import { requirement, revisions } from '../requirement.ts'
 
@@ -47,6 +48,12 @@ function expectListed(value: string | undefined, names: readonly string[], heade
   }
 }
 
+/** Says so where a GET is refused for its version header alone. */
+async function versionReason(session: Session): Promise<string> {
+  const exchange = await session.get({ headers: { 'MCP-Protocol-Version': undefined } })
+  return [200, 405].includes(exchange.status) ? ` (${exchange.status} without MCP-Protocol-Version)` : ''
+}
+
 /** A. Endpoint and HTTP methods. */
 export const endpointRequirements = [
   requirement({
@@ -60,7 +67,9 @@ export const endpointRequirements = [
       for (const asked of new Set([...revisions.slice(-1), ...target.versions])) {
         const session = await open({ version: asked })
         const exchange = await session.get()
-        expectStatus(exchange, [200, 405], `a GET of a live session of ${session.version}, with ${asked} asked for`)
+        const reason = [200, 405].includes(exchange.status) ? '' : await versionReason(session)
+        const what = `a GET of a live session of ${session.version}, with ${asked} asked for${reason}`
+        expectStatus(exchange, [200, 405], what)
         if (exchange.status !== 200) continue
         expectEqual(exchange.contentType, 'text/event-stream', 'the Content-Type of the stream of GET')
         exchange.abort()
