@@ -40,7 +40,7 @@ export interface ServerMount extends ProbeOptions {
   readonly levels?: readonly Level[] | 'all'
   /** Also what waits for longer than 5 seconds. @default false */
   readonly slow?: boolean
-  /** Also what could harm a server that others use. A test's own server has no others. @default true */
+  /** Also what could harm a server that others use: floods, oversize bodies, slow senders. @default false, as in the command */
   readonly abuse?: boolean
 }
 
@@ -61,7 +61,7 @@ export function describeServer(name: string, mounts: Readonly<Record<string, Ser
 }
 
 function describeMount(name: string, mount: ServerMount): void {
-  const { exclude = [], strict = false, abuse = true, slow = false, levels = failingLevels } = mount
+  const { exclude = [], strict = false, abuse = false, slow = false, levels = failingLevels } = mount
   const noted: string[] = []
   let server: RunningServer | undefined
   let target: Target | undefined

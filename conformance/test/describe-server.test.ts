@@ -59,7 +59,7 @@ describe('describeServer', () => {
   test('fails what the command fails, and nothing else', async () => {
     const server = await startWithMistakes()
     const only = ['endpoint/', 'session/']
-    const report = await runConformance({ url: server.url, only, abuse: true })
+    const report = await runConformance({ url: server.url, only })
     await server.close()
     const failed = report.results.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id)
     const name = 'a server as in the command > '
@@ -73,6 +73,12 @@ describe('describeServer', () => {
     const [id, missing] = ['session/unknown-id-is-404', 'needs a server that gives session ids']
     expect(told.get(`a server without exclusions > ${id}`)).toBe(`skipped: ${missing}`)
     expect(told.get(`a server strictly > ${id}`)).toMatch(/^failed: /)
+  })
+
+  test('runs what could harm a server only when asked, as the command does', () => {
+    const id = 'session/hostile-ids-are-refused'
+    expect(told.get(`a server as in the command > ${id}`)).toBe(undefined)
+    expect(told.get(`a server that nobody else uses > ${id}`)).toBe('passed')
   })
 
   test('passes what was seen to be met', () => {

@@ -19,4 +19,5 @@ describeServer('a server', {
   'at one level': { start, levels: ['MUST'] },
   'as in the command': { start: startWithMistakes },
   strictly: { start, strict: true },
+  'that nobody else uses': { start: startWithMistakes, abuse: true },
 })
