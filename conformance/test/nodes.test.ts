@@ -25,6 +25,7 @@ if (!skipsRedis()) {
         exclude: [...elsewhere, ...findAdapter(adapter).exceptions],
         strict: true,
         levels: 'all',
+        abuse: true,
       },
     })
   }
