@@ -125,17 +125,9 @@ function toPosition(id: string): LogPosition {
 
 /** From what `log-scripts.ts` writes down of a stream. */
 function toStream(reply: unknown) {
-  const parts = typeof reply === 'string' ? /^(\d+) (\S+) (\S+) ([oerd]) (.*)$/s.exec(reply) : null
-  if (!parts) return undefined
-  const [, head, headId, firstId, flag, requestIds] = parts as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ]
-  return { head: Number(head), headId, firstId, flag, requestIds: JSON.parse(requestIds) as LogEvent['requestIds'] }
+  const [head = '', headId = '', firstId = '', flag, ...json] = String(reply ?? '').split(' ')
+  if (flag === undefined) return undefined
+  return { head: Number(head), headId, firstId, flag, requestIds: JSON.parse(json.join(' ')) as LogEvent['requestIds'] }
 }
 
 function toEvent(id: string, fields: readonly string[], stream: Pick<LogEvent, 'streamTag' | 'requestIds'>): LogEvent {

@@ -9,9 +9,9 @@ import {
 import { type RedisClient, toClientPort } from './client/redis-client.ts'
 import { RedisPort } from './client/redis-port.ts'
 import { RedisEventLog } from './event-log.ts'
+import { warnOfEviction } from './eviction.ts'
 import { Keys } from './keys.ts'
 import { RedisBus } from './message-bus.ts'
-import { findFaults } from './server-faults.ts'
 import { RedisSessionStore } from './session-store.ts'
 
 export interface RedisBackplaneOptions {
@@ -61,11 +61,8 @@ export function redisBackplane(client: RedisClient, options: RedisBackplaneOptio
   const { keyPrefix, onWarning = (warning: string) => console.warn(warning), ...bounds } = checkOptions(table, options)
   const redis = new RedisPort(toClientPort(client))
   const keys = new Keys(keyPrefix)
-  findFaults(redis).then(
-    (faults) => faults.forEach(onWarning),
-    // It may not be asked, or not be there yet.
-    () => undefined,
-  )
+  // It may not be asked, or not be there yet.
+  warnOfEviction(redis, onWarning).catch(() => undefined)
   return {
     sessions: new RedisSessionStore(redis, keys),
     events: new RedisEventLog(redis, keys, bounds),

@@ -25,7 +25,7 @@ return 1`
 export const takeOver = `
 local record = redis.call('HMGET', KEYS[1], '${recordFields.join("', '")}')
 local owner = record[3]
-if record[1] == ARGV[1] and (owner == ARGV[2] or owner == '""' or owner == ARGV[5]) then
+if record[1] == ARGV[1] and (not owner or owner == '""' or owner == ARGV[2] or owner == ARGV[5]) then
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[4]) end
   redis.call('HSET', KEYS[1], 't', ARGV[3], 'o', ARGV[2])
   record[1], record[3] = ARGV[3], ARGV[2]

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { SessionChanges, SessionRecord, SessionStore, Taking } from '@throughline/mcp-http-core'
 import type { RedisPort } from './client/redis-port.ts'
 import { Script } from './client/script.ts'
-import { type Keys, nameInKey } from './keys.ts'
+import { type Keys, nameInKey, toName } from './keys.ts'
 import * as scripts from './session-scripts.ts'
 
 const create = new Script(scripts.create)
@@ -11,10 +11,13 @@ const takeOver = new Script(scripts.takeOver)
 const remove = new Script(scripts.remove)
 const renewLease = new Script(scripts.renewLease)
 
-/** Fields of a record that are written by themselves, as JSON. What is written once is in `r`. */
+/** What changes of a record has fields of its own, as JSON; while it is this, they may be missing. */
 const fieldOf = { owner: 'o', initialized: 'i', logLevel: 'l', subscriptions: 's' } as const
-type Changing = keyof typeof fieldOf
-const changing = Object.keys(fieldOf) as Changing[]
+const beginnings = { owner: '""', initialized: 'false', logLevel: 'null', subscriptions: '[]' } as const
+const changing = Object.keys(fieldOf) as (keyof typeof fieldOf)[]
+
+/** Characters before the JSON of what does not change, which make each call of `create` different. */
+const callLength = 8
 
 /** Keys that one reply of `SCAN` gives, about. */
 const scanCount = 200
@@ -29,14 +32,18 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async create(record: SessionRecord, ttlMs: number): Promise<boolean> {
+    const { key, term, owner, initialized, logLevel, subscriptions, ...rest } = record
+    const name = toName(key)
     // A client that sends the command again by itself, after a lost reply, sends the same.
-    const call = randomBytes(6).toString('base64url')
-    const args = [toMs(ttlMs), 'c', call, ...toFields(record)]
+    const call = randomBytes(callLength).toString('base64url').slice(0, callLength)
+    const fixed = `${call}${JSON.stringify(name === key ? rest : { ...rest, key })}`
+    const changes = toChanges({ owner, initialized, logLevel, subscriptions }, beginnings)
+    const args = [toMs(ttlMs), 'r', fixed, 't', term, ...changes]
     return Number(await create.run(this.#redis, this.#keys.ofSession(record.key), args)) === 1
   }
 
   async get(key: string): Promise<SessionRecord | undefined> {
-    return await this.#read(this.#keys.ofSession(key)[0])
+    return await this.#read(toName(key))
   }
 
   async update(key: string, term: number, changes: SessionChanges, ttlMs: number): Promise<boolean> {
@@ -51,7 +58,7 @@ export class RedisSessionStore implements SessionStore {
   async takeOver(key: string, { expectedTerm, owner, ttlMs }: Taking): Promise<SessionRecord | undefined> {
     const take = async (lapsed: string): Promise<SessionRecord | undefined> => {
       const args = [expectedTerm, JSON.stringify(owner), expectedTerm + 1, toMs(ttlMs), JSON.stringify(lapsed)]
-      return toRecord(await takeOver.run(this.#redis, this.#keys.ofSession(key), args))
+      return toRecord(toName(key), await takeOver.run(this.#redis, this.#keys.ofSession(key), args))
     }
     const record = await take('')
     if (record?.term !== expectedTerm || (await this.hasLease(record.owner))) return record
@@ -73,9 +80,8 @@ export class RedisSessionStore implements SessionStore {
         const [next, keys] = page as [string, string[]]
         cursor = String(next)
         const names = keys.map(nameInKey).filter((name) => !seen.has(name) && seen.add(name))
-        for (const record of await Promise.all(names.map((name) => this.#read(this.#keys.ofSessionNamed(name)[0])))) {
-          if (record) yield record
-        }
+        const records = await Promise.all(names.map((name) => this.#read(name)))
+        yield* records.filter((record) => record !== undefined)
       } while (cursor !== '0')
     }
   }
@@ -89,8 +95,9 @@ export class RedisSessionStore implements SessionStore {
     return Number(await this.#redis.command(key, ['EXISTS', key])) === 1
   }
 
-  async #read(key: string): Promise<SessionRecord | undefined> {
-    return toRecord(await this.#redis.command(key, ['HMGET', key, ...scripts.recordFields]))
+  async #read(name: string): Promise<SessionRecord | undefined> {
+    const [key] = this.#keys.ofSessionNamed(name)
+    return toRecord(name, await this.#redis.command(key, ['HMGET', key, ...scripts.recordFields]))
   }
 }
 
@@ -98,18 +105,18 @@ function toMs(ttlMs: number): number {
   return Math.max(1, Math.ceil(ttlMs))
 }
 
-function toFields({ term, owner, initialized, logLevel, subscriptions, ...rest }: SessionRecord): (string | number)[] {
-  return ['t', term, 'r', JSON.stringify(rest), ...toChanges({ owner, initialized, logLevel, subscriptions })]
-}
-
-function toChanges(changes: SessionChanges): string[] {
-  return changing.flatMap((name) => (changes[name] === undefined ? [] : [fieldOf[name], JSON.stringify(changes[name])]))
+/** Fields and values, without those that are left out. */
+function toChanges(changes: SessionChanges, leftOut: Partial<Record<string, string>> = {}): string[] {
+  return changing.flatMap((name) => {
+    const text = JSON.stringify(changes[name])
+    return text === undefined || text === leftOut[name] ? [] : [fieldOf[name], text]
+  })
 }
 
 /** From the values of `recordFields`. */
-function toRecord(reply: unknown): SessionRecord | undefined {
-  const [term, rest, ...texts] = reply as (string | null)[]
-  if (term == null || rest == null) return undefined
-  const changes = changing.map((name, i) => [name, JSON.parse(texts[i] as string)])
-  return { ...JSON.parse(rest), ...Object.fromEntries(changes), term: Number(term) }
+function toRecord(name: string, reply: unknown): SessionRecord | undefined {
+  const [term, fixed, ...texts] = reply as (string | null)[]
+  if (term == null || fixed == null) return undefined
+  const changed = changing.map((each, i) => [each, JSON.parse(texts[i] ?? beginnings[each])])
+  return { key: name, ...JSON.parse(fixed.slice(callLength)), ...Object.fromEntries(changed), term: Number(term) }
 }

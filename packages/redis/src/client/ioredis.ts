@@ -1,4 +1,4 @@
-import type { ClientPort, Subscriber, SubscriberEvents } from './redis-client.ts'
+import { anyOf, type ClientPort, type Subscriber, type SubscriberEvents } from './redis-client.ts'
 
 /** What is used of a `Redis` of ioredis or iovalkey. */
 interface Ioredis {
@@ -18,8 +18,8 @@ interface Ioredis {
 }
 
 export function isIoredis(client: unknown): client is Ioredis {
-  const { call, duplicate, connect } = (client ?? {}) as Partial<Ioredis>
-  return typeof call === 'function' && typeof duplicate === 'function' && typeof connect === 'function'
+  const { call, duplicate } = (client ?? {}) as Partial<Ioredis>
+  return typeof call === 'function' && typeof duplicate === 'function'
 }
 
 export function fromIoredis(client: Ioredis): ClientPort {
@@ -39,31 +39,26 @@ export function fromIoredis(client: Ioredis): ClientPort {
 }
 
 function mastersOf(client: Ioredis): Ioredis[] {
-  return client.nodes ? client.nodes('master') : [client]
+  return client.nodes?.('master') ?? [client]
 }
 
-/**
- * In a Cluster one node tells the messages of all. Where it stays away another is taken; the subscriber that a Cluster
- * of ioredis has by itself does not say when it lost messages.
- */
+/** What a Cluster of ioredis has to listen with does not say when it lost messages: so it is one of its nodes. */
 function openSubscriber(client: Ioredis, events: SubscriberEvents): Subscriber {
-  const nodes = mastersOf(client)
-  const node = nodes[Math.floor(Math.random() * nodes.length)] ?? client
-  const retryStrategy = (times: number) => (times > 3 ? null : 100 * times)
-  const subscriber = node.duplicate({
+  const subscriber = (anyOf(mastersOf(client)) ?? client).duplicate({
     ...{ lazyConnect: false, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null },
-    ...(client.nodes && { retryStrategy }),
+    // A node that stays away is given up, for another.
+    ...(client.nodes && { retryStrategy: (times: number) => (times > 3 ? null : 100 * times) }),
   })
   let isFirst = true
-  // The client itself tells its owner of errors.
+  // The client tells its owner of errors.
   subscriber.on('error', () => undefined)
   subscriber.on('connect', () => subscriber.stream?.unref?.())
-  subscriber.on('message', (channel: string, message: string) => events.message(channel, message))
-  subscriber.on('end', () => events.lost())
+  subscriber.on('message', events.message)
+  subscriber.on('end', events.lost)
   subscriber.on('ready', () => {
-    if (isFirst) isFirst = false
     // It is answered after the subscriptions that the client makes anew by itself.
-    else subscriber.call('PING').then(events.back, () => undefined)
+    if (!isFirst) subscriber.call('PING').then(events.back, () => undefined)
+    isFirst = false
   })
   return {
     subscribe: (channel) => subscriber.subscribe(channel),

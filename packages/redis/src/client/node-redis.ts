@@ -1,119 +1,95 @@
-import type { ClientPort, Send, Subscriber, SubscriberEvents } from './redis-client.ts'
-
-type Listener = (message: string, channel: string) => void
+import { anyOf, type ClientPort, type Send, type Subscriber, type SubscriberEvents } from './redis-client.ts'
 
 /** What is used of a client of `redis`. */
 interface NodeRedis {
   readonly isOpen: boolean
-  /** Missing in a Cluster of some versions. */
   readonly isReady?: boolean
+  sendCommand(...parameters: unknown[]): Promise<unknown>
   connect(): Promise<unknown>
   destroy(): unknown
   duplicate(): NodeRedis
-  subscribe(channel: string, listener: Listener): Promise<unknown>
+  subscribe(channel: string, listener: (message: string, channel: string) => void): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: string, listener: (...args: never[]) => void): unknown
-  /** Not of a Cluster or Sentinel. */
   unref?(): void
+  /** Of a Cluster. */
+  readonly masters?: readonly unknown[]
+  nodeClient?(node: unknown): Promise<NodeRedis>
+  /** Of a Sentinel. */
+  acquire?(): unknown
 }
 
-interface SingleClient extends NodeRedis {
-  sendCommand(args: readonly string[], options: object): Promise<unknown>
+export function isNodeRedis(client: unknown): client is NodeRedis {
+  const { sendCommand, duplicate } = (client ?? {}) as Partial<NodeRedis>
+  return typeof sendCommand === 'function' && typeof duplicate === 'function'
 }
 
-interface SentinelClient extends NodeRedis {
-  sendCommand(isReadonly: boolean, args: readonly string[], options: object): Promise<unknown>
-  acquire(): unknown
-}
-
-interface ClusterClient extends NodeRedis {
-  readonly masters: readonly unknown[]
-  sendCommand(key: string | undefined, isReadonly: boolean, args: readonly string[], options: object): Promise<unknown>
-  nodeClient(node: unknown): Promise<SingleClient>
-}
-
-type AnyClient = SingleClient | SentinelClient | ClusterClient
-
-export function isNodeRedis(client: unknown): client is AnyClient {
-  const { subscribe, duplicate } = (client ?? {}) as Partial<NodeRedis>
-  return (
-    'sendCommand' in ((client ?? {}) as object) && typeof subscribe === 'function' && typeof duplicate === 'function'
-  )
-}
-
-/** Replies as text, whatever the client is set to. What is not sent by then is not sent any more. */
+/** Replies are text, whatever the client is set to. What is not sent by then is not sent any more. */
 const options = { typeMapping: {}, timeout: 1_500 }
 
-export function fromNodeRedis(client: AnyClient): ClientPort {
+export function fromNodeRedis(client: NodeRedis): ClientPort {
+  const send: ClientPort['send'] = (key, args) => {
+    if (client.nodeClient) return client.sendCommand(key, false, args, options)
+    if (client.acquire) return client.sendCommand(false, args, options)
+    return client.sendCommand(args, options)
+  }
   return {
     // Its `keyPrefix` is for keys of its own methods.
     prefix: '',
-    status: () => (client.isOpen ? (client.isReady === false ? 'connecting' : 'ready') : 'closed'),
-    send(key, args) {
-      if ('nodeClient' in client) return client.sendCommand(key, false, args, options)
-      if ('acquire' in client) return client.sendCommand(false, args, options)
-      return client.sendCommand(args, options)
+    status() {
+      if (!client.isOpen) return 'closed'
+      return client.isReady === false ? 'connecting' : 'ready'
     },
+    send,
     async servers() {
-      if (!('nodeClient' in client)) return [(args) => this.send(undefined, args)]
-      const nodes = await Promise.all(client.masters.map((node) => client.nodeClient(node)))
+      if (!client.nodeClient) return [(args) => send(undefined, args)]
+      const nodes = await Promise.all((client.masters ?? []).map((node) => client.nodeClient?.(node)))
       return nodes.map(
         (node): Send =>
-          (args) =>
-            node.sendCommand(args, options),
+          async (args) =>
+            await node?.sendCommand(args, options),
       )
     },
     openSubscriber: (events) => openSubscriber(client, events),
   }
 }
 
-function openSubscriber(client: AnyClient, events: SubscriberEvents): Subscriber {
-  let isEnded = false
-  let opened: NodeRedis | undefined
-  const end = (): void => {
-    isEnded = true
-    try {
-      // A Sentinel's gives a promise.
-      Promise.resolve(opened?.destroy()).catch(() => undefined)
-    } catch {
-      // It was not connected yet.
-    }
-  }
+function openSubscriber(client: NodeRedis, events: SubscriberEvents): Subscriber {
+  let subscriber: NodeRedis | undefined
   const open = async (): Promise<NodeRedis> => {
-    const subscriber = (await findNode(client)).duplicate()
-    opened = subscriber
+    const node = await client.nodeClient?.(anyOf(client.masters ?? []))
+    subscriber = (node ?? client).duplicate()
     watch(subscriber, events)
-    if (!isEnded) await subscriber.connect()
-    if (isEnded) end()
+    await subscriber.connect()
     subscriber.unref?.()
     return subscriber
   }
   const opening = open()
-  opening.catch(() => events.lost())
-  const hear: Listener = (message, channel) => events.message(channel, message)
+  opening.catch(events.lost)
   return {
-    subscribe: async (channel) => (await opening).subscribe(channel, hear),
+    async subscribe(channel) {
+      await (await opening).subscribe(channel, (message) => events.message(channel, message))
+    },
     unsubscribe: async (channel) => (await opening).unsubscribe(channel),
-    end,
+    end() {
+      // One that is still connecting gives up.
+      for (const each of [Promise.resolve(subscriber), opening]) {
+        each.then((connected) => connected?.destroy()).catch(() => undefined)
+      }
+    },
   }
-}
-
-/** In a Cluster one node tells the messages of all. */
-async function findNode(client: AnyClient): Promise<NodeRedis> {
-  if (!('nodeClient' in client)) return client
-  return await client.nodeClient(client.masters[Math.floor(Math.random() * client.masters.length)])
 }
 
 function watch(subscriber: NodeRedis, events: SubscriberEvents): void {
   let isFirst = true
-  // Without a listener it would end the process. The client itself tells its owner of errors.
+  // Without a listener it would end the process. The client tells its owner of errors.
   subscriber.on('error', () => undefined)
+  subscriber.on('end', events.lost)
   subscriber.on('ready', () => {
-    // By then it has subscribed anew.
-    if (isFirst) isFirst = false
-    else events.back()
+    // By now it has subscribed anew.
+    if (!isFirst) events.back()
+    isFirst = false
   })
-  subscriber.on('end', () => events.lost())
   // Of a Sentinel, which follows its master by itself.
-  subscriber.on('topology-change', () => events.back())
+  subscriber.on('topology-change', events.back)
 }

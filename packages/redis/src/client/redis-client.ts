@@ -13,24 +13,6 @@ export type RedisClient = { readonly duplicate: Method } & (
   | { readonly sendCommand: Method }
 )
 
-/** What a subscriber hears. */
-export interface SubscriberEvents {
-  message(channel: string, message: string): void
-  /** Its connection was broken, and it hears again all that it subscribed to. */
-  back(): void
-  /** It will not hear any more. */
-  lost(): void
-}
-
-/** A connection that listens, of our own. */
-export interface Subscriber {
-  /** Resolves when messages are heard. */
-  subscribe(channel: string): Promise<unknown>
-  unsubscribe(channel: string): Promise<unknown>
-  /** Does not throw. */
-  end(): void
-}
-
 export type Send = (args: readonly string[]) => Promise<unknown>
 
 /** The few things that are done with a client, whichever it is. */
@@ -39,19 +21,40 @@ export interface ClientPort {
   readonly prefix: string
   /** `closed`: it was never connected, or has been closed, and does not connect by itself. */
   status(): 'ready' | 'connecting' | 'closed'
-  /** Sends a command on its way. In a Cluster it goes to the node that has the key, or to any. */
+  /** In a Cluster the command goes to the node that has the key, or to any. */
   send(key: string | undefined, args: readonly string[]): Promise<unknown>
   /** A way to each server that holds keys. */
   servers(): Promise<readonly Send[]>
   openSubscriber(events: SubscriberEvents): Subscriber
 }
 
+/** A connection of our own that listens. In a Cluster it is to one node, which tells the messages of all. */
+export interface Subscriber {
+  /** Resolves when messages are heard. */
+  subscribe(channel: string): Promise<unknown>
+  unsubscribe(channel: string): Promise<unknown>
+  /** Does not throw. */
+  end(): void
+}
+
+export interface SubscriberEvents {
+  message(channel: string, message: string): void
+  /** The connection was broken, and all that was subscribed to is heard again. */
+  back(): void
+  /** Nothing will be heard any more. */
+  lost(): void
+}
+
 /** @throws TypeError for what is none of the clients that are known. */
 export function toClientPort(client: unknown): ClientPort {
   if (isIoredis(client)) return fromIoredis(client)
   if (isNodeRedis(client)) return fromNodeRedis(client)
-  throw expected(
-    'the client to be `new Redis()` or `new Cluster()` of ioredis or iovalkey, or `createClient()`, `createCluster()` or `createSentinel()` of redis',
-    client,
-  )
+  const known =
+    '`new Redis()` or `new Cluster()` of ioredis or iovalkey, `createClient()`, `createCluster()` or `createSentinel()` of redis'
+  throw expected(`the client to be one of ${known}`, client)
+}
+
+/** One node of a Cluster, to listen to. */
+export function anyOf<Node>(nodes: readonly Node[]): Node | undefined {
+  return nodes[Math.floor(Math.random() * nodes.length)]
 }

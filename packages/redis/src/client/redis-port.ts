@@ -40,8 +40,7 @@ export class RedisPort {
   }
 
   async #send(args: readonly string[], key: string | undefined): Promise<unknown> {
-    const connected = this.#connected()
-    if (connected) await connected
+    await this.#connected()
     return await this.#client.send(key, args)
   }
 
