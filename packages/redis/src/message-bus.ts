@@ -44,7 +44,8 @@ export class RedisBus implements MessageBus {
   }
 
   async publish(channel: string, message: string): Promise<void> {
-    await this.#redis.command(undefined, ['PUBLISH', this.#keys.ofChannel(channel), message])
+    const name = this.#keys.ofChannel(channel)
+    await this.#redis.command(name, ['PUBLISH', name, message])
   }
 
   async subscribe(
@@ -126,7 +127,7 @@ export class RedisBus implements MessageBus {
       return
     }
     try {
-      await this.#redis.command(undefined, ['PUBLISH', this.#ownChannel, ''])
+      await this.#redis.command(this.#ownChannel, ['PUBLISH', this.#ownChannel, ''])
     } catch {
       // The database cannot be reached: that says nothing of this connection.
       return

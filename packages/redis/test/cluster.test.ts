@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { Cluster, Redis } from 'ioredis'
+import { createCluster } from 'redis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeStore, type StoreUnderTest } from '../../../conformance/src/vitest.ts'
+import { skipsRedis } from '../../../test-support/redis/start-redis.ts'
+import { redisBackplane } from '../src/index.ts'
+import { Keys } from '../src/keys.ts'
+import type { Connected } from './clients.ts'
+import { type RedisCluster, startCluster } from './start-cluster.ts'
+
+describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  })
+  afterAll(() => cluster.stop())
+
+  const clients: Readonly<Record<string, () => Promise<Connected>>> = {
+    async ioredis() {
+      const client = new Cluster(cluster.ports.map((port) => ({ host: '127.0.0.1', port })))
+      return { client, close: async () => client.disconnect() }
+    },
+    async 'node-redis'() {
+      const client = createCluster({
+        rootNodes: cluster.ports.map((port) => ({ socket: { host: '127.0.0.1', port } })),
+      })
+      client.on('error', () => undefined)
+      await client.connect()
+      return { client, close: async () => client.destroy() }
+    },
+  }
+
+  for (const [name, connect] of Object.entries(clients)) {
+    async function open(maxEventsPerSession = 100_000): Promise<StoreUnderTest> {
+      const keyPrefix = randomBytes(4).toString('hex')
+      const connected: Connected[] = []
+      const join = async (prefix: string) => {
+        const each = await connect()
+        connected.push(each)
+        return redisBackplane(each.client, { keyPrefix: prefix, maxEventsPerSession })
+      }
+      return {
+        backplane: await join(keyPrefix),
+        second: () => join(keyPrefix),
+        neighbour: () => join(`${keyPrefix}2`),
+        close: () => Promise.all(connected.map((each) => each.close())),
+      }
+    }
+
+    describeStore(`through ${name} keeps what of the contract needs no proxy`, () => open(), {
+      openBounded: open,
+      parts: ['sessions', 'events', 'bus'],
+      ttlToleranceMs: 30,
+    })
+  }
+
+  test('has the keys of one session on one node, and those of many on all', async () => {
+    const [port] = cluster.ports
+    const node = new Redis(port as number, '127.0.0.1')
+    const slotOf = async (key: string) => Number(await node.cluster('KEYSLOT', key))
+    const keys = new Keys('mcp')
+    const nodes = new Set<number>()
+    for (let i = 0; i < 50; i++) {
+      const slots = new Set(await Promise.all(keys.ofSession(`session ${i}`).map(slotOf)))
+      expect(slots.size).toBe(1)
+      for (const slot of slots) nodes.add(Math.floor((slot * 3) / 16_384))
+    }
+    node.disconnect()
+    expect(nodes.size).toBe(3)
+  })
+})
