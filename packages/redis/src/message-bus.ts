@@ -13,6 +13,12 @@ export interface BusTimes {
   readonly pauseMs: number
 }
 
+/**
+ * The clients of a Cluster send a `PUBLISH` through any node, so that messages overtake each other. A script goes to the
+ * node of its key. It is not known by its hash, since one that has to be sent again would be overtaken as well.
+ */
+const publish = "return redis.call('PUBLISH', ARGV[1], ARGV[2])"
+
 interface Subscription {
   readonly listener: (message: string) => void
   readonly missed: () => void
@@ -44,8 +50,7 @@ export class RedisBus implements MessageBus {
   }
 
   async publish(channel: string, message: string): Promise<void> {
-    const name = this.#keys.ofChannel(channel)
-    await this.#redis.command(name, ['PUBLISH', name, message])
+    await this.#publish(this.#keys.ofChannel(channel), message)
   }
 
   async subscribe(
@@ -68,6 +73,10 @@ export class RedisBus implements MessageBus {
       leave()
       throw error
     }
+  }
+
+  async #publish(name: string, message: string): Promise<void> {
+    await this.#redis.command(name, ['EVAL', publish, '1', name, name, message])
   }
 
   #open(name: string): Channel {
@@ -127,7 +136,7 @@ export class RedisBus implements MessageBus {
       return
     }
     try {
-      await this.#redis.command(this.#ownChannel, ['PUBLISH', this.#ownChannel, ''])
+      await this.#publish(this.#ownChannel, '')
     } catch {
       // The database cannot be reached: that says nothing of this connection.
       return

@@ -32,16 +32,10 @@ export function fromIoredis(client: Ioredis): ClientPort {
       if (client.status === 'wait') client.connect().catch(() => undefined)
       return client.status === 'end' ? 'closed' : 'connecting'
     },
-    send: (key, args) => sendBy(client, client.nodes ? withKey(key, args) : args),
+    send: (_key, args) => sendBy(client, args),
     servers: async () => mastersOf(client).map((node) => (args) => sendBy(node, args)),
     openSubscriber: (events) => openSubscriber(client, events),
   }
-}
-
-/** A Cluster would publish through any node, and messages would overtake each other. A script has a key to go by. */
-function withKey(key: string | undefined, args: readonly string[]): readonly string[] {
-  if (args[0] !== 'PUBLISH' || key === undefined) return args
-  return ['EVAL', "return redis.call('PUBLISH', ARGV[1], ARGV[2])", '1', key, ...args.slice(1)]
 }
 
 function mastersOf(client: Ioredis): Ioredis[] {
