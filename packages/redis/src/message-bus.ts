@@ -39,7 +39,7 @@ export class RedisBus implements MessageBus {
   /** Nobody else's: shows that messages arrive. */
   readonly #ownChannel: string
   #subscriber: Subscriber | undefined
-  #heard = false
+  #heardAt = 0
   #watch: NodeJS.Timeout | undefined
 
   constructor(redis: RedisPort, keys: Keys, times: BusTimes) {
@@ -121,7 +121,7 @@ export class RedisBus implements MessageBus {
   }
 
   #hear(name: string, message: string): void {
-    this.#heard = true
+    this.#heardAt = performance.now()
     for (const { listener } of [...(this.#channels.get(name)?.subscriptions ?? [])]) listener(message)
   }
 
@@ -131,10 +131,8 @@ export class RedisBus implements MessageBus {
 
   /** A connection may be dead and look open for many minutes. */
   async #look(subscriber: Subscriber): Promise<void> {
-    if (this.#heard) {
-      this.#heard = false
-      return
-    }
+    const askedAt = performance.now()
+    if (this.#heardAt > askedAt - this.#times.silenceMs) return
     try {
       await this.#publish(this.#ownChannel, '')
     } catch {
@@ -142,7 +140,7 @@ export class RedisBus implements MessageBus {
       return
     }
     await new Promise((resolve) => setTimeout(resolve, this.#times.answerMs).unref())
-    if (!this.#heard && this.#subscriber === subscriber) this.#replace()
+    if (this.#heardAt < askedAt && this.#subscriber === subscriber) this.#replace()
   }
 
   #replace(): void {
