@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { adapters } from '../conformance/mounts/adapters.ts'
+import { leftOut, redisInstalled, startRedis } from '../test-support/redis/start-redis.ts'
 import { type Files, type Page, readModules, readProgram, toPrograms } from './readme-programs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -245,6 +246,18 @@ async function runProgram(folder: string, file: string, program: string, use: Us
   }
 }
 
+/** The same with a Redis on another port, where the program uses one. */
+async function runWithRedis(folder: string, file: string, program: string): Promise<string> {
+  if (!program.includes('6379')) return runProgram(folder, file, program)
+  if (!redisInstalled) return leftOut
+  const redis = await startRedis()
+  try {
+    return await runProgram(folder, file, program.replaceAll('6379', String(redis.port)))
+  } finally {
+    await redis.stop()
+  }
+}
+
 const modern = `createServer(
   toNodeHandler(createEndpoint({ server: () => new McpServer({ name: 'modern', version: '1.0.0' }) })),
 ).listen(3000, '127.0.0.1')
@@ -430,7 +443,7 @@ async function checkAll(temporary: string): Promise<void> {
     // The repository's own is the server that everything below is tried on.
     server ||= program
     for (const [file, text] of Object.entries(toPrograms(page, program))) {
-      await step(`run ${file}`, () => runProgram(consumerFolder, file, text))
+      await step(`run ${file}`, () => runWithRedis(consumerFolder, file, text))
     }
   }
   for (const [file, text] of Object.entries(modernPrograms)) {

@@ -1,24 +1,25 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findFreePort } from '../listen.ts'
-import { sleep } from '../waiting.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+// Nothing of vitest: scripts start it as well.
 
 /** Another server of the same kind, such as `valkey-server`. */
 const program = process.env.REDIS_SERVER ?? 'redis-server'
 
-const isInstalled = whetherInstalled()
+export const redisInstalled = whetherInstalled()
 
 export const leftOut = `LEFT OUT: the tests with a real Redis, because ${program} is not installed (apt-get install redis-server)`
 
 /** Whether to skip tests that need the server. Where everything is to be tested, they fail instead. */
 export function skipsRedis(): boolean {
-  if (!isInstalled && process.env.CI) throw new Error(leftOut)
-  if (!isInstalled) console.warn(leftOut)
-  return !isInstalled
+  if (!redisInstalled && process.env.CI) throw new Error(leftOut)
+  if (!redisInstalled) console.warn(leftOut)
+  return !redisInstalled
 }
 
 export interface RedisServer {
@@ -36,6 +37,15 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
   const child = spawn(program, [...place, ...quiet, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
   await untilListening(port, child)
   return { port, stop: () => end(child, folder) }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 function whetherInstalled(): boolean {
