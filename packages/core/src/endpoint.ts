@@ -76,7 +76,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   return {
     handle: createHandler(options, era),
     notify,
-    sessions: createEndpointSessions(backplane, nodes),
+    sessions: createEndpointSessions({
+      ...{ backplane, nodes, sessionIdleMs: options.sessionIdleMs },
+      activities: (node) => era.activities(node),
+    }),
     stats,
     close,
     watch: (outgoing) => attendance.watch(outgoing),

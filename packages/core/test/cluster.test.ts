@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { toJson } from '../../../test-support/in-process/test-client.ts'
+import { type TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type EndpointOptions, sessionKey } from '../src/index.ts'
+import { type EndpointOptions, type SessionInfo, sessionKey } from '../src/index.ts'
 
 function createCluster(count: number, handlers: Handlers = {}, options: Partial<EndpointOptions> = {}): TestCluster {
   const cluster = new TestCluster(count, handlers, options)
@@ -369,6 +369,34 @@ describe('messages that the bus loses', () => {
     await reader.until(() => reader.messages.length === 1)
     expect(reader.messages).toMatchObject([{ params: { data: 1 } }])
   })
+})
+
+test('the sessions of all nodes are listed by each, with what they do now', async () => {
+  const cluster = createCluster(3, { park: () => new Promise(() => undefined) }, { sessionIdleMs: 60_000 })
+  const [busy, free, orphaned] = [await cluster.open(0), await cluster.open(1), await cluster.open(2)]
+  const listening = await cluster.on(1, busy).read()
+  await TestReader.open(await cluster.on(2, busy).call('park', {}, 1))
+  cluster.kill(2)
+  await sleep(testLeaseMs + 50)
+  const list = async (i: number) => {
+    const infos = new Map<string, SessionInfo>()
+    for await (const info of cluster.node(i).endpoint.sessions.list()) infos.set(info.key, info)
+    return infos
+  }
+  for (const i of [0, 1]) {
+    const infos = await list(i)
+    expect(infos.size).toBe(3)
+    const of = async ({ sessionId }: TestClient) => infos.get(await sessionKey(sessionId))
+    expect(await of(busy)).toMatchObject({ activity: { runningCalls: 1, idleMs: 0 }, endsInMs: 60_000 })
+    expect((await of(busy))?.activity?.connections).toBeGreaterThan(0)
+    expect(await of(free)).toMatchObject({ activity: { runningCalls: 0, connections: 0 } })
+    expect((await of(free))?.endsInMs).toBeLessThan(60_000)
+    expect(await of(orphaned)).toMatchObject({ activity: undefined, endsInMs: undefined })
+    expect((await of(free))?.node).not.toBe((await of(busy))?.node)
+  }
+  expect(await cluster.node(1).endpoint.sessions.end(await sessionKey(busy.sessionId))).toBe(true)
+  await listening.until(() => listening.ended)
+  expect((await cluster.on(0, busy).call('ping')).status).toBe(404)
 })
 
 describe('hibernation', () => {

@@ -57,6 +57,16 @@ export class Seat implements Activity {
     return this.#active === 0
   }
 
+  /** Connections that are open or about to be. */
+  get connections(): number {
+    return this.#active - this.session.runningCalls
+  }
+
+  /** Time, in milliseconds, without a call and a connection. */
+  get idleMs(): number {
+    return this.isFree && this.#isTaken ? now() - this.#place.since : 0
+  }
+
   take(): void {
     const time = now()
     this.#isTaken = true

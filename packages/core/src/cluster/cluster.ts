@@ -1,9 +1,11 @@
 import type { Backplane } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import type { ErrorSource } from '../http/error-source.ts'
+import type { SessionActivity } from '../session/session-activity.ts'
 import { Answers, type AnswersParts } from './answers.ts'
 import { Asks } from './asks.ts'
 import { Lease } from './lease.ts'
+import { Looks, type LooksParts } from './looks.ts'
 import { Neighbours } from './neighbours.ts'
 import { RelayedFeeds } from './relayed-feeds.ts'
 import { RemoteFollowers } from './remote-followers.ts'
@@ -18,6 +20,7 @@ export interface ClusterOptions {
 export interface ClusterParts {
   readonly options: ClusterOptions
   readonly answer: AnswersParts['answer']
+  readonly activities: LooksParts['activities']
   /** This node's lease was over for a time: looks which sessions are still its own. */
   readonly lapsed: () => Promise<void>
 }
@@ -39,12 +42,13 @@ export class Cluster {
   readonly #neighbours: Neighbours
   readonly #answers: Answers
   readonly #followers: RemoteFollowers
+  readonly #looks: Looks
   #listening: Promise<() => unknown> | undefined
   #isListening = false
   #timer: ReturnType<typeof setInterval> | undefined
   #name: string | undefined
 
-  constructor({ options, answer, lapsed }: ClusterParts) {
+  constructor({ options, answer, activities, lapsed }: ClusterParts) {
     const { sessions: store } = options.backplane
     const { leaseMs } = options
     const say = (to: string, word: Word): void => void this.#say(to, word)
@@ -62,6 +66,7 @@ export class Cluster {
     })
     this.#followers = new RemoteFollowers({ say, neighbours })
     this.#answers = new Answers({ say, answer, followers: this.#followers })
+    this.#looks = new Looks({ node, say, activities })
     this.asks = new Asks({ node, say, neighbours })
     this.relayed = new RelayedFeeds({ node, say, neighbours, onError: reportBus })
   }
@@ -87,6 +92,12 @@ export class Cluster {
   /** Whether another node lives, so that it and no other answers for its sessions. */
   async lives(node: string): Promise<boolean> {
     return await this.#options.backplane.sessions.hasLease(node)
+  }
+
+  /** What another node's sessions do now, by key; none of a node that is gone. */
+  async activitiesOf(node: string): Promise<ReadonlyMap<string, SessionActivity>> {
+    await this.join()
+    return (await this.lives(node)) ? this.#looks.at(node) : new Map()
   }
 
   /** Other nodes may take over what this one has. It hears them no more. */
@@ -120,6 +131,7 @@ export class Cluster {
       if (!word) return
       if (word.type === 'ask' || word.type === 'poke' || word.type === 'left') this.#answers.hear(word)
       else if (word.type === 'read') this.#followers.hear(word)
+      else if (word.type === 'look' || word.type === 'seen') this.#looks.hear(word)
       else {
         this.asks.hear(word)
         this.relayed.hear(word)

@@ -1,8 +1,17 @@
 import type { Backplane, SessionRecord } from '../backplane/backplane.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+import type { SessionActivity } from '../session/session-activity.ts'
 import type { NodeMessages } from './node-messages.ts'
 
 /** A session as an app sees it, without its id: the id is a secret of its client. */
-export type SessionInfo = Omit<SessionRecord, 'owner' | 'term'>
+export interface SessionInfo extends Omit<SessionRecord, 'owner' | 'term'> {
+  /** The node that has it; `undefined` while none has: it hibernates, or its node is gone. */
+  readonly node: string | undefined
+  /** What it does now; `undefined` where its node does not say. */
+  readonly activity: SessionActivity | undefined
+  /** Time, in milliseconds, after which it ends if nothing comes; `undefined` as `activity`. */
+  readonly endsInMs: number | undefined
+}
 
 /** Sessions by key: `await sessionKey(sessionId)`. */
 export interface EndpointSessions {
@@ -12,17 +21,32 @@ export interface EndpointSessions {
   end(key: string): Promise<boolean>
 }
 
+export interface EndpointSessionsParts {
+  readonly backplane: Backplane
+  readonly nodes: NodeMessages
+  readonly sessionIdleMs: number
+  readonly activities: (node: string) => MaybePromise<ReadonlyMap<string, SessionActivity>>
+}
+
 /** The sessions of every node, as the store has them. */
-export function createEndpointSessions({ sessions, events }: Backplane, nodes: NodeMessages): EndpointSessions {
+export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSessions {
+  const { backplane, nodes, sessionIdleMs, activities } = parts
+  const { sessions, events } = backplane
   return { list, get, end }
 
   async function* list(): AsyncIterable<SessionInfo> {
-    for await (const record of sessions.list()) yield toInfo(record)
+    // Each node is asked once, when the first of its sessions comes.
+    const known = new Map<string, ReadonlyMap<string, SessionActivity>>()
+    for await (const record of sessions.list()) {
+      const { owner } = record
+      if (owner !== '' && !known.has(owner)) known.set(owner, await activities(owner))
+      yield toInfo(record, known.get(owner))
+    }
   }
 
   async function get(key: string): Promise<SessionInfo | undefined> {
     const record = await sessions.get(key)
-    return record && toInfo(record)
+    return record && toInfo(record, record.owner === '' ? undefined : await activities(record.owner))
   }
 
   async function end(key: string): Promise<boolean> {
@@ -31,8 +55,13 @@ export function createEndpointSessions({ sessions, events }: Backplane, nodes: N
     await events.delete(key)
     return existed
   }
-}
 
-function toInfo({ owner: _owner, term: _term, ...info }: SessionRecord): SessionInfo {
-  return info
+  function toInfo(
+    { owner, term: _term, ...info }: SessionRecord,
+    ofNode: ReadonlyMap<string, SessionActivity> | undefined,
+  ): SessionInfo {
+    const activity = ofNode?.get(info.key)
+    const endsInMs = activity && Math.max(0, sessionIdleMs - activity.idleMs)
+    return { ...info, node: owner === '' ? undefined : owner, activity, endsInMs }
+  }
 }

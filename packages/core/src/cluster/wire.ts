@@ -1,6 +1,7 @@
 import type { LogPosition } from '../backplane/backplane.ts'
 import { isRequestId, type RequestId } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
+import type { SessionActivity } from '../session/session-activity.ts'
 import type { Place } from '../stream/feed.ts'
 import type { Cursor } from '../stream/stream-reader.ts'
 import type { Forwarded } from './forwarded-request.ts'
@@ -35,12 +36,20 @@ export interface WireStream {
   readonly expires: boolean
 }
 
-/** What the owner says: its reply, or that the session is not with it. */
+/** What the owner says of a request: its reply, or that the session is not with it. */
 export type Outcome = { readonly reply: WireReply } | { readonly stream: WireStream } | { readonly elsewhere: true }
+
+/** A session of the node that was asked. */
+export interface WireActivity extends SessionActivity {
+  readonly key: string
+}
 
 /** Between the node that a client is connected to and the owner of its session, on a channel of each node. */
 export type Word =
   | Ask
+  /** What do your sessions do? */
+  | { readonly type: 'look'; readonly id: string; readonly from: string }
+  | { readonly type: 'seen'; readonly id: string; readonly sessions: readonly WireActivity[] }
   /** The owner has the request, and will answer. */
   | { readonly type: 'taken'; readonly id: string }
   | { readonly type: 'answer'; readonly id: string; readonly outcome: Outcome }
@@ -85,7 +94,10 @@ export function readWord(text: string): Word | undefined {
     case 'left':
       return { type: word.type, id }
     case 'poke':
-      return { type: 'poke', id, ...readFrom(word) }
+    case 'look':
+      return { type: word.type, id, ...readFrom(word) }
+    case 'seen':
+      return { type: 'seen', id, sessions: readActivities(word.sessions) }
     case 'answer':
       return { type: 'answer', id, outcome: readOutcome(members('outcome', word.outcome)) }
     case 'came':
@@ -163,6 +175,19 @@ function readStream(stream: Members): WireStream {
     ages: boolean('ages', stream.ages),
     expires: boolean('expires', stream.expires),
   }
+}
+
+function readActivities(sessions: unknown): WireActivity[] {
+  if (!Array.isArray(sessions)) throw malformed('sessions', sessions)
+  return sessions.map((session) => {
+    const { key, runningCalls, connections, idleMs } = members('session', session)
+    return {
+      key: string('key', key),
+      runningCalls: count('runningCalls', runningCalls),
+      connections: count('connections', connections),
+      idleMs: count('idleMs', idleMs),
+    }
+  })
 }
 
 function readPlainHeaders(headers: unknown): Readonly<Record<string, string>> {

@@ -4,6 +4,7 @@ import { type Incoming, type ReadOptions, readMessage } from '../http/read-messa
 import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
+import type { SessionActivity } from '../session/session-activity.ts'
 import type { Counts, Era } from './era.ts'
 import type { ModernEra } from './modern/modern-era.ts'
 import { verdictOfHead, verdictOfMessage } from './verdicts.ts'
@@ -57,6 +58,10 @@ export class DualEra implements Era {
 
   async close(reason: string): Promise<void> {
     await Promise.all([this.#sessions.close(reason), this.#modern.close(reason)])
+  }
+
+  activities(node: string): MaybePromise<ReadonlyMap<string, SessionActivity>> {
+    return this.#sessions.activities(node)
   }
 
   counts(): Counts {

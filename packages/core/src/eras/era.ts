@@ -6,6 +6,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification } from '../rpc/json-rpc.ts'
 import { eraOfVersion, findRevision, supportedVersions } from '../rpc/revision.ts'
+import type { SessionActivity } from '../session/session-activity.ts'
 
 /** Counts of what an era holds on this node. */
 export interface Counts {
@@ -30,6 +31,8 @@ export interface Era {
   /** Ends the calls that still run. */
   close(reason: string): Promise<void>
   counts(): Counts
+  /** What a node's sessions do now, by key: this node's, or another's. A node that is gone has none. */
+  activities(node: string): MaybePromise<ReadonlyMap<string, SessionActivity>>
 }
 
 /**

@@ -15,6 +15,7 @@ import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
 import type { LiveSession } from '../session/live-session.ts'
 import { openSession, type SessionParts, type SessionsOptions, type ThisNode } from '../session/open-session.ts'
+import { type SessionActivity, toActivity } from '../session/session-activity.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
 import { type Counts, checkVersion, checkVersionInSession, type Era } from './era.ts'
@@ -53,6 +54,7 @@ export class SessionsEra implements Era {
     return new Cluster({
       options: this.#options,
       answer: (request) => this.#answerForwarded(request),
+      activities: () => [...this.#table.all].map((session) => ({ key: session.record.key, ...toActivity(session) })),
       lapsed: async () => {
         await inParts([...this.#table.all], (session) => session.confirm())
       },
@@ -207,6 +209,11 @@ export class SessionsEra implements Era {
   async close(reason: string): Promise<void> {
     await Promise.all([...this.#table.all].map((session) => session.stop(reason)))
     await this.#cluster?.close()
+  }
+
+  activities(node: string): MaybePromise<ReadonlyMap<string, SessionActivity>> {
+    if (this.#cluster && node !== this.#cluster.name) return this.#cluster.activitiesOf(node)
+    return new Map([...this.#table.all].map((session) => [session.record.key, toActivity(session)]))
   }
 
   counts(): Counts {

@@ -10,6 +10,7 @@ import { refusing, toStreamReply } from '../../http/reply.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { isResponse, type JsonRpcNotification, type JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { createEntry, type ModernHandler, type ModernSdk, Sdks } from '../../rpc/sdk.ts'
+import type { SessionActivity } from '../../session/session-activity.ts'
 import { expiryOf } from '../../stream/expiry.ts'
 import type { Counts, Era } from '../era.ts'
 import type { StatelessEraOptions } from '../stateless/stateless-era.ts'
@@ -100,6 +101,11 @@ export class ModernEra implements Era {
 
   counts(): Counts {
     return { sessions: 0, streams: this.#subscriptions.size, calls: this.#visits.countCalls(), questions: 0 }
+  }
+
+  /** There are none. */
+  activities(): ReadonlyMap<string, SessionActivity> {
+    return new Map()
   }
 
   /** A server object that is not of one copy of the SDK may be of another. */

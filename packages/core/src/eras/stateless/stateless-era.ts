@@ -10,6 +10,7 @@ import { accepted, refusing } from '../../http/reply.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { isInitialize, isRequest, isResponse, type JsonRpcRequest } from '../../rpc/json-rpc.ts'
 import { negotiate, resolveRevision } from '../../rpc/revision.ts'
+import type { SessionActivity } from '../../session/session-activity.ts'
 import { type Counts, checkVersion, type Era } from '../era.ts'
 import { Visits } from './visits.ts'
 
@@ -80,6 +81,11 @@ export class StatelessEra implements Era {
 
   counts(): Counts {
     return { sessions: 0, streams: 0, calls: this.#visits.countCalls(), questions: 0 }
+  }
+
+  /** There are none. */
+  activities(): ReadonlyMap<string, SessionActivity> {
+    return new Map()
   }
 }
 
