@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 
@@ -25,11 +25,11 @@ export interface BuiltServer {
  * Builds the server's process to plain JavaScript. tsx would run it too, but names every closure when it is made, which
  * would be measured with it.
  */
-export async function buildServer(): Promise<BuiltServer> {
+export async function buildServer(source = 'server.ts'): Promise<BuiltServer> {
   await mkdir(dist, { recursive: true })
   const outdir = await mkdtemp(join(dist, 'server-'))
   await build({
-    entryPoints: [fileURLToPath(new URL('server.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -41,5 +41,8 @@ export async function buildServer(): Promise<BuiltServer> {
     logLevel: 'warning',
     plugins: [externals],
   })
-  return { entry: join(outdir, 'server.mjs'), remove: () => rm(outdir, { recursive: true, force: true }) }
+  return {
+    entry: join(outdir, basename(source).replace(/ts$/, 'mjs')),
+    remove: () => rm(outdir, { recursive: true, force: true }),
+  }
 }
