@@ -145,9 +145,8 @@ export class Exchange implements RunningExchange {
   /** Cuts the connection that reads the stream now; the call goes on and the client comes back for the rest. */
   cutConnection(): void {
     if (this.#shape === 'undecided') this.#upgrade()
-    const { reader } = this.stream ?? {}
-    if (reader) reader.pause()
-    else this.#connection?.cut()
+    const reader = this.stream?.reader ?? this.#connection
+    reader?.cut()
   }
 
   abandon(reason: string): void {

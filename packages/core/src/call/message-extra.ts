@@ -43,7 +43,7 @@ export class MessageExtra {
 
   get closeStandaloneSSEStream(): (() => void) | undefined {
     const standalone = this.#standalone
-    return standalone && (() => standalone.reader?.pause())
+    return standalone && (() => standalone.reader?.cut())
   }
 }
 

@@ -56,7 +56,6 @@ export class RelayedFeeds {
   hear(word: Word): void {
     const feed = this.#feeds.get(word.id)
     if (word.type === 'came') feed?.came(word, word.ended)
-    else if (word.type === 'pause') feed?.pauseAt(word)
     else if (word.type === 'unknown') feed?.ownerGone()
     else if (word.type === 'cut' && word.retryMs === undefined) feed?.cut()
     else if (word.type === 'cut') feed?.sayFarewell(word.retryMs as number)
@@ -110,7 +109,6 @@ class RelayedFeed implements Feed, Follower {
   /** Where it goes on when the owner is gone. */
   #next: Feed | undefined
   #isRecovering = false
-  #pauseAt = Infinity
 
   constructor(stream: WireStream, parts: RelayedFeedParts) {
     this.streamTag = stream.streamTag
@@ -143,7 +141,6 @@ class RelayedFeed implements Feed, Follower {
     this.#read = { index: to.index, position: to.position }
     if (this.#next) this.#next.advanced(to)
     else this.#parts.willTell()
-    if (to.index >= this.#pauseAt) this.pause()
   }
 
   // ---- Follower: from the owner ----
@@ -165,11 +162,6 @@ class RelayedFeed implements Feed, Follower {
     this.#reader?.cut()
   }
 
-  pause(): void {
-    this.#pauseAt = Infinity
-    this.#reader?.pause()
-  }
-
   sayFarewell(forMs: number): void {
     this.#reader?.sayFarewell(forMs)
   }
@@ -181,12 +173,6 @@ class RelayedFeed implements Feed, Follower {
     }
     if (ended) this.ended = true
     this.#reader?.pump()
-  }
-
-  pauseAt(place: Place): void {
-    this.#pauseAt = place.index
-    this.came(place, this.ended)
-    if (this.#read.index >= this.#pauseAt) this.pause()
   }
 
   tell(): void {

@@ -109,11 +109,6 @@ class RemoteFollower implements Follower {
     this.leave()
   }
 
-  pause(): void {
-    const { head, headAt, ended } = this.#stream.feed
-    this.#say({ type: 'pause', id: this.#id, index: head, position: headAt, ended })
-  }
-
   sayFarewell(retryMs: number): void {
     this.#say({ type: 'cut', id: this.#id, retryMs })
     this.leave()

@@ -61,8 +61,6 @@ export type Word =
   | { readonly type: 'left'; readonly id: string }
   /** The stream has come to here. */
   | ({ readonly type: 'came'; readonly id: string; readonly ended: boolean } & Place)
-  /** The response is to end when its client has the stream up to here. */
-  | ({ readonly type: 'pause'; readonly id: string; readonly ended: boolean } & Place)
   /** The response is to end; with `retryMs` for a while. */
   | { readonly type: 'cut'; readonly id: string; readonly retryMs?: number }
   /** The client has the stream up to here; `closed`: and reads no more. */
@@ -101,8 +99,7 @@ export function readWord(text: string): Word | undefined {
     case 'answer':
       return { type: 'answer', id, outcome: readOutcome(members('outcome', word.outcome)) }
     case 'came':
-    case 'pause':
-      return { type: word.type, id, ended: boolean('ended', word.ended), ...readPlace(word) }
+      return { type: 'came', id, ended: boolean('ended', word.ended), ...readPlace(word) }
     case 'cut':
       return word.retryMs === undefined
         ? { type: 'cut', id }

@@ -12,7 +12,7 @@ import { TurnBuffer } from './turn-buffer.ts'
  * ```
  * unopened ──open──▶ open ──cut──▶ ending ──gone──▶ closed
  *    │                ▲ └───destroy, gone──────────────┘
- *   cut               │ open, and cut as soon as its client has a cursor
+ *   cut               │ open, and cut at once: its client needs the cursor
  *    ▼                │
  * condemned ──────────┘
  * ```
@@ -70,8 +70,8 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     this.#place = this.#options.attendance.opened(this)
     this.#buffer.open(sink)
     this.#reader.open()
-    if (isCondemned) this.#reader.pause()
-    this.#reader.pump()
+    if (isCondemned) this.cut()
+    else this.#reader.pump()
     return this
   }
 

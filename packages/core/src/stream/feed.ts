@@ -14,8 +14,6 @@ export interface Follower {
   makeUp(): void
   /** Another follows the stream now, or it has no more to give. */
   cut(): void
-  /** The client is to come back for the rest: ends the response, once the client has what there is and can do so. */
-  pause(): void
   /** The server goes away: ends the response, and says when to come back. */
   sayFarewell(retryMs: number): void
 }

@@ -57,7 +57,6 @@ export class StreamReader implements Follower {
   /** The reply said that events after the cursor are gone. */
   #isGapTold: boolean
   #sawLast: boolean
-  #willPause = false
 
   constructor(response: Response, buffer: TurnBuffer, options: StreamReaderOptions) {
     this.#response = response
@@ -97,12 +96,6 @@ export class StreamReader implements Follower {
 
   cut(): void {
     this.#response.cut()
-  }
-
-  pause(): void {
-    // Before its stream is announced the client has no id to come back with.
-    if (this.#feed.isAnnounced && this.#cursor === 0) this.#willPause = true
-    else this.#response.cut()
   }
 
   sayFarewell(retryMs: number): void {
@@ -194,7 +187,6 @@ export class StreamReader implements Follower {
     this.#cursorAt = to.position
     this.#isGapTold = false
     this.#feed.advanced(to)
-    if (this.#willPause) this.#response.cut()
   }
 
   #write(event: LogEvent, isStored: boolean): void {
