@@ -145,8 +145,10 @@ export class Exchange implements RunningExchange {
   /** Cuts the connection that reads the stream now; the call goes on and the client comes back for the rest. */
   cutConnection(): void {
     if (this.#shape === 'undecided') this.#upgrade()
-    const reader = this.stream?.reader ?? this.#connection
-    reader?.cut()
+    this.stream?.whenAnnounced(() => {
+      const reader = this.stream?.reader ?? this.#connection
+      reader?.cut()
+    })
   }
 
   abandon(reason: string): void {

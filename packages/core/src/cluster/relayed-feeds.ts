@@ -159,6 +159,8 @@ class RelayedFeed implements Feed, Follower {
   }
 
   cut(): void {
+    // The owner cuts no stream that is not announced; the word of that may be lost.
+    if (this.head === 0 && this.isAnnounced) this.head = 1
     this.#reader?.cut()
   }
 

@@ -126,6 +126,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   cut(): void {
     if (this.#state === 'unopened') this.#state = 'condemned'
     if (this.#state !== 'open') return
+    this.#reader.giveCursor()
     this.#state = 'ending'
     const rest = this.#stop()
     // The time of a stall, for what is on its way now.

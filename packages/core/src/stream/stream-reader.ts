@@ -54,6 +54,8 @@ export class StreamReader implements Follower {
   #cursorAt: LogPosition
   #isReading = false
   #isAttached = false
+  /** The client was given an id. */
+  #hasCursor = false
   /** The reply said that events after the cursor are gone. */
   #isGapTold: boolean
   #sawLast: boolean
@@ -82,10 +84,25 @@ export class StreamReader implements Follower {
 
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
-    const { streamTag, isAnnounced } = this.#feed
-    const place = { streamTag, index: from.index, position: from.position }
-    const canReturn = !isAnnounced || from.index > 0
-    this.#buffer.add(format.opening(canReturn ? place : undefined, from.historyGone ? makeUpForGap() : []))
+    const place = this.#canReturn ? this.#place : undefined
+    this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
+    this.#hasCursor = place !== undefined
+  }
+
+  get #place(): EventPlace {
+    return { streamTag: this.#feed.streamTag, index: this.#cursor, position: this.#cursorAt }
+  }
+
+  /** What the client would come back to is known to who may have to answer then. */
+  get #canReturn(): boolean {
+    const { isAnnounced, head } = this.#feed
+    return !isAnnounced || this.#cursor > 0 || head > 0
+  }
+
+  /** Before a planned end: without an id the client could not come back. */
+  giveCursor(): void {
+    if (!this.#isAttached || this.#hasCursor || !this.#canReturn || this.#sawLast) return
+    this.#buffer.add(this.#options.format.priming(this.#place))
   }
 
   close(): void {
@@ -191,6 +208,7 @@ export class StreamReader implements Follower {
 
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
+    if (isStored) this.#hasCursor = true
     if (event.data !== '') this.#writeMessage(event.data, isStored ? event : undefined)
     else if (!event.last && isStored) this.#buffer.add(format.priming(event))
     this.#advance(event)

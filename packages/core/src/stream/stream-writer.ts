@@ -57,6 +57,7 @@ export class StreamWriter implements Feed {
   /** Characters that the log has not settled. */
   #unsettled = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
+  #announced: (() => void) | undefined
 
   constructor({ streamTag, requestIds, log, running, attended, isAnnounced }: StreamWriterOptions) {
     this.streamTag = streamTag
@@ -97,6 +98,12 @@ export class StreamWriter implements Feed {
     return () => this.#log.settle(this.streamTag, index)
   }
 
+  /** Does what must wait until a client can have an id of the stream: see {@link Feed.isAnnounced}. */
+  whenAnnounced(work: () => void): void {
+    if (!this.isAnnounced || this.head > 0) work()
+    else this.#announced = work
+  }
+
   /** An event is in the log, or could not be stored: then only a reader that is up to date gets it. */
   settled(event: LogEvent, isStored: boolean): void {
     this.head = event.index
@@ -105,6 +112,8 @@ export class StreamWriter implements Feed {
     this.#countUnread(event)
     if (event.last) this.ended = true
     this.#reader?.deliver(event, isStored)
+    this.#announced?.()
+    this.#announced = undefined
     if (this.ended) this.#finish()
     else this.#openRoomIfAny()
   }

@@ -284,11 +284,12 @@ export class Chain {
     }
   }
 
-  /** The newest stored events came without ids. */
+  /** What is stored after the cursor came without ids, or was dropped, and that was told. */
   #hasLoose(): boolean {
-    const stored = this.#checker.storedOf(this.#key()).streams.get(this.#tag as string)
-    for (const [index, { data }] of stored ?? []) {
-      if (index > this.#index && data !== '' && !this.#loose.includes(data)) return false
+    const { streams, dropped } = this.#checker.storedOf(this.#key())
+    for (const [index, event] of streams.get(this.#tag as string) ?? []) {
+      const isExcused = this.#loose.includes(event.data) || (this.#isGapTold && dropped.has(event))
+      if (index > this.#index && event.data !== '' && !isExcused) return false
     }
     return true
   }

@@ -17,14 +17,25 @@ export interface Faults {
   readonly doubled: number
 }
 
+interface Command<T> {
+  readonly name: string
+  readonly given: readonly unknown[]
+  readonly effect: () => T
+  /** The sentence on outages that a database can break, and what it says then. */
+  readonly outage?: Sentence
+  readonly said?: T
+  /** Takes effect after those before it of this session. */
+  readonly inOrderOf?: string
+}
+
 export interface LinkParts {
+  readonly name: string
   readonly time: VirtualTime
   readonly random: Random
   readonly database: Database
   readonly broker: Broker
   readonly faults: Faults
   readonly process: Process
-  readonly trace?: ((line: string) => void) | undefined
 }
 
 /** Carries messages between links, in order for each publisher and channel. */
@@ -53,26 +64,42 @@ export class Link {
     this.#parts = parts
     this.backplane = {
       sessions: {
-        create: (record) => this.#command(() => database.create(record)),
-        get: (key) => this.#command(() => database.get(key), 'outage: get rejects', undefined),
-        update: (key, term, changes) => this.#command(() => database.update(key, term, changes)),
-        takeOver: (key, taking) => this.#command(() => database.takeOver(key, taking)),
-        delete: (key, term) => this.#command(() => database.delete(key, term)),
+        create: (...given) => this.#command({ name: 'create', given, effect: () => database.create(...given) }),
+        get: (...given) =>
+          this.#command({
+            ...{ name: 'get', given, effect: () => database.get(...given) },
+            ...{ outage: 'outage: get rejects', said: undefined },
+          }),
+        update: (...given) => this.#command({ name: 'update', given, effect: () => database.update(...given) }),
+        takeOver: (...given) => this.#command({ name: 'takeOver', given, effect: () => database.takeOver(...given) }),
+        delete: (...given) => this.#command({ name: 'delete', given, effect: () => database.delete(...given) }),
         list: () => database.list(),
-        renewLease: (node, leaseMs) => {
-          this.nodeName = node
-          return this.#command(() => database.renewLease(node, leaseMs))
+        renewLease: (...given) => {
+          this.nodeName = given[0]
+          return this.#command({ name: 'renewLease', given, effect: () => database.renewLease(...given) })
         },
-        hasLease: (node) => this.#command(() => database.hasLease(node), 'outage: hasLease rejects', false),
+        hasLease: (...given) =>
+          this.#command({
+            ...{ name: 'hasLease', given, effect: () => database.hasLease(...given) },
+            ...{ outage: 'outage: hasLease rejects', said: false },
+          }),
       },
       events: {
-        append: (key, event) =>
-          this.#command(() => database.append(key, event), 'outage: append rejects', 'gone', this.#orderOf(key)),
-        read: (...asked) => this.#command(() => database.read(...asked)),
-        release: (...released) => void this.#command(() => database.release(...released)).catch(() => undefined),
+        append: (...given) =>
+          this.#command({
+            ...{ name: 'append', given, effect: () => database.append(...given) },
+            ...{ outage: 'outage: append rejects', said: 'gone', inOrderOf: given[0] },
+          }),
+        read: (...given) => this.#command({ name: 'read', given, effect: () => database.read(...given) }),
+        release: (...given) => {
+          this.#command({ name: 'release', given, effect: () => database.release(...given) }).catch(() => undefined)
+        },
         settle: () => undefined,
-        delete: (key, term) =>
-          this.#command(() => database.deleteLog(key, term), undefined, undefined, this.#orderOf(key)),
+        delete: (...given) =>
+          this.#command({
+            ...{ name: 'delete log', given, effect: () => database.deleteLog(...given) },
+            inOrderOf: given[0],
+          }),
         stats: () => ({ sessions: 0, streams: 0, events: 0, bytes: 0 }),
       },
       bus: { publish: (...given) => this.#publish(...given), subscribe: (...given) => this.#subscribe(...given) },
@@ -87,38 +114,35 @@ export class Link {
     })
   }
 
-  #orderOf(key: string): ((at: number) => number) | undefined {
-    if (this.#parts.database.breaks('append: those of one session take effect in order')) return undefined
-    return (at) => {
-      const after = Math.max(at, this.#appending.get(key) ?? 0)
-      this.#appending.set(key, after)
-      return after
-    }
-  }
-
-  #command<T>(
-    effect: () => T,
-    outage?: Sentence,
-    saidInOutage?: T,
-    inOrder: (at: number) => number = (at) => at,
-  ): Promise<T> {
+  #command<T>({ name, given, effect, outage, said, inOrderOf }: Command<T>): Promise<T> {
     const { time, random, database, faults, process } = this.#parts
+    const report = (outcome: string): void => time.trace?.(`${this.#parts.name}: ${name}(${show(given)}) ${outcome}`)
     return new Promise((resolve, reject) => {
-      const fail = (at: number): void => void time.at(at, process, () => reject(lostConnection))
-      const isAway = this.isAway
-      if (isAway && outage && database.breaks(outage)) return resolve(saidInOutage as T)
+      const { isAway } = this
+      if (isAway && outage && database.breaks(outage)) return resolve(said as T)
       const isFailing = isAway || random.chance(faults.failing)
-      const at = inOrder(time.now + this.#delay())
-      if (isFailing && random.chance(isAway ? 0.9 : 0.5)) return fail(at)
+      const at = this.#inOrder(inOrderOf, time.now + this.#delay())
+      if (isFailing && random.chance(isAway ? 0.9 : 0.5)) {
+        report(`fails at ${Math.round(at)}`)
+        return void time.at(at, process, () => reject(lostConnection))
+      }
       // What a process sent before it was killed may have gone out, or not.
       const isSent = random.chance(0.5)
       time.at(at, undefined, () => {
         if (process.isGone && !isSent) return
         const result = effect()
+        report(`→ ${show([result])}${isFailing ? ', and its reply is lost' : ''}`)
         const answer = (): void => (isFailing ? reject(lostConnection) : resolve(result))
         time.after(random.chance(0.5) ? 0 : this.#delay(), process, answer)
       })
     })
+  }
+
+  #inOrder(key: string | undefined, soon: number): number {
+    if (key === undefined || this.#parts.database.breaks('append: those of one session take effect in order')) return soon
+    const at = Math.max(soon, this.#appending.get(key) ?? 0)
+    this.#appending.set(key, at)
+    return at
   }
 
   #delay(): number {
@@ -132,11 +156,12 @@ export class Link {
   // ---- MessageBus ----
 
   async #publish(channel: string, message: string): Promise<void> {
-    const { random, database, broker, faults } = this.#parts
+    const { time, random, database, broker, faults } = this.#parts
     if (this.isAway) throw lostConnection
     const isLost = random.chance(faults.lost) || database.breaks('bus: a lost message is all that is lost')
-    if (isLost) return
     const isMixedUp = database.breaksNow('bus: channels are kept apart')
+    time.trace?.(`${this.#parts.name}: publish(${message})${isLost ? ' is lost' : ''}`)
+    if (isLost) return
     const to = isMixedUp ? random.pick([...broker.subscriptions.keys()]) : channel
     for (const hear of broker.subscriptions.get(to) ?? []) {
       hear(message, this.#publishing)
@@ -168,3 +193,7 @@ export class Link {
 }
 
 const lostConnection = new Error('The connection to the database is lost')
+
+function show(given: readonly unknown[]): string {
+  return given.map((value) => JSON.stringify(value)?.replaceAll('"', '').slice(0, 200)).join(', ')
+}

@@ -44,13 +44,15 @@ export class VirtualTime {
   now = 0
   steps = 0
   readonly random: Random
+  /** Receives what happens, where somebody wants to know. */
+  trace: ((line: string) => void) | undefined
   /** The process whose code runs. Timers that it sets are its own. */
   current: Process | undefined
   readonly #heap: Task[] = []
   readonly ticks: (() => void)[] = []
   readonly immediates: (() => void)[] = []
   #order = 0
-  #uuids = 0
+  #numbers = 0
 
   constructor(random: Random) {
     this.random = random
@@ -112,8 +114,13 @@ export class VirtualTime {
     }
   }
 
+  /** Counts up, for names. */
+  number(): number {
+    return ++this.#numbers
+  }
+
   uuid(): string {
-    return `00000000-0000-4000-8000-${String(++this.#uuids).padStart(12, '0')}`
+    return `00000000-0000-4000-8000-${String(this.number()).padStart(12, '0')}`
   }
 
   #happen(task: Task): void {

@@ -61,6 +61,8 @@ class World {
   constructor(options: WorldOptions) {
     const random = new Random(options.seed)
     const time = new VirtualTime(random)
+    const { trace } = options
+    time.trace = trace && ((line) => trace(`${time.now.toFixed(1).padStart(9)}  ${line}`))
     const checker = new Checker(() => time.now)
     this.#options = options
     this.#random = random
@@ -131,12 +133,11 @@ class World {
   #start(): void {
     const process = { isGone: false, heldUp: undefined }
     const time = this.#time
-    const link = new Link({
-      ...{ time, random: this.#random, database: this.#database, broker: this.#broker, process },
-      faults: this.#faults,
-      trace: this.#options.trace && ((line) => this.#trace(`${name}: ${line}`)),
-    })
     const name = `n${this.#nodes.length}`
+    const link = new Link({
+      ...{ name, time, random: this.#random, database: this.#database, broker: this.#broker, process },
+      faults: this.#faults,
+    })
     time.enter(process, () => {
       const ran = (run: Run): number => this.#ran(run)
       this.#nodes.push(new Node({ name, link, checker: this.#checker, options: this.#endpointOptions, process, ran }))
@@ -228,7 +229,7 @@ class World {
   }
 
   #trace(line: string): void {
-    this.#options.trace?.(`${this.#time.now.toFixed(1).padStart(9)}  ${line}`)
+    this.#time.trace?.(line)
   }
 }
 
