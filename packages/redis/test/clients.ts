@@ -17,12 +17,12 @@ function ignore(): void {
 
 export const clients: Readonly<Record<'ioredis' | 'iovalkey' | 'node-redis', Connect>> = {
   async ioredis(port) {
-    const client = new Redis(port, '127.0.0.1')
+    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 50 })
     client.on('error', ignore)
     return { client, close: async () => client.disconnect() }
   },
   async iovalkey(port) {
-    const client = new Valkey(port, '127.0.0.1')
+    const client = new Valkey(port, '127.0.0.1', { retryStrategy: () => 50 })
     client.on('error', ignore)
     return { client, close: async () => client.disconnect() }
   },
