@@ -37,11 +37,13 @@ export class RedisEventLog implements EventLog {
 
   append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
     return this.#turns.take(sessionKey, async () => {
+      const { maxEventsPerSession, maxBytesPerSession, retainMs } = this.#bounds
+      const budget = [maxEventsPerSession, maxBytesPerSession]
       const keys = this.#keys.ofSession(sessionKey)
-      const outcome = await append.run(this.#redis, keys, this.#toArguments(event))
+      const outcome = await append.run(this.#redis, keys, [...toArguments(event), ...budget])
       if (outcome !== 'over') return outcome as AppendOutcome
       // The event is stored, whatever becomes of this: the next that is over tries again.
-      await this.#trim(keys, event.position.term).catch(() => undefined)
+      await trim.run(this.#redis, keys, [event.position.term, retainMs, ...budget]).catch(() => undefined)
       return 'ok'
     })
   }
@@ -94,17 +96,6 @@ export class RedisEventLog implements EventLog {
     return { sessions: 0, streams: 0, events: 0, bytes: 0 }
   }
 
-  #toArguments({ position, streamTag, index, kind, data, last, requestIds }: LogEvent): (string | number)[] {
-    const { maxEventsPerSession, maxBytesPerSession } = this.#bounds
-    const event = [position.term, toId(position), toName(streamTag), index, kind.charAt(0), data, last ? 'e' : 'o']
-    return [...event, JSON.stringify(requestIds), maxEventsPerSession, maxBytesPerSession]
-  }
-
-  async #trim(keys: readonly string[], term: number): Promise<void> {
-    const { maxEventsPerSession, maxBytesPerSession, retainMs } = this.#bounds
-    await trim.run(this.#redis, keys, [term, retainMs, maxEventsPerSession, maxBytesPerSession])
-  }
-
   /** What may be dropped earlier is no loss if it is not. */
   #hint(script: Script, sessionKey: string, args: readonly (string | number)[]): void {
     script.run(this.#redis, this.#keys.ofSession(sessionKey), args).catch(() => undefined)
@@ -121,6 +112,11 @@ function toId({ term, n }: LogPosition): string {
 function toPosition(id: string): LogPosition {
   const [term, n] = id.split('-').map(Number)
   return { term: term as number, n: n as number }
+}
+
+function toArguments({ position, streamTag, index, kind, data, last, requestIds }: LogEvent): (string | number)[] {
+  const event = [position.term, toId(position), toName(streamTag), index, kind.charAt(0), data, last ? 'e' : 'o']
+  return [...event, JSON.stringify(requestIds)]
 }
 
 /** From what `log-scripts.ts` writes down of a stream. */

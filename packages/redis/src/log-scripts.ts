@@ -2,25 +2,20 @@
 // - `<tag>`: "index id first flag requestIds", of the newest event of the stream, and the id of its first. Flags: o, it
 //   runs; e, it ended; r, it ended and was delivered; d, its events were dropped.
 // - `<tag>/<index>`: the event is settled. Tags have no slash.
-// - `#`: "bytes progress notifications settled maxEvents maxBytes": what is kept, and from where on trimming is due.
+// - `#b`: bytes that are kept; `#p`, `#n`, `#m`, `#s`: events, by kind, and settled ones. Kinds: p, progress; n,
+//   notification; m, message.
+// - `#E`, `#B`: how many events and bytes make trimming due, where that is not the budget.
 
 /** Bytes that an event and a stream count beside their texts. */
 const eventBytes = 64
 const streamBytes = 100
 
-const counting = `
-local l, s, r = KEYS[2], KEYS[3], KEYS[4]
-local function countsOf(text)
-  local counts = {}
-  for count in string.gmatch(text, '%d+') do counts[#counts + 1] = tonumber(count) end
-  return counts
-end`
-
 /**
  * KEYS m l s r, ARGV term, id, tag, index, kind, data, flag, requestIds, maxEvents, maxBytes. The first write is the
- * XADD: a full database refuses all of it. Kinds: p, n, m.
+ * XADD: a full database refuses all of it.
  */
-export const append = `${counting}
+export const append = `
+local l, s = KEYS[2], KEYS[3]
 local id, tag, kind = ARGV[2], ARGV[3], ARGV[5]
 local record = redis.call('HMGET', KEYS[1], 't', 'w')
 if not record[1] then return 'gone' end
@@ -39,25 +34,28 @@ if type(added) == 'table' then
   return isSame and 'ok' or 'fenced'
 end
 if record[2] ~= ARGV[1] then redis.call('HSET', KEYS[1], 'w', ARGV[1]) end
-local known = redis.call('HMGET', s, tag, '#')
+if isNew then redis.call('HDEL', s, '#b', '#p', '#n', '#m', '#s') end
+local known = redis.call('HMGET', s, tag, '#b', '#' .. kind, '#E', '#B')
 local first = known[1] and string.match(known[1], '^%S+ %S+ (%S+)') or id
-local counts = countsOf(not isNew and known[2] or '0 0 0 0 ' .. ARGV[9] .. ' ' .. ARGV[10])
-counts[1] = counts[1] + #ARGV[6] + ${eventBytes} + (known[1] and 0 or #ARGV[8] + ${streamBytes})
-if kind == 'p' then counts[2] = counts[2] + 1 elseif kind == 'n' then counts[3] = counts[3] + 1 end
-local stream = table.concat({ ARGV[4], id, first, ARGV[7], ARGV[8] }, ' ')
-redis.call('HSET', s, tag, stream, '#', table.concat(counts, ' '))
+local stream = ARGV[4] .. ' ' .. id .. ' ' .. first .. ' ' .. ARGV[7] .. ' ' .. ARGV[8]
+local bytes = (known[2] or 0) + #ARGV[6] + ${eventBytes} + (known[1] and 0 or #ARGV[8] + ${streamBytes})
+redis.call('HSET', s, tag, stream, '#b', bytes, '#' .. kind, (known[3] or 0) + 1)
 if isNew or not known[2] then
   local ttl = redis.call('PTTL', KEYS[1])
   redis.call('PEXPIRE', l, ttl)
   redis.call('PEXPIRE', s, ttl)
 end
-local isOver = counts[1] > counts[6] or redis.call('XLEN', l) > counts[5]
+local isOver = bytes > tonumber(known[5] or ARGV[10]) or redis.call('XLEN', l) > tonumber(known[4] or ARGV[9])
 return isOver and 'over' or 'ok'`
 
 /** What dropping needs. The first write is one that a full database allows, or it would refuse those that follow. */
-const dropping = `${counting}
+const dropping = `
+local l, s, r = KEYS[2], KEYS[3], KEYS[4]
 redis.call('HDEL', s, '')
-local counts = countsOf(redis.call('HGET', s, '#') or '0 0 0 0 0 0')
+local counts = {}
+for name in string.gmatch('bpnms', '.') do
+  counts[name] = tonumber(redis.call('HGET', s, '#' .. name) or '0')
+end
 local events = redis.call('XLEN', l)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -76,10 +74,10 @@ end
 local function drop(id, event)
   redis.call('XDEL', l, id)
   events = events - 1
-  counts[1] = counts[1] - #event[8] - ${eventBytes}
+  counts.b = counts.b - #event[8] - ${eventBytes}
   local kind = string.sub(event[6], 1, 1)
-  if kind == 'p' then counts[2] = counts[2] - 1 elseif kind == 'n' then counts[3] = counts[3] - 1 end
-  if counts[4] > 0 then counts[4] = counts[4] - redis.call('HDEL', s, event[2] .. '/' .. event[4]) end
+  counts[kind] = counts[kind] - 1
+  if counts.s > 0 then counts.s = counts.s - redis.call('HDEL', s, event[2] .. '/' .. event[4]) end
 end
 -- It is remembered for a while that the stream was there.
 local function flagStream(tag, flag)
@@ -91,7 +89,7 @@ local function dropStream(tag)
   local _, id, first, flag, ids = streamOf(tag)
   if flag == 'd' then
     redis.call('HDEL', s, tag)
-    counts[1] = counts[1] - #ids - ${streamBytes}
+    counts.b = counts.b - #ids - ${streamBytes}
   elseif flag == 'e' or flag == 'r' then
     each(first, id, function(at, event)
       if event[2] == tag then drop(at, event) end
@@ -111,8 +109,7 @@ end
 local function save()
   local ttl = redis.call('PTTL', s)
   if ttl < 0 then return end
-  for i = 1, 6 do counts[i] = math.max(0, counts[i]) end
-  redis.call('HSET', s, '#', table.concat(counts, ' '))
+  for name, count in pairs(counts) do redis.call('HSET', s, '#' .. name, math.max(0, count)) end
   redis.call('PEXPIRE', r, ttl)
 end`
 
@@ -127,7 +124,7 @@ save()`
 export const settle = `${dropping}
 local index = streamOf(ARGV[1])
 if index and tonumber(index) >= tonumber(ARGV[2]) then
-  counts[4] = counts[4] + redis.call('HSETNX', s, ARGV[1] .. '/' .. ARGV[2], '')
+  counts.s = counts.s + redis.call('HSETNX', s, ARGV[1] .. '/' .. ARGV[2], '')
 end
 save()`
 
@@ -141,7 +138,7 @@ local term = redis.call('HGET', KEYS[1], 't')
 if not newest or not term or tonumber(term) > tonumber(ARGV[1]) then return end
 local maxEvents, maxBytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function isOver(factor)
-  return events > factor * maxEvents or counts[1] > factor * maxBytes
+  return events > factor * maxEvents or counts.b > factor * maxBytes
 end
 local function dropAll(factor, isLeft, isMeant)
   if not (isOver(factor) and isLeft()) then return end
@@ -151,13 +148,13 @@ local function dropAll(factor, isLeft, isMeant)
   end)
 end
 expire(tonumber(ARGV[2]))
-dropAll(0.95, function() return counts[4] > 0 end, function(event)
+dropAll(0.95, function() return counts.s > 0 end, function(event)
   return redis.call('HEXISTS', s, event[2] .. '/' .. event[4]) == 1
 end)
 -- Those that are left were settled when they were not there any more.
-if isOver(0.95) then counts[4] = 0 end
-for i, kind in ipairs({ 'p', 'n' }) do
-  dropAll(0.95, function() return counts[i + 1] > 0 end, function(event)
+if isOver(0.95) then counts.s = 0 end
+for _, kind in ipairs({ 'p', 'n' }) do
+  dropAll(0.95, function() return counts[kind] > 0 end, function(event)
     return string.sub(event[6], 1, 1) == kind
   end)
 end
@@ -181,10 +178,10 @@ if isOver(2) then
     return flag == 'o'
   end)
 end
-for i, kept in ipairs({ events, counts[1] }) do
-  local max = i == 1 and maxEvents or maxBytes
-  counts[i + 4] = math.max(max, math.min(2 * max, math.floor(kept * 1.05)))
+local function dueAt(kept, max)
+  return math.max(max, math.min(2 * max, math.floor(kept * 1.05)))
 end
+redis.call('HSET', s, '#E', dueAt(events, maxEvents), '#B', dueAt(counts.b, maxBytes))
 save()`
 
 /** KEYS m l s r, ARGV term or ''. Who began what is gone now finds that it is. */

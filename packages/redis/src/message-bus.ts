@@ -4,13 +4,14 @@ import type { Subscriber } from './client/redis-client.ts'
 import { type RedisPort, within } from './client/redis-port.ts'
 import type { Keys } from './keys.ts'
 
-export interface BusTimes {
+/** Milliseconds. */
+export const busTimes = {
   /** After so long without any message one is sent to ourselves. */
-  readonly silenceMs: number
+  silence: 30_000,
   /** What a subscription and the message to ourselves may take. */
-  readonly answerMs: number
+  answer: 2_500,
   /** Before another connection is tried in place of one that is gone. */
-  readonly pauseMs: number
+  pause: 1_000,
 }
 
 /**
@@ -34,7 +35,7 @@ interface Channel {
 export class RedisBus implements MessageBus {
   readonly #redis: RedisPort
   readonly #keys: Keys
-  readonly #times: BusTimes
+  readonly #times: typeof busTimes
   readonly #channels = new Map<string, Channel>()
   /** Nobody else's: shows that messages arrive. */
   readonly #ownChannel: string
@@ -42,7 +43,7 @@ export class RedisBus implements MessageBus {
   #heardAt = 0
   #watch: NodeJS.Timeout | undefined
 
-  constructor(redis: RedisPort, keys: Keys, times: BusTimes) {
+  constructor(redis: RedisPort, keys: Keys, times = busTimes) {
     this.#redis = redis
     this.#keys = keys
     this.#times = times
@@ -67,7 +68,7 @@ export class RedisBus implements MessageBus {
       if (subscriptions.delete(subscription) && subscriptions.size === 0) this.#close(name)
     }
     try {
-      await within(this.#times.answerMs, 'a subscription', opening)
+      await within(this.#times.answer, 'a subscription', opening)
       return leave
     } catch (error) {
       leave()
@@ -105,12 +106,12 @@ export class RedisBus implements MessageBus {
         if (isCurrent()) this.#tellMissed()
       },
       lost: () => {
-        setTimeout(() => isCurrent() && this.#replace(), this.#times.pauseMs).unref()
+        setTimeout(() => isCurrent() && this.#replace(), this.#times.pause).unref()
       },
     })
     subscriber.subscribe(this.#ownChannel).catch(() => undefined)
     clearInterval(this.#watch)
-    this.#watch = setInterval(() => void this.#look(subscriber), this.#times.silenceMs).unref()
+    this.#watch = setInterval(() => void this.#look(subscriber), this.#times.silence).unref()
     return subscriber
   }
 
@@ -132,14 +133,14 @@ export class RedisBus implements MessageBus {
   /** A connection may be dead and look open for many minutes. */
   async #look(subscriber: Subscriber): Promise<void> {
     const askedAt = performance.now()
-    if (this.#heardAt > askedAt - this.#times.silenceMs) return
+    if (this.#heardAt > askedAt - this.#times.silence) return
     try {
       await this.#publish(this.#ownChannel, '')
     } catch {
       // The database cannot be reached: that says nothing of this connection.
       return
     }
-    await new Promise((resolve) => setTimeout(resolve, this.#times.answerMs).unref())
+    await new Promise((resolve) => setTimeout(resolve, this.#times.answer).unref())
     if (this.#heardAt < askedAt && this.#subscriber === subscriber) this.#replace()
   }
 

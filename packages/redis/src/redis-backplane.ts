@@ -49,8 +49,6 @@ const table = {
   onWarning: option(undefined, anOptionalFunction<(warning: string) => void>()),
 }
 
-const busTimes = { silenceMs: 30_000, answerMs: 2_500, pauseMs: 1_000 }
-
 /**
  * Keeps sessions, events and messages in Redis 6.2 or later, or Valkey, so that several nodes serve one deployment. The
  * client stays yours: connect it, listen to its errors and close it. One more connection, a duplicate of it, is open
@@ -66,7 +64,7 @@ export function redisBackplane(client: RedisClient, options: RedisBackplaneOptio
   return {
     sessions: new RedisSessionStore(redis, keys),
     events: new RedisEventLog(redis, keys, bounds),
-    bus: new RedisBus(redis, keys, busTimes),
+    bus: new RedisBus(redis, keys),
   }
 }
 
