@@ -97,6 +97,9 @@ export class Directory {
       return this.#toRemote(record, request, sessionId, looks - 1)
     }
     if (this.#parts.attendance.draining) throw drainingRejection()
+    // Another request may have brought it to life while this one asked for the lease.
+    const rebuilt = this.#parts.table.find(sessionId)
+    if (rebuilt) return rebuilt
     return (await this.#rebuild(record, sought)) ?? this.#find(request, sessionId, looks - 1)
   }
 

@@ -16,7 +16,7 @@ import { SessionCaps } from '../session/caps.ts'
 import type { LiveSession } from '../session/live-session.ts'
 import { openSession, type SessionParts, type SessionsOptions, type ThisNode } from '../session/open-session.ts'
 import { type SessionActivity, toActivity } from '../session/session-activity.ts'
-import type { SessionHandle } from '../session/session-handle.ts'
+import { type SessionHandle, SessionMoved } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
 import { type Counts, checkVersion, checkVersionInSession, type Era } from './era.ts'
 import { checkMirrors } from './mirrors.ts'
@@ -82,8 +82,16 @@ export class SessionsEra implements Era {
       return session ? this.#post(session, request, head, given) : this.#openAnew(request, head, given)
     }
     if (!session) throw new Rejection('session_not_found')
-    if (head.method === 'GET') return session.listen(request, head.lastEventId)
-    return this.#end(session)
+    return head.method === 'GET' ? this.#listen(session, request, head) : this.#end(session)
+  }
+
+  async #listen(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+    try {
+      return await session.listen(request, head.lastEventId)
+    } catch (error) {
+      if (error instanceof SessionMoved && !request.isForwarded) return this.answer(request, head)
+      throw error
+    }
   }
 
   async #end(session: SessionHandle): Promise<HttpReply> {
@@ -98,10 +106,12 @@ export class SessionsEra implements Era {
       const session = await this.#directory.findHere(request, head)
       return session && (await this.#answerIn(session, request, head, undefined))
     } catch (error) {
+      if (error instanceof SessionMoved) return undefined
       return toErrorReply(toRejection(error, request, this.#options))
     }
   }
 
+  /** A session that has hibernated meanwhile, or that another node has taken over, is looked for again. */
   async #post(
     session: SessionHandle,
     request: HttpRequest,
@@ -113,7 +123,9 @@ export class SessionsEra implements Era {
       checkMirrors(request, head, incoming)
       return await session.post(incoming, request, head)
     } catch (error) {
-      throw refusing(incoming, error, request, this.#options)
+      if (!(error instanceof SessionMoved)) throw refusing(incoming, error, request, this.#options)
+      if (request.isForwarded) throw error
+      return this.answer(request, head, incoming)
     }
   }
 

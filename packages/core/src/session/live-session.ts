@@ -12,13 +12,14 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
+import { Connection } from '../stream/connection.ts'
 import { toGapMessages } from '../stream/history-gap.ts'
 import { listen } from '../stream/listen.ts'
 import { LogWriter } from '../stream/log-writer.ts'
 import { resume } from '../stream/resume.ts'
 import { SessionStreams, type StreamsOptions } from '../stream/session-streams.ts'
 import { createObserver } from './record-changes.ts'
-import type { SessionHandle } from './session-handle.ts'
+import { type SessionHandle, SessionMoved } from './session-handle.ts'
 
 /** Options of the endpoint that a live session goes by. */
 export interface LiveSessionOptions extends Omit<CallsOptions, 'onError'>, Omit<StreamsOptions, 'onError'> {
@@ -49,6 +50,8 @@ export class LiveSession implements SessionHandle, PresentSession {
   record: SessionRecord
   readonly #parts: LiveSessionParts
   #isStopped = false
+  /** It is over, here and everywhere. */
+  #hasEnded = false
 
   constructor(sessionId: string, record: SessionRecord, parts: LiveSessionParts, clientAddress?: string) {
     const { attendance, options } = parts
@@ -109,24 +112,40 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   post(incoming: Incoming, request: HttpRequest, { acceptable }: RequestHead): MaybePromise<HttpReply> {
     // It may have ended while the body came in.
-    if (this.calls.ended)
-      throw this.#parts.attendance.draining ? drainingRejection() : new Rejection('session_not_found')
+    if (this.#isStopped) throw this.#whyNot()
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 
   listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply> {
+    if (this.#isStopped) throw this.#whyNot()
+    if (lastEventId !== undefined) return this.#resume(request, lastEventId)
+    if (this.#parts.attendance.draining) throw drainingRejection()
+    return listen(this.streams, request)
+  }
+
+  async #resume(request: HttpRequest, lastEventId: string): Promise<HttpReply> {
     const { attendance, options } = this.#parts
     const { draining } = attendance
-    if (lastEventId !== undefined) {
-      return resume(this.streams, lastEventId, { request, codec: options.eventIds, draining })
+    try {
+      const reply = await resume(this.streams, lastEventId, { request, codec: options.eventIds, draining })
+      // Streams that were closed meanwhile look as if they had ended: a client that hears so never comes back.
+      if (!this.#isStopped) return reply
+      if (reply.body instanceof Connection) reply.body.handOver()
+    } catch (error) {
+      if (!this.#isStopped) throw error
     }
-    if (draining) throw drainingRejection()
-    return listen(this.streams, request)
+    throw this.#whyNot()
+  }
+
+  #whyNot(): Error {
+    if (this.#parts.attendance.draining) return drainingRejection()
+    return this.#hasEnded ? new Rejection('session_not_found') : new SessionMoved()
   }
 
   /** Ends the session on this node and in the store. Does not wait for the server object to close. */
   async end(reason: string): Promise<void> {
     const { onError } = this.#parts.options
+    this.#hasEnded = true
     // The record first: as long as it is there the next request would bring the session back to life.
     const forgetting = this.#forget()
     this.stop(reason).catch((error: unknown) => onError(error, 'server'))

@@ -21,6 +21,8 @@ export async function rebuildSession(
   const taking = { expectedTerm, owner: parts.node.name, ttlMs: options.recordTtlMs }
   const record = await options.backplane.sessions.takeOver(key, taking)
   if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
+  // A takeover gives the same again when it is repeated, and so does one by a record that was read long ago.
+  if (!table.begin(record)) return undefined
   let session: LiveSession | undefined
   const holder = { principal: record.principal, clientAddress: undefined }
   caps.take(holder)

@@ -3,6 +3,11 @@ import type { Incoming } from '../http/read-message.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 
+/** The session does not live on this node any more, and goes on: whoever has found it here must look again. */
+export class SessionMoved extends Error {
+  override readonly name = 'SessionMoved'
+}
+
 /** A session as requests meet it, on whichever node it lives. */
 export interface SessionHandle {
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>

@@ -1,6 +1,10 @@
 import type { Attendance } from '../attendance/attendance.ts'
+import type { SessionRecord } from '../backplane/backplane.ts'
 import type { SessionCaps } from './caps.ts'
 import type { LiveSession } from './live-session.ts'
+
+/** Sessions whose newest term here is remembered; the oldest are forgotten first. */
+const maxRemembered = 10_000
 
 /** The sessions that live on this node. */
 export class SessionTable {
@@ -8,6 +12,7 @@ export class SessionTable {
   readonly #caps: SessionCaps
   readonly #byId = new Map<string, LiveSession>()
   readonly #byKey = new Map<string, LiveSession>()
+  readonly #lastTerms = new Map<string, number>()
 
   constructor(attendance: Attendance, caps: SessionCaps) {
     this.#attendance = attendance
@@ -28,6 +33,25 @@ export class SessionTable {
 
   findByKey(key: string): LiveSession | undefined {
     return this.#byKey.get(key)
+  }
+
+  /**
+   * This node has the session with a term. `false`: it had it before, so that the record which it was taken over by was
+   * an old one. A term must not be begun twice: its events would take the places of others.
+   */
+  begin({ key, term }: SessionRecord): boolean {
+    if (term <= (this.#lastTerms.get(key) ?? 0)) return false
+    this.#lastTerms.delete(key)
+    this.#lastTerms.set(key, term)
+    if (this.#lastTerms.size > maxRemembered) this.#forgetOldest()
+    return true
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#lastTerms.keys()) {
+      this.#lastTerms.delete(oldest)
+      return
+    }
   }
 
   add(session: LiveSession): void {

@@ -65,8 +65,9 @@ interface Found extends Cursor {
  */
 function findKept({ index, position }: EventPlace, { events }: LogPage, { head, headAt }: Feed): Found {
   const [first, second] = events
-  const isIssued = index <= head && (index === 0 || !isAfter(position, headAt))
-  if (!isIssued || (first && !isPlaceOf({ index, position }, first))) throw new Rejection('invalid_event_id')
+  const isIssued = index === 0 || (index <= head && !isAfter(position, headAt))
+  const isForged = index > 0 && first !== undefined && !isPlaceOf({ index, position }, first)
+  if (!isIssued || isForged) throw new Rejection('invalid_event_id')
   const next = first?.index === index ? second : first
   return { index, position, gap: index < head && next?.index !== index + 1 }
 }

@@ -58,6 +58,7 @@ export class Checker {
   readonly #owners = new Map<string, string>()
   /** Who owns a session, and since when. */
   readonly #ownedSince = new Map<string, { owner: string; at: number }>()
+  readonly #ended = new Set<string>()
   readonly #runs = new Map<string, number>()
   readonly #now: () => number
   delivered = 0
@@ -107,6 +108,14 @@ export class Checker {
     stored.streams.set(streamTag, stream)
     if (stream.has(index)) this.violated('duplicate', `${streamTag}.${index} was stored twice`, true)
     stream.set(index, event)
+  }
+
+  ended(key: string): void {
+    this.#ended.add(key)
+  }
+
+  hasEnded(key: string): boolean {
+    return this.#ended.has(key)
   }
 
   dropped(key: string, event: LogEvent): void {
@@ -277,7 +286,8 @@ export class Chain {
   #checkStored(id: string, data: string, message: Message, event: LogEvent | undefined): void {
     const { position } = readId(id)
     if (message.error?.message.includes(goneAnswer)) {
-      const isKept = event?.data.includes('"result"') && !this.#checker.storedOf(this.#key()).dropped.has(event)
+      const isKept =
+        !this.#checker.hasEnded(this.#key()) && event?.data.includes('"result"') && !this.#checker.storedOf(this.#key()).dropped.has(event)
       if (isKept) this.#violated('loss', `its answer is stored, and was said to be gone`)
     } else if (!event || event.data !== data || isAfter(event.position, position) || isAfter(position, event.position)) {
       this.#violated('phantom', `${id} says ${data}, and stored is ${event ? event.data : 'nothing'}`)

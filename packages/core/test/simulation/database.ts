@@ -140,6 +140,7 @@ export class Database {
     const record = this.#records.get(key)
     if (!record) return false
     if (term !== undefined && record.term !== term && !this.breaks('delete: only for the term given')) return false
+    this.#parts.checker.ended(key)
     return this.#records.delete(key)
   }
 
