@@ -145,7 +145,7 @@ export class Exchange implements RunningExchange {
   /** Cuts the connection that reads the stream now; the call goes on and the client comes back for the rest. */
   cutConnection(): void {
     if (this.#shape === 'undecided') this.#upgrade()
-    this.stream?.whenAnnounced(() => {
+    this.stream?.whenKnown(() => {
       const reader = this.stream?.reader ?? this.#connection
       reader?.cut()
     })

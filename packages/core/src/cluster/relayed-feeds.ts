@@ -99,6 +99,7 @@ class RelayedFeed implements Feed, Follower {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
   readonly isAnnounced: boolean
+  isKnown: boolean
   head: number
   headAt: LogPosition
   ended: boolean
@@ -114,6 +115,8 @@ class RelayedFeed implements Feed, Follower {
     this.streamTag = stream.streamTag
     this.requestIds = stream.requestIds
     this.isAnnounced = stream.isAnnounced
+    // Of a stream that is to be cut at once, it is.
+    this.isKnown = !stream.isAnnounced || stream.isCut
     this.head = stream.head
     this.headAt = stream.headAt
     this.ended = stream.ended
@@ -159,8 +162,8 @@ class RelayedFeed implements Feed, Follower {
   }
 
   cut(): void {
-    // The owner cuts no stream that is not announced; the word of that may be lost.
-    if (this.head === 0 && this.isAnnounced) this.head = 1
+    // The owner cuts no stream before that; the word that it has come so far may be lost.
+    this.isKnown = true
     this.#reader?.cut()
   }
 

@@ -36,6 +36,8 @@ export interface Feed {
    * that must be known to who may have to answer in place of this node.
    */
   readonly isAnnounced: boolean
+  /** A client may be given an id of the stream: it is known to who may have to answer in place of this node. */
+  readonly isKnown: boolean
   /**
    * A reader follows the stream. The connection of the one before is cut, the new one never refused: dead peers look
    * open for minutes.
@@ -56,6 +58,7 @@ export function toStoredFeed(streamTag: string, { head, headPosition, requestIds
     headAt: headPosition,
     ended: true,
     isAnnounced: false,
+    isKnown: true,
     attach: ignore,
     detach: ignore,
     advanced: ignore,

@@ -37,7 +37,8 @@ export async function resume(
   if (!feed) throw new Rejection(streams.writer.hasIssued(position) ? 'history_gone' : 'invalid_event_id')
   const { gap, ...from } = page ? findKept(place, page, feed) : findUnkept(streams, place, live as StreamWriter)
   streams.hasResumed = true
-  if (feed.ended && (from.index === feed.head || isBeforeEmptyEnd(from, page))) return nothingLeft
+  const { head, ended } = newest(feed, page)
+  if (ended && (from.index === head || isBeforeEmptyEnd(from, page))) return nothingLeft
   const headers = gap ? { [resumeHeader]: 'gap' } : undefined
   return toStreamReply(streams.follow(feed, request.auth, { ...from, isGapTold: gap }), headers)
 }
@@ -63,13 +64,20 @@ interface Found extends Cursor {
 /**
  * The stream's head decides which ids can have been given out. Its beginning has a position of its own in each term.
  */
-function findKept({ index, position }: EventPlace, { events }: LogPage, { head, headAt }: Feed): Found {
-  const [first, second] = events
+function findKept({ index, position }: EventPlace, page: LogPage, feed: Feed): Found {
+  const { head, headAt } = newest(feed, page)
+  const [first, second] = page.events
   const isIssued = index === 0 || (index <= head && !isAfter(position, headAt))
   const isForged = index > 0 && first !== undefined && !isPlaceOf({ index, position }, first)
   if (!isIssued || isForged) throw new Rejection('invalid_event_id')
   const next = first?.index === index ? second : first
   return { index, position, gap: index < head && next?.index !== index + 1 }
+}
+
+/** How far a stream has come. A reader on another node sees an event in the log before its owner hears that it is there. */
+function newest({ head, headAt, ended }: Feed, page: LogPage | undefined): Pick<Feed, 'head' | 'headAt' | 'ended'> {
+  if (!page || page.head <= head) return { head, headAt, ended }
+  return { head: page.head, headAt: page.headPosition, ended: page.ended }
 }
 
 /** A stream without stored events: it has had none yet, or they went with an earlier owner's log. */

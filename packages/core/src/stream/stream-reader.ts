@@ -84,25 +84,23 @@ export class StreamReader implements Follower {
 
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
-    const place = this.#canReturn ? this.#place : undefined
+    const place = this.#origin
     this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
     this.#hasCursor = place !== undefined
   }
 
-  get #place(): EventPlace {
-    return { streamTag: this.#feed.streamTag, index: this.#cursor, position: this.#cursorAt }
-  }
-
-  /** What the client would come back to is known to who may have to answer then. */
-  get #canReturn(): boolean {
-    const { isAnnounced, head } = this.#feed
-    return !isAnnounced || this.#cursor > 0 || head > 0
+  /** Where the client begins; `undefined` while it could not come back to that. */
+  get #origin(): EventPlace | undefined {
+    const { streamTag, isKnown } = this.#feed
+    const { index, position } = this.#options.from
+    return isKnown || index > 0 ? { streamTag, index, position } : undefined
   }
 
   /** Before a planned end: without an id the client could not come back. */
   giveCursor(): void {
-    if (!this.#isAttached || this.#hasCursor || !this.#canReturn || this.#sawLast) return
-    this.#buffer.add(this.#options.format.priming(this.#place))
+    const place = this.#origin
+    if (!this.#isAttached || this.#hasCursor || this.#sawLast || !place) return
+    this.#buffer.add(this.#options.format.priming(place))
   }
 
   close(): void {

@@ -35,6 +35,7 @@ export class StreamWriter implements Feed {
   readonly streamTag: string
   readonly requestIds: readonly RequestId[]
   readonly isAnnounced: boolean
+  isKnown: boolean
   /** Position in the session's log before the first event. */
   readonly origin: LogPosition
   head = 0
@@ -57,12 +58,13 @@ export class StreamWriter implements Feed {
   /** Characters that the log has not settled. */
   #unsettled = 0
   #room: { promise: Promise<void>; open: () => void } | undefined
-  #announced: (() => void) | undefined
+  #known: (() => void) | undefined
 
   constructor({ streamTag, requestIds, log, running, attended, isAnnounced }: StreamWriterOptions) {
     this.streamTag = streamTag
     this.requestIds = requestIds
     this.isAnnounced = isAnnounced ?? false
+    this.isKnown = !this.isAnnounced
     this.origin = log.position
     this.headAt = this.origin
     this.writtenAt = this.origin
@@ -98,10 +100,10 @@ export class StreamWriter implements Feed {
     return () => this.#log.settle(this.streamTag, index)
   }
 
-  /** Does what must wait until a client can have an id of the stream: see {@link Feed.isAnnounced}. */
-  whenAnnounced(work: () => void): void {
-    if (!this.isAnnounced || this.head > 0) work()
-    else this.#announced = work
+  /** Does what must wait until a client can have an id of the stream. */
+  whenKnown(work: () => void): void {
+    if (this.isKnown) work()
+    else this.#known = work
   }
 
   /** An event is in the log, or could not be stored: then only a reader that is up to date gets it. */
@@ -112,10 +114,15 @@ export class StreamWriter implements Feed {
     this.#countUnread(event)
     if (event.last) this.ended = true
     this.#reader?.deliver(event, isStored)
-    this.#announced?.()
-    this.#announced = undefined
+    if (isStored && !this.isKnown) this.#becomeKnown()
     if (this.ended) this.#finish()
     else this.#openRoomIfAny()
+  }
+
+  #becomeKnown(): void {
+    this.isKnown = true
+    this.#known?.()
+    this.#known = undefined
   }
 
   /**
