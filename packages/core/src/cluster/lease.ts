@@ -71,9 +71,10 @@ export class Lease {
     const { node, leaseMs, store, lapsed } = this.#parts
     // Counted from before it was asked for: the store begins to count later.
     const [since, sinceByWall] = [now(), Date.now()]
-    const hasLapsed = this.#until > 0 && !this.runs
     await store.renewLease(node(), leaseMs)
     if (this.#isOver) return
+    // Also one that ended while this was under way: only what still runs has been prolonged.
+    const hasLapsed = this.#until > 0 && !this.runs
     if (hasLapsed) await lapsed()
     this.#until = since + leaseMs
     this.#untilByWall = sinceByWall + leaseMs

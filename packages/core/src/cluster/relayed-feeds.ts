@@ -195,6 +195,7 @@ class RelayedFeed implements Feed, Follower {
   async #recover(tries: number): Promise<void> {
     try {
       const reply = await this.#parts.recover(this.#read)
+      if (reply.status >= 500) throw new Error(`A stream could not be followed on its new node: ${reply.body}`)
       if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver())
       else this.#goneFor(reply.status)
       this.#isRecovering = false

@@ -148,7 +148,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     this.#hasEnded = true
     // The record first: as long as it is there the next request would bring the session back to life.
     const forgetting = this.#forget()
-    this.stop(reason).catch((error: unknown) => onError(error, 'server'))
+    this.#stop(reason, forgetting).catch((error: unknown) => onError(error, 'server'))
     try {
       await forgetting
     } finally {
@@ -171,10 +171,17 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   /** Ends the live half: calls get an error, connections are cut, the server object is closed. The record stays. */
   async stop(reason: string): Promise<void> {
+    await this.#stop(reason, undefined)
+  }
+
+  async #stop(reason: string, forgetting: Promise<void> | undefined): Promise<void> {
     if (this.#isStopped) return
     // First: what its calls are answered with may find the session lost, and stop it again.
     this.#isStopped = true
-    this.#parts.leave(this)
+    const leave = (): void => this.#parts.leave(this)
+    // A request that found only its record would take the session over before that is gone.
+    if (forgetting) forgetting.then(leave, leave)
+    else leave()
     this.calls.end(reason)
     this.streams.close()
     await this.calls.closeServer()

@@ -127,6 +127,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     if (this.#state === 'unopened') this.#state = 'condemned'
     if (this.#state !== 'open') return
     this.#reader.giveCursor()
+    if (!this.#reader.mayEnd) return this.destroy()
     this.#state = 'ending'
     const rest = this.#stop()
     // The time of a stall, for what is on its way now.

@@ -54,8 +54,8 @@ export class StreamReader implements Follower {
   #cursorAt: LogPosition
   #isReading = false
   #isAttached = false
-  /** The client was given an id. */
-  #hasCursor = false
+  /** Index in the last id that the client was given. */
+  #given: number | undefined
   /** The reply said that events after the cursor are gone. */
   #isGapTold: boolean
   #sawLast: boolean
@@ -84,23 +84,27 @@ export class StreamReader implements Follower {
 
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
-    const place = this.#origin
+    const place = this.#feed.isAnnounced && from.index === 0 ? undefined : this.#origin
     this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
-    this.#hasCursor = place !== undefined
+    this.#given = place?.index
   }
 
-  /** Where the client begins; `undefined` while it could not come back to that. */
-  get #origin(): EventPlace | undefined {
-    const { streamTag, isKnown } = this.#feed
+  /** Where the client begins. */
+  get #origin(): EventPlace {
     const { index, position } = this.#options.from
-    return isKnown || index > 0 ? { streamTag, index, position } : undefined
+    return { streamTag: this.#feed.streamTag, index, position }
   }
 
   /** Before a planned end: without an id the client could not come back. */
   giveCursor(): void {
-    const place = this.#origin
-    if (!this.#isAttached || this.#hasCursor || this.#sawLast || !place) return
-    this.#buffer.add(this.#options.format.priming(place))
+    if (this.mayEnd || !this.#feed.isKnown) return
+    this.#given = this.#options.from.index
+    this.#buffer.add(this.#options.format.priming(this.#origin))
+  }
+
+  /** Its client has the end, or an id to come back with. To others a clean end would look like one without an answer. */
+  get mayEnd(): boolean {
+    return !this.#isAttached || this.#given !== undefined || this.#sawLast
   }
 
   close(): void {
@@ -206,7 +210,7 @@ export class StreamReader implements Follower {
 
   #write(event: LogEvent, isStored: boolean): void {
     const { format, log, sessionKey } = this.#options
-    if (isStored) this.#hasCursor = true
+    if (isStored) this.#given = event.index
     if (event.data !== '') this.#writeMessage(event.data, isStored ? event : undefined)
     else if (!event.last && isStored) this.#buffer.add(format.priming(event))
     this.#advance(event)
@@ -244,11 +248,12 @@ export class StreamReader implements Follower {
 
   /** The answer is not in the log: the client's call must not hang. The last one moves the cursor to the end. */
   #writeGoneAnswers(): void {
+    this.#sawLast = true
     const { streamTag, requestIds, head, headAt } = this.#feed
     const end = { streamTag, index: head, position: headAt }
     for (const [i, requestId] of requestIds.entries()) {
       const text = toGoneAnswer(requestId)
-      const isLast = i === requestIds.length - 1
+      const isLast = i === requestIds.length - 1 && head !== this.#given
       this.#buffer.add(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
     }
   }

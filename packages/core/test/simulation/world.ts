@@ -51,6 +51,8 @@ class World {
   readonly #broker = new Broker()
   readonly #isCalm: boolean
   readonly #faults: Faults
+  /** The log drops events early: so may answers be gone. */
+  readonly #isTight: boolean
   readonly #endpointOptions: Partial<EndpointOptions>
   readonly #nodes: Node[] = []
   readonly #clients: Client[] = []
@@ -71,6 +73,7 @@ class World {
     this.#isCalm = random.chance(0.3)
     this.#faults = this.#isCalm ? toCalmFaults(random) : toFaults(random)
     const maxEvents = random.chance(0.2) ? 2 + random.below(6) : Infinity
+    this.#isTight = maxEvents < Infinity
     this.#database = new Database({ now: () => time.now, random, checker, maxEvents, broken: options.broken })
     this.#endpointOptions = {
       eras: ['2025'],
@@ -92,7 +95,7 @@ class World {
     const cutting = random.chance(0.7) ? random.between(0, 0.4) : 0
     for (let i = 0; i < sessions; i++) {
       const nodes = (): readonly Node[] => this.#reachable
-      const mayFail = (): boolean => !this.#isCalm
+      const mayFail = (): boolean => !this.#isCalm || this.#isTight
       const calls = 1 + random.below(3)
       this.#clients.push(new Client({ time, random, checker, name: `s${i}`, nodes, cutting, mayFail, calls }))
     }
