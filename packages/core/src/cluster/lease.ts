@@ -1,4 +1,5 @@
 import type { SessionStore } from '../backplane/backplane.ts'
+import { unreachableRejection } from '../http/errors.ts'
 import { now } from '../promises/clock.ts'
 
 export interface LeaseParts {
@@ -9,6 +10,9 @@ export interface LeaseParts {
   readonly lapsed: () => Promise<void>
   readonly onError: (error: unknown) => void
 }
+
+/** How often in a row a renewal may be over when it is heard of. */
+const maxTries = 3
 
 /**
  * This node's lease on all sessions that it owns. While it runs no other node takes one over, so requests for them need
@@ -33,9 +37,12 @@ export class Lease {
 
   /** Resolves when the lease runs. Rejects when the store does. */
   async hold(): Promise<void> {
-    if (this.runs) return
     this.#start()
-    await this.#renew()
+    for (let tries = 0; !this.runs && !this.#isOver; tries++) {
+      // Each took longer than a lease.
+      if (tries === maxTries) throw unreachableRejection()
+      await this.#renew()
+    }
   }
 
   /** Other nodes may take over at once; where the store cannot be reached, when the lease is over. Does not reject. */

@@ -180,7 +180,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     this.#isStopped = true
     const leave = (): void => this.#parts.leave(this)
     // A request that found only its record would take the session over before that is gone.
-    if (forgetting) forgetting.then(leave, leave)
+    if (forgetting !== undefined) forgetting.then(leave, leave)
     else leave()
     this.calls.end(reason)
     this.streams.close()

@@ -105,6 +105,9 @@ export class SessionStreams {
    * for who comes back for them.
    */
   endAbandoned(streamTag: string): Promise<Feed | undefined> {
+    // It may be ending by now, without its end being in the log.
+    const live = this.#running.get(streamTag)
+    if (live) return Promise.resolve(live)
     this.#ending ??= new Map()
     const underWay = this.#ending.get(streamTag)
     if (underWay !== undefined) return underWay
