@@ -157,8 +157,8 @@ export class Client {
       'POST',
       {
         refused: () => undefined,
-        replied: (status) => {
-          if (status < 300) this.#parts.checker.violated('owner', `session ${this.name} answers after its end`)
+        replied: (_status, _headers, body) => {
+          if (body?.includes('"result"')) this.#parts.checker.violated('owner', `session ${this.name} answers after its end`)
         },
         text: () => undefined,
         over: () => undefined,
