@@ -143,6 +143,7 @@ describe('any node takes any request of a session', () => {
     expect(call.messages).toMatchObject([{ id: 5, error: { code: -32000 } }])
     expect(aborted).toBe(true)
     for (let i = 0; i < 3; i++) expect((await cluster.on(i, client).call('ping')).status).toBe(404)
+    for (let i = 0; i < 3; i++) expect((await cluster.on(i, client).delete()).status).toBe(404)
     const key = await sessionKey(client.sessionId)
     expect(await cluster.database.sessions.get(key)).toBeUndefined()
     expect(await cluster.database.events.read(key, 'g', 0, 1)).toBeUndefined()

@@ -1,5 +1,6 @@
 import type { LogEvent, LogPosition } from '../backplane/backplane.ts'
 import type { HttpReply } from '../http/http.ts'
+import { afterThisTurn } from '../promises/after-this-turn.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { Connection, type HandedOver } from '../stream/connection.ts'
 import type { Feed, Follower, Place } from '../stream/feed.ts'
@@ -110,6 +111,7 @@ class RelayedFeed implements Feed, Follower {
   /** Where it goes on when the owner is gone. */
   #next: Feed | undefined
   #isRecovering = false
+  #toldEarly: (() => void) | undefined
 
   constructor(stream: WireStream, parts: RelayedFeedParts) {
     this.streamTag = stream.streamTag
@@ -129,6 +131,8 @@ class RelayedFeed implements Feed, Follower {
 
   attach(reader: Follower): void {
     this.#reader = reader
+    // It was told before its client's response was open, which it is in this turn.
+    if (this.#toldEarly) afterThisTurn(this.#toldEarly)
   }
 
   detach(reader: Follower): void {
@@ -164,11 +168,13 @@ class RelayedFeed implements Feed, Follower {
   cut(): void {
     // The owner cuts no stream before that; the word that it has come so far may be lost.
     this.isKnown = true
-    this.#reader?.cut()
+    if (this.#reader) this.#reader.cut()
+    else this.#toldEarly = () => this.cut()
   }
 
-  sayFarewell(forMs: number): void {
-    this.#reader?.sayFarewell(forMs)
+  sayFarewell(retryMs: number): void {
+    if (this.#reader) this.#reader.sayFarewell(retryMs)
+    else this.#toldEarly = () => this.sayFarewell(retryMs)
   }
 
   came({ index, position }: Place, ended: boolean): void {

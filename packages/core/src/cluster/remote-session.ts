@@ -64,11 +64,13 @@ export class RemoteSession implements SessionHandle {
 
   async end(reason: string): Promise<void> {
     try {
-      if (await this.#ask({ ...toForwarded(this.#parts.request), method: 'DELETE' })) return
+      const reply = await this.#ask({ ...toForwarded(this.#parts.request), method: 'DELETE' })
+      if (reply && reply.status >= 500) throw unreachableRejection()
+      if (reply) return
     } catch (error) {
       if (!(error instanceof NodeGone)) throw error instanceof NotReached ? unreachableRejection() : error
     }
-    await (await this.#parts.findAnew())?.end(reason)
+    await (await this.#findAnew()).end(reason)
   }
 
   /** `undefined`: the session is not with its owner any more. */

@@ -98,8 +98,13 @@ export class StreamReader implements Follower {
   /** Before a planned end: without an id the client could not come back. */
   giveCursor(): void {
     if (this.mayEnd || !this.#feed.isKnown) return
-    this.#given = this.#options.from.index
-    this.#buffer.add(this.#options.format.priming(this.#origin))
+    try {
+      this.#buffer.add(this.#options.format.priming(this.#origin))
+      this.#given = this.#options.from.index
+    } catch (error) {
+      // The codec may be somebody else's.
+      this.#options.onError(error)
+    }
   }
 
   /** Its client has the end, or an id to come back with. To others a clean end would look like one without an answer. */
