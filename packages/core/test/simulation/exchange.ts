@@ -52,7 +52,7 @@ export class Exchange implements EventSink {
       if (random.chance(0.7)) read()
       else time.after(random.between(0, 300), node.process, read)
     })
-    this.#trace(`sends ${sent.method} ${JSON.stringify(sent.headers)} ${JSON.stringify(sent.body) ?? ''}`)
+    this.#trace(() => `sends ${sent.method} ${JSON.stringify(sent.headers)} ${JSON.stringify(sent.body) ?? ''}`)
     time.after(this.#delay(), undefined, () => this.#arrive())
   }
 
@@ -64,7 +64,7 @@ export class Exchange implements EventSink {
   cut(): void {
     const { time, random, node } = this.#parts
     if (this.#isOver) return
-    this.#trace('is cut')
+    this.#trace(() => 'is cut')
     this.#end(false)
     time.after(random.chance(0.5) ? this.#delay() : random.between(0, 4_000), node.process, () => this.#gone())
   }
@@ -93,7 +93,7 @@ export class Exchange implements EventSink {
 
   #reply({ status, headers, body }: HttpReply): void {
     this.#hasReplied = true
-    this.#trace(`is answered ${status} ${typeof body === 'object' ? 'with a stream' : body}`)
+    this.#trace(() => `is answered ${status} ${typeof body === 'object' ? 'with a stream' : body}`)
     if (typeof body === 'object') this.#stream(status, headers, body)
     else {
       this.#later(() => {
@@ -114,7 +114,7 @@ export class Exchange implements EventSink {
 
   write(text: string): boolean {
     const { time, random, node } = this.#parts
-    this.#trace(`is written ${JSON.stringify(text)}`)
+    this.#trace(() => `is written ${JSON.stringify(text)}`)
     this.#later(() => this.#parts.hearer.text(text))
     if (random.chance(0.93)) return true
     time.after(random.between(0.1, 150), node.process, () => {
@@ -125,7 +125,7 @@ export class Exchange implements EventSink {
 
   end(text: string): void {
     const { time, node } = this.#parts
-    this.#trace(`is ended with ${JSON.stringify(text)}`)
+    this.#trace(() => `is ended with ${JSON.stringify(text)}`)
     if (text !== '') this.#later(() => this.#parts.hearer.text(text))
     this.#later(() => this.#end(true))
     time.at(this.#arrives, node.process, () => this.#gone())
@@ -137,14 +137,14 @@ export class Exchange implements EventSink {
     time.after(0, node.process, () => this.#gone())
   }
 
-  #trace(line: string): void {
+  #trace(line: () => string): void {
     const { time, sent, node } = this.#parts
-    time.trace?.(`${sent.auth.clientId} at ${node.name}, ${this.#number}: ${line}`)
+    time.trace?.(`${sent.auth.clientId} at ${node.name}, ${this.#number}: ${line()}`)
   }
 
   #gone(): void {
     if (this.#isClosed) return
-    this.#trace('is closed, as its node hears')
+    this.#trace(() => 'is closed, as its node hears')
     this.#isClosed = true
     if (this.#hasReplied) this.#events?.gone()
     else this.#request.leave()

@@ -116,14 +116,15 @@ export class Link {
 
   #command<T>({ name, given, effect, outage, said, inOrderOf }: Command<T>): Promise<T> {
     const { time, random, database, faults, process } = this.#parts
-    const report = (outcome: string): void => time.trace?.(`${this.#parts.name}: ${name}(${show(given)}) ${outcome}`)
+    const report = (outcome: () => string): void =>
+      time.trace?.(`${this.#parts.name}: ${name}(${show(given)}) ${outcome()}`)
     return new Promise((resolve, reject) => {
       const { isAway } = this
       if (isAway && outage && database.breaks(outage)) return resolve(said as T)
       const isFailing = isAway || random.chance(faults.failing)
       const at = this.#inOrder(inOrderOf, time.now + this.#delay())
       if (isFailing && random.chance(isAway ? 0.9 : 0.5)) {
-        report(`fails at ${Math.round(at)}`)
+        report(() => `fails at ${Math.round(at)}`)
         return void time.at(at, process, () => reject(lostConnection))
       }
       // What a process sent before it was killed may have gone out, or not.
@@ -131,7 +132,7 @@ export class Link {
       time.at(at, undefined, () => {
         if (process.isGone && !isSent) return
         const result = effect()
-        report(`→ ${show([result])}${isFailing ? ', and its reply is lost' : ''}`)
+        report(() => `→ ${show([result])}${isFailing ? ', and its reply is lost' : ''}`)
         const answer = (): void => (isFailing ? reject(lostConnection) : resolve(result))
         time.after(random.chance(0.5) ? 0 : this.#delay(), process, answer)
       })

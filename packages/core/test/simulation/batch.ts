@@ -1,0 +1,55 @@
+import { runWorld } from './world.ts'
+import type { Sentence } from './database.ts'
+
+export interface Found {
+  readonly seed: number
+  readonly rule: string
+  readonly what: string
+}
+
+/** What a number of worlds came to. */
+export interface Summary {
+  readonly counts: Readonly<Record<string, number>>
+  readonly violations: readonly Found[]
+}
+
+/** Runs the worlds of neighbouring seeds. Must not be called from within a promise. */
+export function runBatch({ from, worlds, broken }: { from: number; worlds: number; broken?: Sentence }): Summary {
+  const counts: Record<string, number> = { worlds }
+  const found: Found[] = []
+  for (let seed = from; seed < from + worlds; seed++) {
+    const { seed: _seed, violations, outcomes, nemeses: _nemeses, ...others } = runWorld({ seed, broken })
+    for (const [name, count] of Object.entries(others)) counts[name] = (counts[name] ?? 0) + count
+    const [first] = violations
+    if (first) found.push({ seed, rule: first.rule, what: first.what })
+  }
+  return { counts, violations: found }
+}
+
+export interface Total {
+  violations: number
+  firstSeed: number | undefined
+  add(summary: Summary): void
+  toText(seconds: number): string
+}
+
+export function total(): Total {
+  const counts: Record<string, number> = {}
+  return {
+    violations: 0,
+    firstSeed: undefined,
+    add(summary) {
+      for (const [name, count] of Object.entries(summary.counts)) counts[name] = (counts[name] ?? 0) + count
+      this.violations += summary.violations.length
+      this.firstSeed ??= summary.violations[0]?.seed
+    },
+    toText(seconds) {
+      const { worlds = 0, sessions = 0, steps = 0, appends = 0, delivered = 0, takeovers = 0, gaps = 0 } = counts
+      return [
+        `${sessions} interleavings in ${worlds} worlds, ${Math.round(sessions / seconds)} a second: ${steps} steps,`,
+        `${appends} appends, ${delivered} deliveries, ${takeovers} takeovers, ${gaps} gaps told;`,
+        `${this.violations} violations`,
+      ].join(' ')
+    },
+  }
+}
