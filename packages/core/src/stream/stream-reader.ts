@@ -160,9 +160,10 @@ export class StreamReader implements Follower {
     while (this.#canWrite && this.#cursor < this.#feed.head) {
       // At its beginning a stream has a position of its own in each term: what is before that may be its own.
       const from = this.#cursor > 0 ? this.#cursorAt : undefined
+      const to = { index: this.#feed.head, position: this.#feed.headAt }
       const page = log.read(sessionKey, streamTag, this.#cursor, pageSize, from)
-      if (isThenable(page)) return this.#pumpLater(page)
-      this.#writePage(page)
+      if (isThenable(page)) return this.#pumpLater(page, to)
+      this.#writePage(page, to)
     }
     if (!this.#canWrite || !this.#feed.ended) return
     if (!this.#sawLast) this.#writeGoneAnswers()
@@ -173,12 +174,12 @@ export class StreamReader implements Follower {
     return !this.#isReading && this.#buffer.hasRoom
   }
 
-  #pumpLater(reading: PromiseLike<LogPage | undefined>): void {
+  #pumpLater(reading: PromiseLike<LogPage | undefined>, to: Place): void {
     this.#isReading = true
     Promise.resolve(reading)
       .then((page) => {
         this.#isReading = false
-        if (this.#isAttached) this.#writePage(page)
+        if (this.#isAttached) this.#writePage(page, to)
         this.#pump()
       })
       .catch((error: unknown) => {
@@ -193,7 +194,8 @@ export class StreamReader implements Follower {
     this.#response.cut()
   }
 
-  #writePage(page: LogPage | undefined): void {
+  /** `to`: how far the stream had come when the log was asked. What has come since, it is asked for next. */
+  #writePage(page: LogPage | undefined, to: Place): void {
     const events = page?.events ?? []
     for (const event of events) {
       if (!this.#buffer.hasRoom || (event.index > this.#cursor + 1 && !this.#tellGap())) return
@@ -203,7 +205,7 @@ export class StreamReader implements Follower {
     // The newest event is never dropped, so what is missing up to the head was never stored: coming back would not
     // help.
     this.#writeGap()
-    this.#advance({ index: this.#feed.head, position: this.#feed.headAt })
+    this.#advance(to)
   }
 
   #advance(to: Place): void {
@@ -258,7 +260,7 @@ export class StreamReader implements Follower {
     const end = { streamTag, index: head, position: headAt }
     for (const [i, requestId] of requestIds.entries()) {
       const text = toGoneAnswer(requestId)
-      const isLast = i === requestIds.length - 1 && head !== this.#given
+      const isLast = i === requestIds.length - 1 && head > (this.#given ?? -1)
       this.#buffer.add(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
     }
   }
