@@ -64,13 +64,13 @@ export class Link {
     this.#parts = parts
     this.backplane = {
       sessions: {
-        create: (...given) => this.#command({ name: 'create', given, effect: () => database.create(...given) }),
+        create: (...given) => this.#command({ name: 'create', given, effect: () => database.create(given[0]) }),
         get: (...given) =>
           this.#command({
             ...{ name: 'get', given, effect: () => database.get(...given) },
             ...{ outage: 'outage: get rejects', said: undefined },
           }),
-        update: (...given) => this.#command({ name: 'update', given, effect: () => database.update(...given) }),
+        update: (...given) => this.#command({ name: 'update', given, effect: () => database.update(given[0], given[1], given[2]) }),
         takeOver: (...given) => this.#command({ name: 'takeOver', given, effect: () => database.takeOver(...given) }),
         delete: (...given) => this.#command({ name: 'delete', given, effect: () => database.delete(...given) }),
         list: () => database.list(),
@@ -90,7 +90,7 @@ export class Link {
             ...{ name: 'append', given, effect: () => database.append(...given) },
             ...{ outage: 'outage: append rejects', said: 'gone', inOrderOf: given[0] },
           }),
-        read: (...given) => this.#command({ name: 'read', given, effect: () => database.read(...given) }),
+        read: (...given) => this.#command({ name: 'read', given, effect: () => database.read(given[0], given[1], given[2], given[3]) }),
         release: (...given) => {
           this.#command({ name: 'release', given, effect: () => database.release(...given) }).catch(() => undefined)
         },
