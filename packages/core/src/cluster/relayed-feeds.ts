@@ -56,7 +56,9 @@ export class RelayedFeeds {
 
   hear(word: Word): void {
     const feed = this.#feeds.get(word.id)
-    if (word.type === 'came') feed?.came(word, word.ended)
+    // One that stood still and has lost the session may still speak of it.
+    if (feed?.hasMoved) return
+    if (word.type === 'came') feed?.told(word)
     else if (word.type === 'unknown') feed?.ownerGone()
     else if (word.type === 'cut' && word.retryMs === undefined) feed?.cut()
     else if (word.type === 'cut') feed?.sayFarewell(word.retryMs as number)
@@ -127,6 +129,11 @@ class RelayedFeed implements Feed, Follower {
     this.#stopWatching = parts.neighbours.watch(parts.owner, () => this.ownerGone())
   }
 
+  /** It goes on from another owner. */
+  get hasMoved(): boolean {
+    return this.#next !== undefined
+  }
+
   // ---- Feed ----
 
   attach(reader: Follower): void {
@@ -175,6 +182,18 @@ class RelayedFeed implements Feed, Follower {
   sayFarewell(retryMs: number): void {
     if (this.#reader) this.#reader.sayFarewell(retryMs)
     else this.#toldEarly = () => this.sayFarewell(retryMs)
+  }
+
+  /** Events that come right behind what its reader has are given to it as they would be on their own node. */
+  told({ index, position, ended, events = [] }: Extract<Word, { type: 'came' }>): void {
+    const { streamTag, requestIds } = this
+    for (const event of events) {
+      if (event.index !== this.head + 1) continue
+      this.head = event.index
+      this.headAt = event.position
+      this.#reader?.deliver({ streamTag, requestIds, kind: 'message', ...event }, true)
+    }
+    this.came({ index, position }, ended)
   }
 
   came({ index, position }: Place, ended: boolean): void {

@@ -4,7 +4,7 @@ import { now } from '../promises/clock.ts'
 import type { HandedOver } from '../stream/connection.ts'
 import type { Follower } from '../stream/feed.ts'
 import type { Neighbours } from './neighbours.ts'
-import type { Outcome, Word } from './wire.ts'
+import type { Outcome, WireEvent, Word } from './wire.ts'
 
 /** Time, in milliseconds, after which a node that says nothing of a stream reads it no more. It does so each 10 s. */
 const silenceMs = 45_000
@@ -60,6 +60,9 @@ export class RemoteFollowers {
   }
 }
 
+/** Characters of the events of one turn that are told with the word of them. */
+const maxTold = 65_536
+
 interface FollowerParts extends RemoteFollowersParts {
   readonly left: () => void
 }
@@ -71,6 +74,8 @@ class RemoteFollower implements Follower {
   readonly #stream: HandedOver
   readonly #parts: FollowerParts
   readonly #stopWatching: () => void
+  readonly #events: WireEvent[] = []
+  #size = 0
   #willSay = false
   #hasLeft = false
 
@@ -85,7 +90,8 @@ class RemoteFollower implements Follower {
 
   // ---- Follower ----
 
-  deliver(_event: LogEvent): void {
+  deliver(event: LogEvent, isStored: boolean): void {
+    this.#gather(event, isStored)
     if (this.#willSay) return
     this.#willSay = true
     afterThisTurn(() => {
@@ -96,7 +102,17 @@ class RemoteFollower implements Follower {
 
   pump(): void {
     const { head, headAt, ended } = this.#stream.feed
-    if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended })
+    const events = this.#events.splice(0)
+    this.#size = 0
+    const told = events.length > 0 ? { events } : {}
+    if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended, ...told })
+  }
+
+  /** What is short enough is told with the word of it. The rest is read from the log. */
+  #gather({ index, position, data, last }: LogEvent, isStored: boolean): void {
+    this.#size += data.length
+    if (!isStored || data === '' || this.#size > maxTold) this.#events.length = 0
+    else this.#events.push({ index, position, data, last })
   }
 
   /** Only who comes back to a session that was away has missed something, and it has an owner. */

@@ -39,6 +39,13 @@ export interface WireStream {
 /** What the owner says of a request: its reply, or that the session is not with it. */
 export type Outcome = { readonly reply: WireReply } | { readonly stream: WireStream } | { readonly elsewhere: true }
 
+/** An event that is in the log, so that who hears of it need not read it there. */
+export interface WireEvent extends Place {
+  /** A message as JSON, which is read and written anew where it is heard. */
+  readonly data: string
+  readonly last: boolean
+}
+
 /** A session of the node that was asked. */
 export interface WireActivity extends SessionActivity {
   readonly key: string
@@ -59,8 +66,13 @@ export type Word =
   | { readonly type: 'unknown'; readonly id: string }
   /** The client left before it was sent anything. */
   | { readonly type: 'left'; readonly id: string }
-  /** The stream has come to here. */
-  | ({ readonly type: 'came'; readonly id: string; readonly ended: boolean } & Place)
+  /** The stream has come to here. The newest events may be told with it: they are stored. */
+  | ({
+      readonly type: 'came'
+      readonly id: string
+      readonly ended: boolean
+      readonly events?: readonly WireEvent[]
+    } & Place)
   /** The response is to end; with `retryMs` for a while. */
   | { readonly type: 'cut'; readonly id: string; readonly retryMs?: number }
   /** The client has the stream up to here; `closed`: and reads no more. */
@@ -99,7 +111,7 @@ export function readWord(text: string): Word | undefined {
     case 'answer':
       return { type: 'answer', id, outcome: readOutcome(members('outcome', word.outcome)) }
     case 'came':
-      return { type: 'came', id, ended: boolean('ended', word.ended), ...readPlace(word) }
+      return { type: 'came', id, ended: boolean('ended', word.ended), events: readEvents(word), ...readPlace(word) }
     case 'cut':
       return word.retryMs === undefined
         ? { type: 'cut', id }
@@ -172,6 +184,16 @@ function readStream(stream: Members): WireStream {
     ages: boolean('ages', stream.ages),
     expires: boolean('expires', stream.expires),
   }
+}
+
+function readEvents({ events }: Members): WireEvent[] {
+  if (events === undefined) return []
+  if (!Array.isArray(events)) throw malformed('events', events)
+  return events.map((event) => {
+    const { data, last, ...place } = members('event', event)
+    const message = members('data', JSON.parse(string('data', data)))
+    return { ...readPlace(place), data: JSON.stringify(message), last: boolean('last', last) }
+  })
 }
 
 function readActivities(sessions: unknown): WireActivity[] {

@@ -1,5 +1,5 @@
-import { runWorld } from './world.ts'
 import type { Sentence } from './database.ts'
+import { runWorld } from './world.ts'
 
 export interface Found {
   readonly seed: number

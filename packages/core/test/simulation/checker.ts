@@ -76,7 +76,10 @@ export class Checker {
 
   // ---- What the store applied ----
 
-  owned({ key, term, owner }: SessionRecord, previous: { record: SessionRecord; leaseRuns: boolean } | undefined): void {
+  owned(
+    { key, term, owner }: SessionRecord,
+    previous: { record: SessionRecord; leaseRuns: boolean } | undefined,
+  ): void {
     const place = `${key} ${term}`
     const before = this.#owners.get(place)
     if (before !== undefined && before !== owner) {
@@ -262,7 +265,8 @@ export class Chain {
     if (!isFirst) {
       if (index <= this.#index) this.#violated(index === this.#index ? 'duplicate' : 'order', `got ${id}`)
       // At its beginning a stream has a position of its own in each term.
-      if (this.#index > 0 && !isAfter(position, this.#position)) this.#violated('order', `got ${id} after ${show(this.#position)}`)
+      if (this.#index > 0 && !isAfter(position, this.#position))
+        this.#violated('order', `got ${id} after ${show(this.#position)}`)
       this.#checkSkipped(index, stored)
     }
     this.#index = index
@@ -286,9 +290,16 @@ export class Chain {
     const { position } = readId(id)
     if (message.error?.message.includes(goneAnswer)) {
       const isKept =
-        !this.#checker.hasEnded(this.#key()) && event?.data.includes('"result"') && !this.#checker.storedOf(this.#key()).dropped.has(event)
+        !this.#checker.hasEnded(this.#key()) &&
+        event?.data.includes('"result"') &&
+        !this.#checker.storedOf(this.#key()).dropped.has(event)
       if (isKept) this.#violated('loss', `its answer is stored, and was said to be gone`)
-    } else if (!event || event.data !== data || isAfter(event.position, position) || isAfter(position, event.position)) {
+    } else if (
+      !event ||
+      event.data !== data ||
+      isAfter(event.position, position) ||
+      isAfter(position, event.position)
+    ) {
       this.#violated('phantom', `${id} says ${data}, and stored is ${event ? event.data : 'nothing'}`)
     }
   }

@@ -89,8 +89,7 @@ export class Client {
   /** Sends until it is answered with a status below 300. */
   insist(method: string, body: unknown, done: (headers: Readonly<Record<string, string>>) => void): void {
     const { time, random } = this.#parts
-    const again = (): void =>
-      void time.after(random.between(20, 400), undefined, () => this.insist(method, body, done))
+    const again = (): void => void time.after(random.between(20, 400), undefined, () => this.insist(method, body, done))
     let isAnswered = false
     this.send(
       method,
@@ -99,7 +98,8 @@ export class Client {
         replied: (status, headers) => {
           isAnswered = true
           if (status < 300) done(headers)
-          else if (status === 404 && this.sessionId !== '') this.#sessionGone(`${method} ${JSON.stringify(body)}`, done, headers)
+          else if (status === 404 && this.sessionId !== '')
+            this.#sessionGone(`${method} ${JSON.stringify(body)}`, done, headers)
           else if (status < 500) this.#parts.checker.violated('refused', `${method} ${JSON.stringify(body)}: ${status}`)
           else again()
         },
@@ -112,14 +112,19 @@ export class Client {
     )
   }
 
-  #sessionGone(what: string, done: (headers: object & Readonly<Record<string, string>>) => void, headers: Readonly<Record<string, string>>): void {
+  #sessionGone(
+    what: string,
+    done: (headers: object & Readonly<Record<string, string>>) => void,
+    headers: Readonly<Record<string, string>>,
+  ): void {
     if (this.hasEnded) done(headers)
     else this.gone(what)
   }
 
   /** The session is said to be unknown. */
   gone(what: string): void {
-    if (!this.hasEnded) this.#parts.checker.violated('refused', `session ${this.name} is gone, and nobody ended it: ${what}`)
+    if (!this.hasEnded)
+      this.#parts.checker.violated('refused', `session ${this.name} is gone, and nobody ended it: ${what}`)
     this.hasEnded = true
   }
 
@@ -158,7 +163,8 @@ export class Client {
       {
         refused: () => undefined,
         replied: (_status, _headers, body) => {
-          if (body?.includes('"result"')) this.#parts.checker.violated('owner', `session ${this.name} answers after its end`)
+          if (body?.includes('"result"'))
+            this.#parts.checker.violated('owner', `session ${this.name} answers after its end`)
         },
         text: () => undefined,
         over: () => undefined,
@@ -358,7 +364,10 @@ export class ClientCall extends StreamClient {
     if (this.outcome) return
     if (this.chain.lastEventId !== undefined) return this.again(() => this.#resume())
     if (isClean && !this.client.hasEnded && !this.#isCancelled) {
-      this.parts.checker.violated('termination', `call ${this.id} of ${this.client.name} ended without an answer or an id`)
+      this.parts.checker.violated(
+        'termination',
+        `call ${this.id} of ${this.client.name} ended without an answer or an id`,
+      )
     }
     this.#settle('broken')
   }
@@ -378,8 +387,10 @@ export class ClientCall extends StreamClient {
     const { checker, mayFail } = this.parts
     const where = `call ${this.id} of session ${this.client.name}`
     if (id !== this.id) checker.violated('isolation', `${where} got ${text}`)
-    if (this.outcome === 'result' || this.outcome === 'error') checker.violated('termination', `${where} got a second answer: ${text}`)
-    if (result?.p !== undefined && checker.streamOf(result.p) !== this.id) checker.violated('phantom', `${where} got ${text}`)
+    if (this.outcome === 'result' || this.outcome === 'error')
+      checker.violated('termination', `${where} got a second answer: ${text}`)
+    if (result?.p !== undefined && checker.streamOf(result.p) !== this.id)
+      checker.violated('phantom', `${where} got ${text}`)
     const isExcused = mayFail() || this.#isCancelled || this.client.hasEnded
     if (error && !isExcused) checker.violated('termination', `${where} failed, and nothing was wrong: ${text}`)
     if (this.outcome === undefined) this.#settle(error ? 'error' : 'result')
@@ -400,7 +411,8 @@ function toSteps(random: Random): Step[] {
     const chance = random.next()
     if (chance < 0.35) steps.push({ type: 'progress' })
     else if (chance < 0.65) steps.push({ type: 'push' })
-    else if (chance < 0.92) steps.push({ type: 'sleep', ms: random.chance(0.7) ? random.between(1, 200) : random.between(200, 2_500) })
+    else if (chance < 0.92)
+      steps.push({ type: 'sleep', ms: random.chance(0.7) ? random.between(1, 200) : random.between(200, 2_500) })
     else steps.push({ type: random.chance(0.6) ? 'ask' : 'closeStream' })
   }
   return steps

@@ -70,7 +70,8 @@ export class Link {
             ...{ name: 'get', given, effect: () => database.get(...given) },
             ...{ outage: 'outage: get rejects', said: undefined },
           }),
-        update: (...given) => this.#command({ name: 'update', given, effect: () => database.update(given[0], given[1], given[2]) }),
+        update: (...given) =>
+          this.#command({ name: 'update', given, effect: () => database.update(given[0], given[1], given[2]) }),
         takeOver: (...given) => this.#command({ name: 'takeOver', given, effect: () => database.takeOver(...given) }),
         delete: (...given) => this.#command({ name: 'delete', given, effect: () => database.delete(...given) }),
         list: () => database.list(),
@@ -90,7 +91,8 @@ export class Link {
             ...{ name: 'append', given, effect: () => database.append(...given) },
             ...{ outage: 'outage: append rejects', said: 'gone', inOrderOf: given[0] },
           }),
-        read: (...given) => this.#command({ name: 'read', given, effect: () => database.read(given[0], given[1], given[2], given[3]) }),
+        read: (...given) =>
+          this.#command({ name: 'read', given, effect: () => database.read(given[0], given[1], given[2], given[3]) }),
         release: (...given) => {
           this.#command({ name: 'release', given, effect: () => database.release(...given) }).catch(() => undefined)
         },
@@ -140,7 +142,8 @@ export class Link {
   }
 
   #inOrder(key: string | undefined, soon: number): number {
-    if (key === undefined || this.#parts.database.breaks('append: those of one session take effect in order')) return soon
+    if (key === undefined || this.#parts.database.breaks('append: those of one session take effect in order'))
+      return soon
     const at = Math.max(soon, this.#appending.get(key) ?? 0)
     this.#appending.set(key, at)
     return at

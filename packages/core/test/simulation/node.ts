@@ -1,4 +1,10 @@
-import { createEndpoint, type Endpoint, type EndpointOptions, type McpServerLike, type ServerTransport } from '../../src/index.ts'
+import {
+  createEndpoint,
+  type Endpoint,
+  type EndpointOptions,
+  type McpServerLike,
+  type ServerTransport,
+} from '../../src/index.ts'
 import type { Checker } from './checker.ts'
 import type { Exchange } from './exchange.ts'
 import type { Link } from './link.ts'
@@ -123,7 +129,8 @@ class ToolServer implements McpServerLike {
     }
     for (const step of steps) {
       if (step.type === 'sleep') await new Promise((resolve) => setTimeout(resolve, step.ms))
-      else if (step.type === 'progress') await this.#send({ method: 'notifications/progress', params: { p: next(call) } }, id)
+      else if (step.type === 'progress')
+        await this.#send({ method: 'notifications/progress', params: { p: next(call) } }, id)
       else if (step.type === 'push') await this.#send({ method: 'notifications/message', params: { p: next('g') } })
       else if (step.type === 'ask') await this.#ask(next(call), id)
       else extra.closeSSEStream?.()

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
-import { Random } from './random.ts'
+import type { Random } from './random.ts'
 
 /** A process that time passes for: one that is gone does nothing more, one that is held up does it later. */
 export interface Process {
