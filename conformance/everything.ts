@@ -4,13 +4,17 @@ import { cac } from 'cac'
 import {
   type AdapterName,
   adapterNames,
+  backplaneForms,
+  findBackplane,
   fixtureEras,
+  type OpenBackplane,
   parserNames,
   type StartOptions,
+  sharedOptions,
   startFixture,
 } from './mounts/index.ts'
 
-const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--era dual|2025|2026] [--response auto|sse|json] [--stateless] [--parser]`
+const usage = `Usage: pnpm everything --adapter ${adapterNames.join('|')} --port N [--era dual|2025|2026] [--response auto|sse|json] [--stateless] [--parser] [--backplane ${backplaneForms}]`
 
 const responses = ['auto', 'sse', 'json'] as const
 
@@ -38,7 +42,21 @@ function readSwitch(flag: string, value: unknown): boolean {
   throw new UsageError(`Expected ${flag} without a value, got ${JSON.stringify(value)}`)
 }
 
-function readOptions(argv: readonly string[]): StartOptions | undefined {
+type Open = (report: (error: Error) => void) => Promise<OpenBackplane>
+
+function readBackplane(value: unknown): Open | undefined {
+  if (value === undefined) return undefined
+  const open = findBackplane(String(value))
+  if (open) return open
+  throw new UsageError(`Expected --backplane to be ${backplaneForms}, got ${JSON.stringify(value)}`)
+}
+
+interface Options extends StartOptions {
+  /** Opens what several nodes share; without it the node keeps everything itself. */
+  readonly open: Open | undefined
+}
+
+function readOptions(argv: readonly string[]): Options | undefined {
   const cli = cac('everything')
   const command = cli
     .command('', 'Serves the everything server at /mcp on 127.0.0.1')
@@ -48,6 +66,7 @@ function readOptions(argv: readonly string[]): StartOptions | undefined {
     .option('--response <shape>', responses.join(', '), { default: 'auto' })
     .option('--stateless', 'Serve without sessions')
     .option('--parser', "Put the framework's JSON body parser in front")
+    .option('--backplane <url>', `Keep sessions and streams there, with other nodes: ${backplaneForms}`)
   cli.help()
   const { args, options } = cli.parse([...argv], { run: false })
   if (options.help) return undefined
@@ -67,10 +86,11 @@ function readOptions(argv: readonly string[]): StartOptions | undefined {
     response: readChoice('--response', options.response, responses),
     sessions: !readSwitch('--stateless', options.stateless),
     parser,
+    open: readBackplane(options.backplane),
   }
 }
 
-function readOptionsOrExit(): StartOptions {
+function readOptionsOrExit(): Options {
   try {
     // Help was asked for, and cac has printed it.
     return readOptions(process.argv) ?? process.exit(0)
@@ -81,13 +101,17 @@ function readOptionsOrExit(): StartOptions {
   }
 }
 
-async function main(options: StartOptions): Promise<void> {
-  const fixture = await startFixture({ ...options, onError: (error, where) => console.error(where, error) })
+async function main({ open, ...options }: Options): Promise<void> {
+  const report = (error: unknown, where: string): void => console.error(where, error)
+  const opened = await open?.((error) => report(error, 'backplane'))
+  const shared = opened && { ...sharedOptions, backplane: opened.backplane }
+  const fixture = await startFixture({ ...options, ...shared, onError: report })
   const ended = new AbortController()
   process.on('SIGTERM', () => ended.abort()).on('SIGINT', () => ended.abort())
   console.log(`listening ${fixture.url}`)
   await once(ended.signal, 'abort')
   await fixture.close({ drainMs })
+  await opened?.close()
   process.exit(0)
 }
 

@@ -1,6 +1,6 @@
 import type { Backplane, Endpoint, Mountable } from '@throughline/mcp-http-core'
 import type { Mounted } from './mount.ts'
-import { createFixtureEndpoints, mountFixture, type StartOptions } from './start.ts'
+import { createFixtureEndpoints, mountFixture, type StartOptions, sharedOptions } from './start.ts'
 
 /** A backplane for one node, with connections of its own. */
 export interface OpenBackplane {
@@ -27,9 +27,7 @@ export interface RunningNodes {
 /** Serves the everything server from several nodes, behind what balances without looking at anything. */
 export async function startNodes({ nodes, open, ...options }: StartNodesOptions): Promise<RunningNodes> {
   const opened = await Promise.all(Array.from({ length: nodes }, async () => await open()))
-  // Nodes of one deployment read each other's state.
-  const requestStateKeys = ['of all nodes of this deployment, 32 bytes']
-  const endpoints = createFixtureEndpoints(opened.map(({ backplane }) => ({ requestStateKeys, ...options, backplane })))
+  const endpoints = createFixtureEndpoints(opened.map(({ backplane }) => ({ ...sharedOptions, ...options, backplane })))
   const [all, last] = await Promise.all([
     mountFixture(inTurn(endpoints), options),
     mountFixture(endpoints.at(-1) as Endpoint, options),

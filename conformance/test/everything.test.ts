@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { skipsRedis, startRedis } from '../../test-support/redis/start-redis.ts'
 import { adapterNames, parserNames } from '../mounts/index.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -67,6 +68,11 @@ test.each([
   [['--adaptor', 'node'], 'Unknown option `--adaptor`'],
   [['--port'], 'option `--port <number>` value is missing'],
   [['node'], 'Expected only flags, got "node"'],
+  [['--backplane', 'redis://localhost'], 'Expected --backplane to be redis://host:port[/db], got "redis://localhost"'],
+  [
+    ['--backplane', 'kafka://127.0.0.1:1'],
+    'Expected --backplane to be redis://host:port[/db], got "kafka://127.0.0.1:1"',
+  ],
 ])('refuses %j with a message and the usage', async (flags, message) => {
   const run = everything(...flags)
   expect(await run.ended).toBe(2)
@@ -102,4 +108,28 @@ test('--stateless and --response reach the endpoint, with a parser in front too'
   expect(response.headers.get('content-type')).toMatch(/^application\/json/)
   expect(response.headers.get('mcp-session-id')).toBeNull()
   expect(await response.json()).toMatchObject({ id: 1, result: { protocolVersion: '2025-11-25' } })
+})
+
+test('exits with 1 where there is no database at the URL of --backplane, and names it', async () => {
+  const run = everything('--port', '0', '--backplane', 'redis://127.0.0.1:1')
+  expect(await run.ended).toBe(1)
+  expect(run.stderr).toContain('Expected a Redis at 127.0.0.1:1: connect ECONNREFUSED')
+  expect(run.stdout).toBe('')
+})
+
+test.skipIf(skipsRedis())('--backplane serves the sessions of another process, which may end', async () => {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const flags = ['--adapter', 'node', '--port', '0', '--backplane', `redis://127.0.0.1:${redis.port}/1`]
+  const [first, second] = [everything(...flags), everything(...flags)]
+  const [firstUrl, secondUrl] = await Promise.all([untilListening(first), untilListening(second)])
+  const sessionId = await openSession(firstUrl)
+  const ping = { id: 2, method: 'ping' }
+  const forwarded = await post(secondUrl, ping, sessionId)
+  expect(await forwarded.json()).toEqual({ jsonrpc: '2.0', id: 2, result: {} })
+  first.child.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+  const takenOver = await post(secondUrl, ping, sessionId)
+  expect(await takenOver.json()).toEqual({ jsonrpc: '2.0', id: 2, result: {} })
+  expect(first.stderr + second.stderr).toBe('')
 })
