@@ -43,9 +43,13 @@ export interface RunningServer {
   stop(): Promise<string | undefined>
 }
 
-/** Starts the everything server on a free port. */
-export async function startEverything(adapter: string, response: string): Promise<RunningServer> {
-  const flags = ['--adapter', adapter, '--response', response, '--port', '0']
+/** Starts the everything server on a free port, with more flags where they are given. */
+export async function startEverything(
+  adapter: string,
+  response: string,
+  more: readonly string[] = [],
+): Promise<RunningServer> {
+  const flags = ['--adapter', adapter, '--response', response, '--port', '0', ...more]
   const child = startNode(['--import', 'tsx', 'conformance/everything.ts', ...flags])
   const line = await Promise.race([firstLine(child.process), child.ended, after(startTimeoutMs)])
   const url = typeof line === 'string' ? /^listening (http:\S+)$/.exec(line)?.[1] : undefined

@@ -1,32 +1,36 @@
 /**
  * Runs the official conformance suite, both published generations of it, against the everything server on every
- * adapter. Exits 0 only when every check passed without a warning.
+ * adapter: on one node, or on several behind a front without affinity. Exits 0 only when every check passed without a
+ * warning.
  */
 import { parseArgs } from 'node:util'
 import { adapterNames } from '../conformance/mounts/index.ts'
 import { type RunningServer, startEverything } from './referee-child.ts'
+import { startNodes } from './referee-nodes.ts'
 import { runSuite, type Shape, type Suite, suites, type Verdict } from './referee-suite.ts'
 
-const usage = `Usage: pnpm referee [--adapter ${adapterNames.join('|')}|all] [--response sse|auto] [--url URL]`
+const usage = `Usage: pnpm referee [--adapter ${adapterNames.join('|')}|all] [--response sse|auto] [--nodes N] [--url URL]`
 
 interface Options {
   readonly adapters: readonly string[]
   readonly shape: Shape
+  readonly nodes: number
   /** A server that runs already, to be judged instead. */
   readonly url: string | undefined
 }
 
 function readOptions(): Options {
   const string = { type: 'string' } as const
-  const { values } = parseArgs({ options: { adapter: string, response: string, url: string } })
+  const { values } = parseArgs({ options: { adapter: string, response: string, nodes: string, url: string } })
   // With `sse` every check runs.
-  const { adapter = 'all', response = 'sse', url } = values
+  const { adapter = 'all', response = 'sse', nodes = '1', url } = values
   const names: readonly string[] = [...adapterNames, 'all']
   if (!names.includes(adapter))
     throw new TypeError(`Expected --adapter to be one of ${names.join(', ')}, got "${adapter}"`)
   if (response !== 'sse' && response !== 'auto')
     throw new TypeError(`Expected --response to be sse or auto, got "${response}"`)
-  return { adapters: adapter === 'all' ? adapterNames : [adapter], shape: response, url }
+  if (!/^[1-9]$/.test(nodes)) throw new TypeError(`Expected --nodes to be a number from 1 to 9, got "${nodes}"`)
+  return { adapters: adapter === 'all' ? adapterNames : [adapter], shape: response, nodes: Number(nodes), url }
 }
 
 function readOptionsOrExit(): Options {
@@ -61,11 +65,13 @@ async function judge(name: string, server: RunningServer, shape: Shape): Promise
   return false
 }
 
-async function main({ adapters, shape, url }: Options): Promise<boolean> {
+async function main({ adapters, shape, nodes, url }: Options): Promise<boolean> {
   if (url !== undefined) return judge('url', { url, stop: async () => undefined }, shape)
   let isClean = true
   for (const adapter of adapters) {
-    isClean = (await judge(adapter, await startEverything(adapter, shape), shape)) && isClean
+    const server = nodes === 1 ? startEverything(adapter, shape) : startNodes(nodes, adapter, shape)
+    const name = nodes === 1 ? adapter : `${adapter} on ${nodes} nodes`
+    isClean = (await judge(name, await server, shape)) && isClean
   }
   return isClean
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -28,6 +29,16 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
+/** Servers that run, each with the folder it writes to. */
+const running = new Map<ChildProcess, string>()
+
+process.on('exit', () => {
+  for (const [child, folder] of running) {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 /** A Redis on a free port of loopback, that keeps nothing on disk. `settings` are as on its command line. */
 export async function startRedis(...settings: readonly string[]): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'throughline-redis-'))
@@ -35,6 +46,7 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
   const quiet = ['--save', '', '--appendonly', 'no', '--loglevel', 'warning']
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder]
   const child = spawn(program, [...place, ...quiet, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.set(child, folder)
   await untilListening(port, child)
   return { port, stop: () => end(child, folder) }
 }
@@ -75,6 +87,7 @@ async function untilListening(port: number, child: ChildProcess): Promise<void> 
 }
 
 async function end(child: ChildProcess, folder: string): Promise<void> {
+  running.delete(child)
   if (child.exitCode === null) {
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
