@@ -1,0 +1,90 @@
+// Three nodes on one Redis, behind an nginx that knows no sessions. Clients work while the nodes are killed.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { drive } from './drive.ts'
+import { isInstalled, Node, startNginx, startRedis } from './processes.ts'
+import { Tally } from './tally.ts'
+
+const usage = `Usage: pnpm start:cluster [--minutes N]
+
+Starts redis-server, three nodes and nginx on free ports of 127.0.0.1, and has official clients call tools and listen
+while one node after the other is killed. Ends by itself, after half a minute or --minutes N.`
+
+const clientCount = 6
+/** Time, in milliseconds, between two kills, and how long a node is away. */
+const betweenKillsMs = 3_500
+const awayMs = 1_000
+
+const packages = { 'redis-server': 'redis-server', nginx: 'nginx-light' }
+
+function readMinutes(): number {
+  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '0.5' } } })
+  const minutes = Number(values.minutes)
+  if (minutes > 0 && minutes <= 1_440) return minutes
+  throw new TypeError(`Expected --minutes to be a number above 0, at most 1440, got "${values.minutes}"`)
+}
+
+function readMinutesOrExit(): number {
+  try {
+    return readMinutes()
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
+    process.exit(2)
+  }
+}
+
+function exitWithoutPrograms(): void {
+  for (const [program, name] of Object.entries(packages)) {
+    if (isInstalled(program)) continue
+    console.error(
+      `${program} is not installed: get it with "apt-get install ${name}" or "brew install ${name.split('-')[0]}".`,
+    )
+    process.exit(1)
+  }
+}
+
+async function killInTurn(nodes: readonly Node[], log: (line: string) => void, signal: AbortSignal): Promise<number> {
+  let kills = 0
+  while (!signal.aborted) {
+    // The last one to be away comes back while there is still something to be seen of it.
+    await sleep(betweenKillsMs, undefined, { signal }).catch(() => undefined)
+    const node = nodes[kills % nodes.length]
+    if (signal.aborted || !node) break
+    kills++
+    await node.kill()
+    log(`${node.name} was killed`)
+    await sleep(awayMs)
+    await node.start()
+    log(`${node.name} is back`)
+  }
+  return kills
+}
+
+async function main(minutes: number): Promise<boolean> {
+  const redisUrl = await startRedis()
+  const nodes = await Promise.all(['node 1', 'node 2', 'node 3'].map((name) => Node.start(name, redisUrl)))
+  const url = await startNginx(nodes)
+  console.log(`${url} is nginx, in front of three nodes on ${redisUrl}; ${clientCount} clients call and listen\n`)
+  const since = performance.now()
+  const log = (line: string) =>
+    console.log(`${((performance.now() - since) / 1_000).toFixed(1).padStart(6)} s  ${line}`)
+  const signal = AbortSignal.timeout(minutes * 60_000)
+  const tally = new Tally()
+  const clients = Array.from({ length: clientCount }, () => drive(url, tally, signal))
+  const [kills] = await Promise.all([killInTurn(nodes, log, signal), ...clients])
+  console.log(`\n${'nodes killed'.padEnd(50)}${String(kills).padStart(8)}\n${tally.toTable()}`)
+  return tally.isClean
+}
+
+// Ending runs what ends the programs.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => process.exit(1))
+
+const minutes = readMinutesOrExit()
+exitWithoutPrograms()
+main(minutes).then(
+  (isClean) => process.exit(isClean ? 0 : 1),
+  (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  },
+)
