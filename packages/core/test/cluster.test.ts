@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
@@ -29,6 +29,15 @@ describe('any node takes any request of a session', () => {
     expect(cluster.node(0).servers[0]?.received).toContain('who')
     expect(cluster.node(1).servers).toEqual([])
     expect(cluster.nodes.map(({ endpoint }) => endpoint.stats().sessions)).toEqual([1, 0])
+  })
+
+  test('the store is not asked again for a session whose owner is known', async () => {
+    const cluster = createCluster(2, { who: () => ({}) })
+    const client = await cluster.open(0)
+    await cluster.on(1, client).call('who')
+    const get = vi.spyOn(cluster.database.sessions, 'get')
+    expect((await cluster.on(1, client).call('who')).status).toBe(200)
+    expect(get).not.toHaveBeenCalled()
   })
 
   test('its tool sees who calls, and the headers, as on the node itself', async () => {

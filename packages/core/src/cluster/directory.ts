@@ -55,6 +55,8 @@ export class Directory {
   /** The same for a request that another node has sent here: `undefined` also for a session that lives on a third. */
   async findHere(request: HttpRequest, { sessionId }: RequestHead): Promise<LiveSession | undefined> {
     await this.#cluster?.join()
+    const live = this.#parts.table.find(sessionId ?? '')
+    if (live?.record.principal === this.#principalOf(request.auth)) return live
     const session = await this.#find(request, sessionId ?? '', 1)
     return session instanceof RemoteSession ? undefined : (session as LiveSession | undefined)
   }
