@@ -79,6 +79,9 @@ interface Incoming {
   readonly params: Readonly<Record<string, unknown>>
 }
 
+/** As those of the SDKs do, a tool waits for an answer for some time only. */
+const askTimeoutMs = 30_000
+
 /** A server object without an SDK: what the core needs of one. */
 class ToolServer implements McpServerLike {
   readonly #session: string
@@ -142,6 +145,7 @@ class ToolServer implements McpServerLike {
     return new Promise((resolve) => {
       const id = this.#questions++
       this.#asked.set(id, resolve)
+      setTimeout(resolve, askTimeoutMs)
       void this.#send({ id, method: 'elicitation/create', params: { p: payload } }, related)
     })
   }
