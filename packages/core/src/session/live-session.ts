@@ -190,6 +190,7 @@ export class LiveSession implements SessionHandle, PresentSession {
   // ---- PresentSession ----
 
   expire(reason: string): void {
+    if (this.#isStopped) return
     this.#endLater(reason)
   }
 
@@ -199,6 +200,8 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   /** Gives its server object back, and leaves the session to whichever node is asked for it next. */
   hibernate(): void {
+    // One that is being ended is still in its seat.
+    if (this.#isStopped) return
     this.release('The session hibernates').catch((error: unknown) =>
       this.#parts.options.onError(error, 'session-store'),
     )

@@ -87,7 +87,7 @@ export class Exchange implements EventSink {
     time.after(0, node.process, () => {
       if (this.#isClosed) return
       this.#request.came(node.name, time.now)
-      node.endpoint.handle(this.#request).then((reply) => this.#reply(reply))
+      void node.endpoint.handle(this.#request).then((reply) => this.#reply(reply))
     })
   }
 

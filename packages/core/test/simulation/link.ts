@@ -34,7 +34,7 @@ export interface LinkParts {
   readonly random: Random
   readonly database: Database
   readonly broker: Broker
-  readonly faults: Faults
+  readonly faults: () => Faults
   readonly process: Process
 }
 
@@ -123,7 +123,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       const { isAway } = this
       if (isAway && outage && database.breaks(outage)) return resolve(said as T)
-      const isFailing = isAway || random.chance(faults.failing)
+      const isFailing = isAway || random.chance(faults().failing)
       const at = this.#inOrder(inOrderOf, time.now + this.#delay())
       if (isFailing && random.chance(isAway ? 0.9 : 0.5)) {
         report(() => `fails at ${Math.round(at)}`)
@@ -151,9 +151,10 @@ export class Link {
 
   #delay(): number {
     const { random, faults } = this.#parts
+    const { stuck, late } = faults()
     const chance = random.next()
-    if (chance < faults.stuck) return 11_000
-    if (chance < faults.stuck + faults.late) return random.between(50, 2_500)
+    if (chance < stuck) return 11_000
+    if (chance < stuck + late) return random.between(50, 2_500)
     return chance > 0.9 ? random.between(2, 60) : random.between(0.1, 2)
   }
 
@@ -162,14 +163,14 @@ export class Link {
   async #publish(channel: string, message: string): Promise<void> {
     const { time, random, database, broker, faults } = this.#parts
     if (this.isAway) throw lostConnection
-    const isLost = random.chance(faults.lost) || database.breaks('bus: a lost message is all that is lost')
+    const isLost = random.chance(faults().lost) || database.breaks('bus: a lost message is all that is lost')
     const isMixedUp = database.breaksNow('bus: channels are kept apart')
     time.trace?.(`${this.#parts.name}: publish(${message})${isLost ? ' is lost' : ''}`)
     if (isLost) return
     const to = isMixedUp ? random.pick([...broker.subscriptions.keys()]) : channel
     for (const hear of broker.subscriptions.get(to) ?? []) {
       hear(message, this.#publishing)
-      if (random.chance(faults.doubled)) hear(message, this.#publishing)
+      if (random.chance(faults().doubled)) hear(message, this.#publishing)
     }
   }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runBatch, type Summary, total } from './batch.ts'
 import { breaches, type Sentence } from './database.ts'
-import { expectation } from './mutants.ts'
+import { unnoticed } from './mutants.ts'
 import { runWorld } from './world.ts'
 
 /*
@@ -14,6 +14,8 @@ import { runWorld } from './world.ts'
  *   --mutants                                              for each sentence of the contract, a database that breaks it
  */
 const { values } = parseArgs({
+  // pnpm passes its own separator on.
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
   options: {
     seed: { type: 'string' },
     broken: { type: 'string' },
@@ -72,7 +74,7 @@ async function runWorkers(): Promise<void> {
   const codes = await Promise.all(ends)
   const seconds = (performance.now() - began) / 1_000
   console.log(sum.toText(seconds))
-  if (sum.violations > 0) console.log(`Replay one with: pnpm simulate --seed ${sum.firstSeed}`)
+  if (sum.violations > 0) console.log(`Replay one with: pnpm test:simulation --seed ${sum.firstSeed}`)
   process.exitCode = sum.violations > 0 || codes.some((code) => code !== 0) ? 1 : 0
 }
 
@@ -80,8 +82,8 @@ function runMutants(): void {
   let unexpected = 0
   for (const sentence of Object.keys(breaches) as Sentence[]) {
     const caught = findBreach(sentence)
-    const why = expectation(sentence)
-    if ((caught === undefined) !== (why !== undefined)) unexpected++
+    const why = unnoticed[sentence]
+    if (caught === undefined && why === undefined) unexpected++
     console.log(`${caught ?? `not noticed in ${mostWorlds} worlds${why ? `, as expected: ${why}` : ''}`}  ${sentence}`)
   }
   process.exitCode = unexpected > 0 ? 1 : 0

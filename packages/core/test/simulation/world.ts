@@ -34,6 +34,9 @@ const leaseMs = 2_000
 /** Time, in milliseconds, in which everything comes to an end when nothing fails any more. */
 const healedByMs = 120_000
 
+/** Time, in milliseconds, after which the way to the database works again. */
+const faultsEndMs = 15_000
+
 const noFaults: Faults = { failing: 0, late: 0, stuck: 0, lost: 0, doubled: 0 }
 
 /** Runs one world to its end: the same for the same seed. */
@@ -139,7 +142,7 @@ class World {
     const name = `n${this.#nodes.length}`
     const link = new Link({
       ...{ name, time, random: this.#random, database: this.#database, broker: this.#broker, process },
-      faults: this.#faults,
+      faults: () => (time.now < faultsEndMs ? this.#faults : noFaults),
     })
     time.enter(process, () => {
       const ran = (run: Run): number => this.#ran(run)
