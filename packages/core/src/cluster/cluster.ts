@@ -82,6 +82,11 @@ export class Cluster {
     return this.#isListening && this.#lease.runs
   }
 
+  /** How often its lease was over for a time. */
+  get lapses(): number {
+    return this.#lease.lapses
+  }
+
   /** Resolves when that is so. Rejects when the store or the bus does. */
   async join(): Promise<void> {
     this.#listening ??= this.#listen()

@@ -23,6 +23,8 @@ export class Lease {
   /** Until when it runs, by the clock that goes forward and by the wall clock: the first may stand still in a suspended machine. */
   #until = 0
   #untilByWall = 0
+  /** How often it was over for a time. */
+  lapses = 0
   #renewing: Promise<void> | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #isOver = false
@@ -82,7 +84,10 @@ export class Lease {
     if (this.#isOver) return
     // Also one that ended while this was under way: only what still runs has been prolonged.
     const hasLapsed = this.#until > 0 && !this.runs
-    if (hasLapsed) await lapsed()
+    if (hasLapsed) {
+      this.lapses++
+      await lapsed()
+    }
     this.#until = since + leaseMs
     this.#untilByWall = sinceByWall + leaseMs
   }

@@ -250,7 +250,7 @@ function isAnswered({ calls, streams }: LiveSession): boolean {
 }
 
 /** A node that shares no sessions has nobody to tell. */
-const alone: ThisNode = { name: 'alone', join: async () => undefined }
+const alone: ThisNode = { name: 'alone', lapses: 0, join: async () => undefined }
 
 /** Sessions that are looked at in the store at the same time. */
 const atOnce = 100

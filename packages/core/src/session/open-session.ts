@@ -30,6 +30,8 @@ export interface SessionParts extends LiveSessionParts {
 /** The node that sessions live on. */
 export interface ThisNode {
   readonly name: string
+  /** How often others may have taken sessions over from it. Those that live here are looked at then. */
+  readonly lapses: number
   /** Resolves when it may own sessions: others know that it lives. */
   join(): Promise<void>
 }

@@ -61,8 +61,13 @@ async function rebuild(
   return undefined
 }
 
-async function prolong({ record }: LiveSession, { options }: SessionParts): Promise<boolean> {
-  return options.backplane.sessions.update(record.key, record.term, {}, options.recordTtlMs)
+/** `false`: it is not this node's any more. Asked again when that may have changed before the answer was there. */
+async function prolong(session: LiveSession, parts: SessionParts): Promise<boolean> {
+  const { node, options } = parts
+  const { key, term } = session.record
+  const { lapses } = node
+  const isOurs = await options.backplane.sessions.update(key, term, {}, options.recordTtlMs)
+  return isOurs && node.lapses !== lapses ? prolong(session, parts) : isOurs
 }
 
 async function replay(session: LiveSession, { options }: SessionParts): Promise<void> {

@@ -111,9 +111,9 @@ class ToolServer implements McpServerLike {
   #receive({ id, method, params }: Incoming, extra: Extra): void {
     if (id === undefined) return
     if (method === undefined) this.#asked.get(id)?.()
-    else if (method === 'initialize') this.#send({ id, result: this.#greet(params) })
+    else if (method === 'initialize') void this.#send({ id, result: this.#greet(params) })
     else if (method === 'work') void this.#work(id, params as unknown as Work & { call: string }, extra)
-    else this.#send({ id, result: {} })
+    else void this.#send({ id, result: {} })
   }
 
   #greet({ protocolVersion }: Incoming['params']): unknown {
