@@ -1,5 +1,5 @@
-// Type-checks every ```ts block of the documentation, as if it stood in a file of examples/: an adapter's README in the
-// folder of that adapter, everything else in examples/express.
+// Type-checks every ```ts block of the documentation, as if it stood in a file of examples/: a package's README in the
+// folder of that package, docs/scaling.md in examples/cluster, everything else in examples/express.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,8 +15,8 @@ function listPages(): string[] {
 }
 
 function folderOf(page: string): string {
-  const adapter = /^packages.(\w+)/.exec(page)?.[1] ?? 'express'
-  const folder = join(root, 'examples', adapter)
+  const name = page.endsWith('scaling.md') ? 'cluster' : (/^packages.(\w+)/.exec(page)?.[1] ?? 'express')
+  const folder = join(root, 'examples', name)
   return existsSync(folder) ? folder : join(root, 'examples', 'express')
 }
 
