@@ -6,6 +6,7 @@ import { nothingLeft, toStreamReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
 import { type Feed, toStoredFeed } from './feed.ts'
+import type { LogWriter } from './log-writer.ts'
 import type { SessionStreams } from './session-streams.ts'
 import type { Cursor } from './stream-reader.ts'
 import type { StreamWriter } from './stream-writer.ts'
@@ -35,7 +36,9 @@ export async function resume(
   const page = await streams.read(streamTag, Math.max(index - 1, 0), 2, index > 0 ? position : undefined)
   const feed = live ?? (page && (await findStored(streams, streamTag, page)))
   if (!feed) throw new Rejection(streams.writer.hasIssued(position) ? 'history_gone' : 'invalid_event_id')
-  const { gap, ...from } = page ? findKept(place, page, feed) : findUnkept(streams, place, live as StreamWriter)
+  const { gap, ...from } = page
+    ? findKept(place, page, feed, streams.writer)
+    : findUnkept(streams, place, live as StreamWriter)
   streams.hasResumed = true
   const { head, ended } = newest(feed, page)
   if (ended && (from.index === head || isBeforeEmptyEnd(from, page))) return nothingLeft
@@ -64,10 +67,10 @@ interface Found extends Cursor {
 /**
  * The stream's head decides which ids can have been given out. Its beginning has a position of its own in each term.
  */
-function findKept({ index, position }: EventPlace, page: LogPage, feed: Feed): Found {
+function findKept({ index, position }: EventPlace, page: LogPage, feed: Feed, writer: LogWriter): Found {
   const { head, headAt } = newest(feed, page)
   const [first, second] = page.events
-  const isIssued = index === 0 || (index <= head && !isAfter(position, headAt))
+  const isIssued = index === 0 ? writer.hasIssued(position) : index <= head && !isAfter(position, headAt)
   const isForged = index > 0 && first !== undefined && !isPlaceOf({ index, position }, first)
   if (!isIssued || isForged) throw new Rejection('invalid_event_id')
   const next = first?.index === index ? second : first

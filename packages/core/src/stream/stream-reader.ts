@@ -84,26 +84,23 @@ export class StreamReader implements Follower {
 
   #begin(): void {
     const { format, from, makeUpForGap } = this.#options
-    const place = this.#feed.isAnnounced && from.index === 0 ? undefined : this.#origin
-    this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
+    const { streamTag, isAnnounced } = this.#feed
+    const { index, position } = from
+    const place = isAnnounced && index === 0 ? undefined : { streamTag, index, position }
     this.#given = place?.index
-  }
-
-  /** Where the client begins. */
-  get #origin(): EventPlace {
-    const { index, position } = this.#options.from
-    return { streamTag: this.#feed.streamTag, index, position }
+    this.#buffer.add(format.opening(place, from.historyGone ? makeUpForGap() : []))
   }
 
   /** Before a planned end: without an id the client could not come back. */
   giveCursor(): void {
     if (this.mayEnd || !this.#feed.isKnown) return
+    const { format, from, onError } = this.#options
+    this.#given = from.index
     try {
-      this.#buffer.add(this.#options.format.priming(this.#origin))
-      this.#given = this.#options.from.index
+      this.#buffer.add(format.priming({ ...from, streamTag: this.#feed.streamTag }))
     } catch (error) {
       // The codec may be somebody else's.
-      this.#options.onError(error)
+      onError(error)
     }
   }
 
