@@ -20,7 +20,8 @@ export interface FollowerOptions {
   readonly manners: Manners
   /** From then on it reads as fast as it can, and stays. */
   readonly stopped: AbortSignal
-  readonly series: Series
+  /** Hears of each connection, and of gaps. */
+  readonly series: Pick<Series, 'connected' | 'told'>
   /** How long the stream may be silent; `Infinity` for one that is silent by nature. */
   readonly hungAfterMs: number
   /** Without an id the stream cannot be told from others; the standalone one can. */

@@ -40,7 +40,7 @@ interface Play {
 
 export interface SoakServerParts {
   readonly breaker: Breaker
-  readonly foreignAnswers: string[]
+  readonly foreignAnswers: Pick<string[], 'push'>
 }
 
 /** A bare MCP server object: what the endpoint needs of one, and nothing of an SDK that could hide a fault. */

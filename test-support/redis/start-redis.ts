@@ -25,6 +25,8 @@ export function skipsRedis(): boolean {
 
 export interface RedisServer {
   readonly port: number
+  /** Its process: signals stop it for a while. */
+  readonly pid: number
   /** Ends it, by its process id, and removes what it wrote. */
   stop(): Promise<void>
 }
@@ -48,7 +50,7 @@ export async function startRedis(...settings: readonly string[]): Promise<RedisS
   const child = spawn(program, [...place, ...quiet, ...settings], { stdio: ['ignore', 'pipe', 'inherit'] })
   running.set(child, folder)
   await untilListening(port, child)
-  return { port, stop: () => end(child, folder) }
+  return { port, pid: child.pid as number, stop: () => end(child, folder) }
 }
 
 async function findFreePort(): Promise<number> {

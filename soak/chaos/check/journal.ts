@@ -1,0 +1,58 @@
+import type { Noted } from '../node/words.ts'
+
+export interface Entry {
+  readonly index: number
+  readonly data: string
+  /** The log said that it has it. */
+  isAcked: boolean
+}
+
+interface Notes {
+  readonly byPlace: Map<string, Entry>
+  readonly byStream: Map<string, Entry[]>
+}
+
+/** What the nodes gave to the log, and what that acknowledged. */
+export class Journal {
+  readonly #sessions = new Map<string, Notes>()
+
+  append({ sessionKey, place, streamTag, index, data }: Noted): void {
+    const { byPlace, byStream } = this.#notesOf(sessionKey)
+    const entry = { index, data, isAcked: false }
+    byPlace.set(place, entry)
+    const entries = byStream.get(streamTag)
+    if (entries) entries.push(entry)
+    else byStream.set(streamTag, [entry])
+  }
+
+  acked(sessionKey: string, place: string): void {
+    const entry = this.#sessions.get(sessionKey)?.byPlace.get(place)
+    if (entry) entry.isAcked = true
+  }
+
+  find(sessionKey: string, place: string): Entry | undefined {
+    return this.#sessions.get(sessionKey)?.byPlace.get(place)
+  }
+
+  /** Messages that the log has acknowledged. */
+  acknowledged(sessionKey: string, streamTag: string): Entry[] {
+    const entries = this.#sessions.get(sessionKey)?.byStream.get(streamTag) ?? []
+    return entries.filter(({ isAcked, data }) => isAcked && data !== '')
+  }
+
+  /** Whether a node has ever given this text to the log for the session. */
+  knows(sessionKey: string, data: string): boolean {
+    const entries = this.#sessions.get(sessionKey)?.byPlace.values() ?? []
+    return [...entries].some((entry) => entry.data === data)
+  }
+
+  forget(sessionKey: string): void {
+    this.#sessions.delete(sessionKey)
+  }
+
+  #notesOf(sessionKey: string): Notes {
+    const notes = this.#sessions.get(sessionKey) ?? { byPlace: new Map(), byStream: new Map() }
+    this.#sessions.set(sessionKey, notes)
+    return notes
+  }
+}

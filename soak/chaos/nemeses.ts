@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../random.ts'
+import type { ChaosWorld } from './clients/chaos-world.ts'
+import { type Deployment, leaseMs } from './deployment.ts'
+import type { NemesisName, PlannedFault } from './plan.ts'
+import { Probe, type Recovery } from './probe.ts'
+import { spoil } from './rubbish.ts'
+
+export interface NemesisParts {
+  readonly deployment: Deployment
+  readonly world: ChaosWorld
+  readonly random: Random
+  readonly recoveries: Recovery[]
+}
+
+type Nemesis = (parts: NemesisParts, fault: PlannedFault) => Promise<void>
+
+/** Between the shortest and the longest. */
+function between(min: number, max: number, { strength }: PlannedFault): number {
+  return Math.round(min + (max - min) * strength)
+}
+
+async function kill(parts: NemesisParts, fault: PlannedFault): Promise<void> {
+  const { deployment, world, random, recoveries } = parts
+  const probe = await Probe.open(deployment, world, random, fault.node)
+  await deployment.node(fault.node).end('SIGKILL')
+  const recovering = probe?.recover()
+  await sleep(between(300, 2_500, fault))
+  await deployment.startNode(fault.node)
+  const recovery = await recovering
+  if (recovery) recoveries.push(recovery)
+}
+
+/** It stands still for longer than its lease, and goes on as if nothing had been. */
+async function stop({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  const node = deployment.node(fault.node)
+  node.signal('SIGSTOP')
+  await sleep(between(2 * leaseMs, 4 * leaseMs, fault))
+  node.signal('SIGCONT')
+}
+
+async function deploy({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  deployment.unroute(fault.node)
+  await deployment.node(fault.node).end('SIGTERM')
+  await deployment.startNode(fault.node)
+}
+
+async function cutBus({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  for (let times = between(1, 20, fault); times > 0; times--) {
+    await deployment.store.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'pubsub'))
+    await sleep(100)
+  }
+}
+
+async function cutCommands({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  for (let times = between(1, 8, fault); times > 0; times--) {
+    await deployment.store.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+    await sleep(100)
+  }
+}
+
+async function stall({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  deployment.store.signal('SIGSTOP')
+  await sleep(between(500, 4_800, fault))
+  deployment.store.signal('SIGCONT')
+}
+
+async function restartEmpty({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  await deployment.store.restart(between(200, 3_000, fault))
+  deployment.lost()
+}
+
+async function flush({ deployment }: NemesisParts): Promise<void> {
+  await deployment.store.admin((send) => send('FLUSHALL'))
+  deployment.lost()
+}
+
+/** Nothing more fits in. */
+async function fill({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  await deployment.store.admin((send) => send('CONFIG', 'SET', 'maxmemory', '1'))
+  await sleep(between(500, 3_000, fault))
+  await deployment.store.admin((send) => send('CONFIG', 'SET', 'maxmemory', '0'))
+}
+
+async function failOver({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  await deployment.store.failOver(between(0, 300, fault))
+  deployment.lost()
+}
+
+async function rubbish({ deployment, random }: NemesisParts): Promise<void> {
+  await deployment.store.admin((send) => spoil(send, random))
+}
+
+export const nemeses: Readonly<Record<NemesisName, Nemesis>> = {
+  kill,
+  stop,
+  deploy,
+  'cut-bus': cutBus,
+  'cut-commands': cutCommands,
+  stall,
+  'restart-empty': restartEmpty,
+  flush,
+  fill,
+  'fail-over': failOver,
+  rubbish,
+}
