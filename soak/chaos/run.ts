@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../random.ts'
 import { type FaultKind, Tally } from './check/tally.ts'
 import type { ChaosWorld } from './clients/chaos-world.ts'
+import { populateOfficial } from './clients/official.ts'
 import { populate } from './clients/population.ts'
 import { Deployment } from './deployment.ts'
 import { nemeses } from './nemeses.ts'
@@ -62,10 +63,13 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosResult> {
-    const { clients, runMs } = this.#options
+    const { clients, officialClients, runMs } = this.#options
     const world = this.#toWorld()
     const until = performance.now() + runMs
-    const population = populate(world, this.#random.fork(1), clients)
+    const population = Promise.all([
+      populate(world, this.#random.fork(1), clients),
+      populateOfficial(world, this.#random.fork(3), officialClients),
+    ])
     await this.#disturb(world, until)
     await sleep(Math.max(0, until - performance.now()))
     this.#stop.abort()

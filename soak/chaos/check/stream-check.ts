@@ -27,6 +27,8 @@ export class StreamCheck {
   readonly #unstored = new Set<string>()
   /** From the one index to the other, without a word. */
   readonly #jumps: (readonly [number, number])[] = []
+  /** The same, after word of a gap. */
+  readonly #toldJumps: (readonly [number, number])[] = []
   #isTold = false
 
   constructor(parts: StreamCheckParts) {
@@ -56,7 +58,7 @@ export class StreamCheck {
       return this.#fault('reordered', `${id} after ${codec.encode(this.last)}`)
     this.#parts.tally.count('events')
     const from = this.last?.index ?? (place.streamTag === 'g' ? place.index - 1 : 0)
-    if (place.index > from + 1 && !this.#isTold) this.#jumps.push([from, place.index])
+    if (place.index > from + 1) (this.#isTold ? this.#toldJumps : this.#jumps).push([from, place.index])
     this.#isTold = false
     this.last = place
     this.#delivered.push({ place, data })
@@ -79,14 +81,20 @@ export class StreamCheck {
       if (!journal.knows(sessionKey, data)) this.#fault('phantom', `${last.streamTag}, without id: ${data}`)
     }
     const jumps = [...this.#jumps, ...(isComplete && !this.#isTold ? [[last.index, Infinity] as const] : [])]
-    const acknowledged = journal.acknowledged(sessionKey, last.streamTag)
-    for (const [from, to] of jumps) {
-      for (const { index, data } of acknowledged) {
-        if (index <= from || index >= to || this.#unstored.has(data)) continue
-        this.#fault('lost', `${last.streamTag} ${index}, between ${from} and ${to}: ${data}`)
-      }
-    }
+    for (const { text } of this.#missing(jumps)) this.#fault('lost', text)
+    tally.count('acknowledged events in gaps that were told', this.#missing(this.#toldJumps).length)
     tally.count('streams')
+  }
+
+  #missing(jumps: readonly (readonly [number, number])[]): { readonly text: string }[] {
+    const { journal, sessionKey } = this.#parts
+    const streamTag = this.last?.streamTag ?? ''
+    const acknowledged = journal.acknowledged(sessionKey, streamTag).filter(({ data }) => !this.#unstored.has(data))
+    return jumps.flatMap(([from, to]) =>
+      acknowledged
+        .filter(({ index }) => index > from && index < to)
+        .map(({ index, data }) => ({ text: `${streamTag} ${index}, between ${from} and ${to}: ${data}` })),
+    )
   }
 
   #prime(place: EventPlace): boolean {
