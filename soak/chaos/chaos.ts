@@ -16,7 +16,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     nodes: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '10' },
+    clients: { type: 'string', default: '8' },
     official: { type: 'string', default: '2' },
     /** Some kinds of faults only. */
     only: { type: 'string' },

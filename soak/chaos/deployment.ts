@@ -106,6 +106,7 @@ export class Deployment {
   #hear(message: FromNode): void {
     if (message.type === 'append') this.journal.append(message)
     else if (message.type === 'acked') this.journal.acked(message.sessionKey, message.place)
+    else if (message.type === 'fenced') this.journal.fenced(message.sessionKey, message.place)
     else if (message.type === 'stray') this.#tally.fault('stray', message.text)
     else if (message.type === 'error') {
       const key = `${message.where}: ${message.text.split('\n')[0]?.slice(0, 100)}`

@@ -5,6 +5,8 @@ export interface Entry {
   readonly data: string
   /** The log said that it has it. */
   isAcked: boolean
+  /** The log said that its sender does not own the session any more. */
+  isFenced: boolean
 }
 
 interface Notes {
@@ -18,7 +20,7 @@ export class Journal {
 
   append({ sessionKey, place, streamTag, index, data }: Noted): void {
     const { byPlace, byStream } = this.#notesOf(sessionKey)
-    const entry = { index, data, isAcked: false }
+    const entry = { index, data, isAcked: false, isFenced: false }
     byPlace.set(place, entry)
     const entries = byStream.get(streamTag)
     if (entries) entries.push(entry)
@@ -28,6 +30,11 @@ export class Journal {
   acked(sessionKey: string, place: string): void {
     const entry = this.#sessions.get(sessionKey)?.byPlace.get(place)
     if (entry) entry.isAcked = true
+  }
+
+  fenced(sessionKey: string, place: string): void {
+    const entry = this.#sessions.get(sessionKey)?.byPlace.get(place)
+    if (entry) entry.isFenced = true
   }
 
   find(sessionKey: string, place: string): Entry | undefined {
@@ -40,10 +47,10 @@ export class Journal {
     return entries.filter(({ isAcked, data }) => isAcked && data !== '')
   }
 
-  /** Whether a node has ever given this text to the log for the session. */
-  knows(sessionKey: string, data: string): boolean {
-    const entries = this.#sessions.get(sessionKey)?.byPlace.values() ?? []
-    return [...entries].some((entry) => entry.data === data)
+  /** What nodes gave to the log for the session after they had lost it to another. */
+  stale(sessionKey: string): Set<string> {
+    const entries = [...(this.#sessions.get(sessionKey)?.byPlace.values() ?? [])]
+    return new Set(entries.filter(({ isFenced }) => isFenced).map(({ data }) => data))
   }
 
   forget(sessionKey: string): void {

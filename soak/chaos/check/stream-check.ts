@@ -77,9 +77,8 @@ export class StreamCheck {
         this.#fault('phantom', `${codec.encode(place)} is ${data}, appended was ${entry?.data}`)
       }
     }
-    for (const data of this.#unstored) {
-      if (!journal.knows(sessionKey, data)) this.#fault('phantom', `${last.streamTag}, without id: ${data}`)
-    }
+    const stale = journal.stale(sessionKey)
+    for (const data of this.#unstored) if (stale.has(data)) this.#fault('stale', `${last.streamTag}: ${data}`)
     const jumps = [...this.#jumps, ...(isComplete && !this.#isTold ? [[last.index, Infinity] as const] : [])]
     for (const { text } of this.#missing(jumps)) this.#fault('lost', text)
     tally.count('acknowledged events in gaps that were told', this.#missing(this.#toldJumps).length)

@@ -5,6 +5,8 @@ export const faultKinds = [
   'reordered',
   'foreign',
   'phantom',
+  /** From a node that had lost the session to another. */
+  'stale',
   'hung',
   'refused',
   'stray',

@@ -27,7 +27,7 @@ class ChaosCall {
     this.#script = script
     this.#id = client.nextId()
     this.#cancelAfterMs = cancelAfterMs
-    this.#stream = new ChaosStream(client, script.call, (message) => this.#take(message))
+    this.#stream = new ChaosStream(client, script.call, (message, isStored) => this.#take(message, isStored))
   }
 
   async run(): Promise<void> {
@@ -74,14 +74,14 @@ class ChaosCall {
     const { world } = this.#client
     try {
       const text = await readText(reply, world.hungAfterMs)
-      if (reply.status === 200) this.#take(JSON.parse(text) as Message)
+      if (reply.status === 200) this.#take(JSON.parse(text) as Message, true)
       else this.#client.fault('refused', `${this.#script.call}: ${reply.status} ${text}`)
     } catch {
       world.tally.count('calls that ended unknown')
     }
   }
 
-  #take({ id, method, result, error }: Message): void {
+  #take({ id, method, result, error }: Message, isStored: boolean): void {
     const { tally } = this.#client.world
     if (method !== undefined) return
     this.#answers++
@@ -90,7 +90,8 @@ class ChaosCall {
     else if (this.#isCancelled || lossErrors.some((text) => error?.message.includes(text))) {
       tally.count(`errors: ${error?.message.slice(0, 60)}`)
     } else this.#client.fault('refused', `${this.#script.call}: ${JSON.stringify(error)}`)
-    if (this.#client.random.chance(0.5)) this.#stream.enough()
+    // With an answer that has no id it would come back to before it.
+    if (!isStored || this.#client.random.chance(0.5)) this.#stream.enough()
   }
 
   #cancelLater(): () => void {

@@ -72,8 +72,9 @@ export class ChaosClient {
   /** Ends the session on one node, and looks for it on every other. */
   async end(): Promise<void> {
     if (this.isOver) return
-    const reply = await this.#request('DELETE', {})
+    // What is refused while it is under way may be refused for it.
     this.isOver = true
+    const reply = await this.#request('DELETE', {})
     if (typeof reply === 'string') return
     await readText(reply, this.world.hungAfterMs).catch(() => undefined)
     if (reply.status !== 204) this.fault('refused', `DELETE: ${reply.status}`)
@@ -157,8 +158,9 @@ export class ChaosClient {
     reply.leave()
     // The one before ended it, and its answer got lost.
     const isEnded = method === 'DELETE' && tries > 1
-    if (!this.isOver && !isEnded && !this.world.hasLostSince(this.openedAt)) this.fault('refused', `${method}: 404`)
-    if (!this.isOver) this.world.tally.count('sessions that were lost')
+    const isWrong = method === 'DELETE' ? !isEnded : !this.isOver
+    if (isWrong && !this.world.hasLostSince(this.openedAt)) this.fault('refused', `${method}: 404`)
+    if (isWrong) this.world.tally.count('sessions that were lost')
     this.isOver = true
     return 'gone'
   }

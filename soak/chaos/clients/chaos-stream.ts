@@ -18,10 +18,10 @@ export class ChaosStream {
   readonly check: StreamCheck
   readonly #client: ChaosClient
   readonly #follower: Follower
-  readonly #onMessage: (message: Message) => void
+  readonly #onMessage: (message: Message, isStored: boolean) => void
   readonly #answered = new Set<string>()
 
-  constructor(client: ChaosClient, name: string, onMessage: (message: Message) => void) {
+  constructor(client: ChaosClient, name: string, onMessage: (message: Message, isStored: boolean) => void) {
     const { random, world, sessionKey } = client
     const { tally, journal, hungAfterMs, stopped } = world
     const isStandalone = name === 'standalone'
@@ -59,7 +59,7 @@ export class ChaosStream {
     if (event.data === '' || !isNew) return
     const message = JSON.parse(event.data) as Message
     if (message.method !== undefined && message.id !== undefined) this.#answer(message)
-    this.#onMessage(message)
+    this.#onMessage(message, event.id !== undefined)
   }
 
   /** Once, to whichever node. */

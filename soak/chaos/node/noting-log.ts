@@ -24,5 +24,6 @@ async function append(
   say({ type: 'append', sessionKey, place, streamTag, index, data })
   const outcome = await log.append(sessionKey, event)
   if (outcome === 'ok') say({ type: 'acked', sessionKey, place })
+  else if (outcome === 'fenced') say({ type: 'fenced', sessionKey, place })
   return outcome
 }

@@ -31,6 +31,8 @@ export type FromNode =
   | ({ readonly type: 'append' } & Noted)
   /** The log said `ok`. */
   | { readonly type: 'acked'; readonly sessionKey: string; readonly place: string }
+  /** The log said that another node owns the session. */
+  | { readonly type: 'fenced'; readonly sessionKey: string; readonly place: string }
   | { readonly type: 'look'; readonly look: Look }
   /** What `onError` heard. */
   | { readonly type: 'error'; readonly where: string; readonly text: string }

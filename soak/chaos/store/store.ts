@@ -1,21 +1,21 @@
 import { toClientPort } from '../../../packages/redis/src/client/redis-client.ts'
 import { clients } from '../../../packages/redis/test/clients.ts'
 import { type RedisServer, startRedis } from '../../../test-support/redis/start-redis.ts'
-import { TcpProxy } from './tcp-proxy.ts'
+import { ProxyProcess } from './proxy-process.ts'
 
 /** The real Redis of a run, behind a proxy: it may be another one later, and is at the same port then. */
 export class Store {
-  readonly #proxy: TcpProxy
+  readonly #proxy: ProxyProcess
   #server: RedisServer
 
-  private constructor(server: RedisServer, proxy: TcpProxy) {
+  private constructor(server: RedisServer, proxy: ProxyProcess) {
     this.#server = server
     this.#proxy = proxy
   }
 
   static async start(): Promise<Store> {
     const server = await startRedis()
-    return new Store(server, await TcpProxy.start(server.port))
+    return new Store(server, await ProxyProcess.start(server.port))
   }
 
   get port(): number {

@@ -4,12 +4,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** Stands before the store, so that it can move to another port. */
 export class TcpProxy {
   readonly port: number
-  readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target: number | undefined
 
   private constructor(server: Server, target: number) {
-    this.#server = server
     this.#target = target
     this.port = (server.address() as AddressInfo).port
     server.on('connection', (socket) => this.#connect(socket))
@@ -25,11 +23,6 @@ export class TcpProxy {
   pointTo(target: number | undefined): void {
     this.#target = target
     for (const socket of this.#sockets) socket.resetAndDestroy()
-  }
-
-  close(): void {
-    this.#server.close()
-    this.pointTo(undefined)
   }
 
   #connect(near: Socket): void {

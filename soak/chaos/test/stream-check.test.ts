@@ -69,13 +69,22 @@ test.each([
   expect(toFound()).toContain(kind)
 })
 
-test('sees what was not appended at this place, with and without an id', () => {
-  for (const id of ['p1-1.4.1-4', 'p1-1.5.1-5', undefined]) {
+test('sees what was not appended at this place', () => {
+  for (const id of ['p1-1.4.1-4', 'p1-1.5.1-5']) {
     const { check, take, toFound } = createCheck()
     for (let n = 1; n <= 3; n++) take(n)
     check.take({ id, data: toData(7) })
     expect(toFound()).toContain('phantom')
   }
+})
+
+test('sees what a node sent that had lost the session to another', () => {
+  const { check, journal, take, toFound } = createCheck()
+  for (let n = 1; n <= 4; n++) take(n)
+  journal.append({ sessionKey, place: 'p1-1.1-5', streamTag: 'p1-1', index: 5, data: toData(5) })
+  journal.fenced(sessionKey, 'p1-1.1-5')
+  check.take({ id: undefined, data: toData(5) })
+  expect(toFound()).toEqual(['stale'])
 })
 
 test('sees what belongs to another session or stream', () => {
