@@ -135,9 +135,9 @@ export class ChaosClient {
       const reply = await this.#send(url, sending)
       this.note(`${sending.method} ${sending.headers['last-event-id'] ?? ''} at ${url}: ${reply.status}`)
       if (reply.status !== 503) return reply
-      tally.count('503')
       const text = await readText(reply, this.world.hungAfterMs).catch(() => '')
       this.note(text)
+      tally.count(`503 to ${sending.method}: ${(JSON.parse(text) as { error?: { message?: string } }).error?.message}`)
       return undefined
     } catch (error) {
       this.note(`${sending.method} at ${url}: ${error}`)

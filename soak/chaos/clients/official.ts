@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { ErrorCode, ListRootsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js'
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import type { Random } from '../../random.ts'
 import type { Script, Step } from '../../script.ts'
 import type { ChaosWorld } from './chaos-world.ts'
@@ -21,12 +21,10 @@ export async function populateOfficial(world: ChaosWorld, random: Random, count:
 }
 
 async function visit(world: ChaosWorld, random: Random): Promise<void> {
-  const capabilities = { roots: {} }
-  const client = new Client({ name: world.nextName(), version: 'lists' }, { capabilities })
-  client.setRequestHandler(ListRootsRequestSchema, ({ params }) => ({
-    roots: [],
+  const client = new Client({ name: world.nextName(), version: 'lists' })
+  client.fallbackRequestHandler = async ({ params }) => ({
     nonce: (params as { mark?: { nonce?: string } } | undefined)?.mark?.nonce,
-  }))
+  })
   const transport = new StreamableHTTPClientTransport(new URL('http://balancer.invalid/mcp'), {
     fetch: (_url, init) => balance(world, init),
     reconnectionOptions: {
@@ -81,7 +79,7 @@ async function balance(world: ChaosWorld, init: RequestInit | undefined): Promis
 
 function toScript(call: string, random: Random): Script {
   const toStep = (): Step => {
-    if (random.chance(0.2)) return { do: 'ask', on: 'call', method: 'roots/list', timeoutMs: 10_000 }
+    if (random.chance(0.2)) return { do: 'ask', on: 'call', method: 'chaos/ask', timeoutMs: 10_000 }
     if (random.chance(0.3)) return { do: 'sleep', ms: random.int(0, 1_500) }
     const events = { count: random.int(1, 30), size: 50, paceMs: random.pick([0, 5, 40]), awaited: true }
     return { do: 'report', kind: 'progress', events }
