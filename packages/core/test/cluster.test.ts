@@ -437,6 +437,18 @@ describe('hibernation', () => {
   })
 })
 
+test('what a closing node has given up lives on also where its owner is remembered', async () => {
+  const cluster = createCluster(2, { park: () => new Promise(() => undefined) })
+  const [busy, free] = [await cluster.open(0), await cluster.open(0)]
+  void cluster.on(1, busy).call('park', {}, 5)
+  expect((await cluster.on(1, free).call('ping')).status).toBe(200)
+  const closing = cluster.node(0).endpoint.close({ drainMs: 400 })
+  await sleep(100)
+  expect((await cluster.on(1, free).call('ping')).status).toBe(200)
+  expect(cluster.node(1).endpoint.stats().sessions).toBe(1)
+  await closing
+})
+
 test('while a node closes its running calls are reached from others, and other sessions live on elsewhere at once', async () => {
   const cluster = createCluster(2, {
     ask: ({ ask }) => ask('elicitation/create', { message: 'Who?' }),

@@ -98,7 +98,11 @@ export class Directory {
       this.#remember(sessionId, record)
       return this.#toRemote(record, request, sessionId, looks - 1)
     }
-    if (this.#parts.attendance.draining) throw drainingRejection()
+    if (this.#parts.attendance.draining) {
+      // Who asked for it takes it over: this node has given it up.
+      if (request.isForwarded) return undefined
+      throw drainingRejection()
+    }
     // Another request may have brought it to life while this one asked for the lease.
     const rebuilt = this.#parts.table.find(sessionId)
     if (rebuilt) return rebuilt
