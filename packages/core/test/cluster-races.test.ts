@@ -5,7 +5,7 @@ import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { sleep } from '../../../test-support/waiting.ts'
 import { Lease } from '../src/cluster/lease.ts'
-import type { EndpointOptions, SessionStore } from '../src/index.ts'
+import { type EndpointOptions, type SessionStore, sessionKey } from '../src/index.ts'
 
 // What the simulation has found, each by itself.
 
@@ -103,4 +103,28 @@ test('requests that look for a session at once bring it to life once', async () 
   expect(replies.map(({ status }) => status)).toEqual([200, 200])
   expect(servers).toHaveLength(1)
   expect(endpoint.stats().sessions).toBe(1)
+})
+
+test('an answer that the log was given up over, and stores all the same, is not followed by another', async () => {
+  const cluster = createCluster(1, { echo: () => ({ done: true }) }, { response: 'sse' })
+  const { events } = cluster.database
+  const { append } = events
+  let storeLate: () => unknown = () => undefined
+  Object.assign(events, {
+    append: (...[key, event]: Parameters<typeof append>) => {
+      if (!event.last) return append.call(events, key, event)
+      storeLate = () => append.call(events, key, event)
+      throw new Error('No reply in time')
+    },
+  })
+  const client = await cluster.open(0)
+  const reader = await TestReader.open(await client.call('echo', {}, 7))
+  await reader.until(() => reader.ended)
+  expect(reader.messages).toHaveLength(1)
+  const again = await client.read(reader.blocks[0]?.id)
+  await again.until(() => again.ended)
+  expect(again.messages).toMatchObject([{ id: 7, error: { code: -32000 } }])
+  await storeLate()
+  const page = await events.read(await sessionKey(client.sessionId), 'p1-1', 0, 10)
+  expect(page?.events.map(({ index }) => index)).toEqual([1, 2])
 })

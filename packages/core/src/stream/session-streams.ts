@@ -26,6 +26,9 @@ import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
  */
 const maxSpare = 32
 
+/** Streams whose end may be in the log or not that a session remembers; the oldest are forgotten first. */
+const maxDoubtful = 1_000
+
 /** Options of the endpoint that streams go by. */
 export interface StreamsOptions {
   readonly eventIds: EventIdCodec
@@ -59,6 +62,8 @@ export class SessionStreams {
   readonly #following = new LinkedList<Connection>()
   /** Streams of exchanges that run or are being read. */
   readonly #running = new Map<string, StreamWriter>()
+  /** Streams whose end may be in the log or not: nobody must end them once more. Most sessions never have one. */
+  #doubtful: Map<string, StreamWriter> | undefined
   /** Streams of a node that is gone, while they are being ended. Most sessions never have one. */
   #ending: Map<string, Promise<Feed | undefined>> | undefined
 
@@ -89,7 +94,8 @@ export class SessionStreams {
 
   /** A stream that is running or still being read. */
   find(streamTag: string): StreamWriter | undefined {
-    return streamTag === standaloneTag ? this.standalone : this.#running.get(streamTag)
+    if (streamTag === standaloneTag) return this.standalone
+    return this.#running.get(streamTag) ?? this.#doubtful?.get(streamTag)
   }
 
   /** A stream for the answers to these requests. */
@@ -106,7 +112,7 @@ export class SessionStreams {
    */
   endAbandoned(streamTag: string): Promise<Feed | undefined> {
     // It may be ending by now, without its end being in the log.
-    const live = this.#running.get(streamTag)
+    const live = this.find(streamTag)
     if (live) return Promise.resolve(live)
     this.#ending ??= new Map()
     const underWay = this.#ending.get(streamTag)
@@ -126,11 +132,23 @@ export class SessionStreams {
     return stream
   }
 
-  #add({ streamTag, requestIds, attended, isAnnounced }: Omit<StreamWriterOptions, 'log' | 'running'>): StreamWriter {
+  #add({ streamTag, requestIds, attended, isAnnounced }: Omit<StreamWriterOptions, 'log' | 'left'>): StreamWriter {
     const { writer: log } = this.#parts
-    const stream = new StreamWriter({ streamTag, requestIds, attended, isAnnounced, log, running: this.#running })
+    const stream = new StreamWriter({ streamTag, requestIds, attended, isAnnounced, log, left: this.#left })
     this.#running.set(streamTag, stream)
     return stream
+  }
+
+  readonly #left = (stream: StreamWriter): void => {
+    this.#running.delete(stream.streamTag)
+    if (stream.isEndStored) return
+    this.#doubtful ??= new Map()
+    this.#doubtful.set(stream.streamTag, stream)
+    if (this.#doubtful.size <= maxDoubtful) return
+    for (const oldest of this.#doubtful.keys()) {
+      this.#doubtful.delete(oldest)
+      return
+    }
   }
 
   /** Of the log: see {@link EventLog.read}. */

@@ -19,8 +19,8 @@ export interface StreamWriterOptions {
   /** Of the calls the stream answers; empty for the standalone stream. */
   readonly requestIds: readonly RequestId[]
   readonly log: LogWriter
-  /** The session's streams that run or are being read. An exchange's stream is taken out when it is neither. */
-  readonly running?: Map<string, StreamWriter>
+  /** It has ended, and nobody reads it any more. Comes again when somebody reads it once more and leaves. */
+  readonly left?: ((stream: StreamWriter) => void) | undefined
   /** Somebody reads the stream now, or nobody does any more. */
   readonly attended?: ((isAttended: boolean) => void) | undefined
   /** See {@link Feed.isAnnounced}. */
@@ -41,12 +41,14 @@ export class StreamWriter implements Feed {
   head = 0
   headAt: LogPosition
   ended = false
+  /** The log has said that it has the last event. If it has not, it may store it all the same, later. */
+  isEndStored = false
   /** Highest index ever written to a connection. */
   written = 0
   /** Position of the event with that index. */
   writtenAt: LogPosition
   readonly #log: LogWriter
-  readonly #running: Map<string, StreamWriter> | undefined
+  readonly #left: ((stream: StreamWriter) => void) | undefined
   readonly #attended: ((isAttended: boolean) => void) | undefined
   /** Index given to the newest event, stored or not. */
   #assigned = 0
@@ -60,7 +62,7 @@ export class StreamWriter implements Feed {
   #room: { promise: Promise<void>; open: () => void } | undefined
   #known: (() => void) | undefined
 
-  constructor({ streamTag, requestIds, log, running, attended, isAnnounced }: StreamWriterOptions) {
+  constructor({ streamTag, requestIds, log, left, attended, isAnnounced }: StreamWriterOptions) {
     this.streamTag = streamTag
     this.requestIds = requestIds
     this.isAnnounced = isAnnounced ?? false
@@ -69,7 +71,7 @@ export class StreamWriter implements Feed {
     this.headAt = this.origin
     this.writtenAt = this.origin
     this.#log = log
-    this.#running = running
+    this.#left = left
     this.#attended = attended
   }
 
@@ -112,7 +114,10 @@ export class StreamWriter implements Feed {
     this.headAt = event.position
     this.#unsettled -= event.data.length
     this.#countUnread(event)
-    if (event.last) this.ended = true
+    if (event.last) {
+      this.ended = true
+      this.isEndStored = isStored
+    }
     this.#reader?.deliver(event, isStored)
     if (isStored && !this.isKnown) this.#becomeKnown()
     if (this.ended) this.#finish()
@@ -158,7 +163,7 @@ export class StreamWriter implements Feed {
     this.#reader = undefined
     if (this.requestIds.length === 0) this.#openRoom()
     this.#attended?.(false)
-    if (this.ended) this.#running?.delete(this.streamTag)
+    if (this.ended) this.#left?.(this)
   }
 
   advanced({ index, position }: Place): void {
@@ -184,7 +189,7 @@ export class StreamWriter implements Feed {
 
   #finish(): void {
     this.#openRoom()
-    if (!this.#reader) this.#running?.delete(this.streamTag)
+    if (!this.#reader) this.#left?.(this)
   }
 
   #openRoomIfAny(): void {
