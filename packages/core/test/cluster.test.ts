@@ -4,7 +4,14 @@ import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type EndpointOptions, type SessionInfo, sessionKey } from '../src/index.ts'
+import { NodeMessages } from '../src/cluster/node-messages.ts'
+import {
+  createMemoryBackplane,
+  type EndpointOptions,
+  type MessageBus,
+  type SessionInfo,
+  sessionKey,
+} from '../src/index.ts'
 
 function createCluster(count: number, handlers: Handlers = {}, options: Partial<EndpointOptions> = {}): TestCluster {
   const cluster = new TestCluster(count, handlers, options)
@@ -483,4 +490,30 @@ test('a node that closes hands its sessions over at once', async () => {
   const again = await cluster.on(1, client).read(reader.lastEventId)
   await again.until(() => pushed(again).length === 1)
   expect(again.messages).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+})
+
+test('a node that starts before the bus can be listened to hears the others once it can', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { bus } = createMemoryBackplane()
+  let isThere = false
+  const late: MessageBus = {
+    publish: (...given) => bus.publish(...given),
+    subscribe: (...given) => {
+      if (isThere) return bus.subscribe(...given)
+      throw new Error('Not there yet')
+    },
+  }
+  const heard: string[] = []
+  const errors: unknown[] = []
+  const hearer = { notify: ({ method }: { method: string }) => void heard.push(method), sessionEnded: () => undefined }
+  const nodes = new NodeMessages(late, hearer, (error) => void errors.push(error))
+  const notification = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' } as const
+  await expect(nodes.publish({ type: 'notify', notification })).rejects.toThrow('Not there yet')
+  isThere = true
+  await vi.advanceTimersByTimeAsync(2_000)
+  await new NodeMessages(bus, hearer, () => undefined).publish({ type: 'notify', notification })
+  expect(heard).toEqual([notification.method, notification.method])
+  expect(errors).toEqual([new Error('Not there yet')])
+  await nodes.close()
 })

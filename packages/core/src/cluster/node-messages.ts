@@ -60,14 +60,23 @@ export interface NodeMessageHearer {
   sessionEnded(sessionKey: string): void
 }
 
+/** Time, in milliseconds, after which a bus that could not be listened to is tried again. */
+const retryMs = 2_000
+
 /** Carries messages between the nodes of one deployment, this one included. */
 export class NodeMessages {
   readonly #bus: MessageBus
-  readonly #listening: Promise<() => unknown>
+  readonly #hear: (text: string) => void
+  readonly #onError: (error: unknown) => void
+  /** `undefined` between two attempts. */
+  #listening: Promise<() => unknown> | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #isClosed = false
 
   constructor(bus: MessageBus, hearer: NodeMessageHearer, onError: (error: unknown) => void) {
     this.#bus = bus
-    const hear = (text: string): void => {
+    this.#onError = onError
+    this.#hear = (text) => {
       try {
         const message = readNodeMessage(text)
         if (message?.type === 'end') hearer.sessionEnded(message.sessionKey)
@@ -76,22 +85,41 @@ export class NodeMessages {
         onError(error)
       }
     }
-    this.#listening = subscribe(bus, hear)
-    this.#listening.catch(onError)
+    this.#listen().catch(onError)
   }
 
   /** Rejects when the bus cannot be listened to or written to. */
   async publish(message: NodeMessage): Promise<void> {
-    await this.#listening
+    await this.#listen()
     await this.#bus.publish(channel, JSON.stringify({ version, ...message }))
   }
 
   async close(): Promise<void> {
-    const unsubscribe = await this.#listening.catch(() => undefined)
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    const unsubscribe = await this.#listening?.catch(() => undefined)
     await unsubscribe?.()
   }
-}
 
-async function subscribe(bus: MessageBus, listener: (text: string) => void): Promise<() => unknown> {
-  return bus.subscribe(channel, listener)
+  #listen(): Promise<() => unknown> {
+    clearTimeout(this.#retry)
+    this.#listening ??= this.#subscribe().catch((error) => {
+      this.#listening = undefined
+      this.#listenLater()
+      throw error
+    })
+    return this.#listening
+  }
+
+  async #subscribe(): Promise<() => unknown> {
+    return this.#bus.subscribe(channel, this.#hear)
+  }
+
+  /** A database that starts after its nodes is to be heard as well. */
+  #listenLater(): void {
+    if (this.#isClosed) return
+    const timer = setTimeout(() => this.#listen().catch(this.#onError), retryMs)
+    if (typeof timer === 'object') timer.unref?.()
+    this.#retry = timer
+  }
 }
