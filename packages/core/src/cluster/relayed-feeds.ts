@@ -95,8 +95,8 @@ interface RelayedFeedParts {
 }
 
 /**
- * A stream of another node as its reader here knows it. Words from the owner say only how far it has come: all that a
- * client gets is read from the log. When the owner is gone the stream goes on from who has the session then.
+ * A stream of another node as its reader here knows it. Words from the owner say how far it has come, with short events
+ * that are stored; the rest is read from the log. When the owner is gone the stream goes on from who has the session then.
  */
 class RelayedFeed implements Feed, Follower {
   readonly streamTag: string
