@@ -294,6 +294,8 @@ describe('requestState', () => {
   const asking = (keys: readonly string[]) =>
     createModernEndpoint(undefined, {
       requestStateKeys: keys,
+      // However long the first one takes on a busy machine.
+      response: 'json',
       server: ({ requestState }) =>
         createServer(
           (server) =>

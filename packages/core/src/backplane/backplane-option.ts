@@ -26,7 +26,8 @@ export function toBackplane(value: unknown, name: string): Backplane {
   if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
   const given = value as Partial<Record<string, unknown>>
   for (const part of Object.keys(given)) {
-    if (!Object.hasOwn(parts, part)) throw new TypeError(`Unknown part of the backplane: ${part}`)
+    if (Object.hasOwn(parts, part)) continue
+    throw new TypeError(`Unknown part of the backplane: ${part} (known are ${Object.keys(parts).join(', ')})`)
   }
   const memory = createMemoryBackplane()
   const backplane = {
