@@ -117,10 +117,10 @@ export class ChaosClient {
 
   async #request(method: Sending['method'], headers: Record<string, string>, body?: string, isSafe = true) {
     const until = performance.now() + this.world.hungAfterMs
-    for (let tries = 1; performance.now() < until; tries++) {
+    while (performance.now() < until) {
       const reply = await this.#try({ method, headers, ...(body !== undefined && { body }) }, isSafe)
       if (reply === 'unknown') return reply
-      if (reply !== undefined) return this.#judge(reply, method, tries)
+      if (reply !== undefined) return this.#judge(reply, method)
       await sleep(this.random.int(retryMs / 2, retryMs))
     }
     if (!this.isOver) this.fault('hung', `${method}: refused for ${this.world.hungAfterMs} ms`)
@@ -153,14 +153,13 @@ export class ChaosClient {
     return send(url, { ...sending, headers: { ...headers, ...session }, timeoutMs: this.world.hungAfterMs })
   }
 
-  #judge(reply: Reply, method: string, tries: number): Reply | 'gone' {
+  #judge(reply: Reply, method: string): Reply | 'gone' {
     if (reply.status !== 404) return reply
     reply.leave()
-    // The one before ended it, and its answer got lost.
-    const isEnded = method === 'DELETE' && tries > 1
-    const isWrong = method === 'DELETE' ? !isEnded : !this.isOver
-    if (isWrong && !this.world.hasLostSince(this.openedAt)) this.fault('refused', `${method}: 404`)
-    if (isWrong) this.world.tally.count('sessions that were lost')
+    // One before it, of the client or between nodes, ended the session, and its answer got lost.
+    if (method === 'DELETE') this.world.tally.count('DELETE found nothing')
+    if (!this.isOver && !this.world.hasLostSince(this.openedAt)) this.fault('refused', `${method}: 404`)
+    if (!this.isOver) this.world.tally.count('sessions that were lost')
     this.isOver = true
     return 'gone'
   }
