@@ -88,7 +88,8 @@ async function failOver({ deployment }: NemesisParts, fault: PlannedFault): Prom
 }
 
 async function rubbish({ deployment, random }: NemesisParts): Promise<void> {
-  await deployment.store.admin((send) => spoil(send, random))
+  const spoiled = await deployment.store.admin((send) => spoil(send, random))
+  for (const sessionKey of spoiled) deployment.journal.spoil(sessionKey)
 }
 
 export const nemeses: Readonly<Record<NemesisName, Nemesis>> = {

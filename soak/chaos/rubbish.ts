@@ -24,12 +24,14 @@ const messages: readonly string[] = [
   JSON.stringify({ version: 1, type: 'notify', notification: { method: 7 } }),
 ]
 
-/** Publishes all of that on every channel, and writes into logs. */
-export async function spoil(send: Send, random: Random): Promise<void> {
+/** Publishes all of that on every channel, and writes into logs. Gives the keys of their sessions. */
+export async function spoil(send: Send, random: Random): Promise<string[]> {
   const channels = (await send('PUBSUB', 'CHANNELS', '*')) as string[]
   for (const channel of channels) for (const message of messages) await send('PUBLISH', channel, message)
   const logs = ((await send('KEYS', '*:l')) as string[]).toSorted()
-  for (const log of random.shuffle(logs).slice(0, 2)) await spoilLog(send, log)
+  const spoiled = random.shuffle(logs).slice(0, 2)
+  for (const log of spoiled) await spoilLog(send, log)
+  return spoiled.map((log) => log.slice(log.indexOf('{') + 1, log.indexOf('}')))
 }
 
 /** An entry of nobody's, at a place that the session's owner would use later. */

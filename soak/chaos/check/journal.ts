@@ -17,6 +17,7 @@ interface Notes {
 /** What the nodes gave to the log, and what that acknowledged. */
 export class Journal {
   readonly #sessions = new Map<string, Notes>()
+  readonly #spoiled = new Set<string>()
 
   append({ sessionKey, place, streamTag, index, data }: Noted): void {
     const { byPlace, byStream } = this.#notesOf(sessionKey)
@@ -47,8 +48,14 @@ export class Journal {
     return entries.filter(({ isAcked, data }) => isAcked && data !== '')
   }
 
+  /** Somebody else writes to the session's log: that it is fenced says nothing. */
+  spoil(sessionKey: string): void {
+    this.#spoiled.add(sessionKey)
+  }
+
   /** What nodes gave to the log for the session after they had lost it to another. */
   stale(sessionKey: string): Set<string> {
+    if (this.#spoiled.has(sessionKey)) return new Set()
     const entries = [...(this.#sessions.get(sessionKey)?.byPlace.values() ?? [])]
     return new Set(entries.filter(({ isFenced }) => isFenced).map(({ data }) => data))
   }

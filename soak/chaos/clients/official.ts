@@ -25,20 +25,23 @@ async function visit(world: ChaosWorld, random: Random): Promise<void> {
   client.fallbackRequestHandler = async ({ params }) => ({
     nonce: (params as { mark?: { nonce?: string } } | undefined)?.mark?.nonce,
   })
+  const transcript: string[] = []
+  const note = (text: string): void => void transcript.push(`${Math.round(performance.now())} ${text.slice(0, 200)}`)
   const transport = new StreamableHTTPClientTransport(new URL('http://balancer.invalid/mcp'), {
-    fetch: (_url, init) => balance(world, init),
+    fetch: (_url, init) => balance(world, init, note),
     reconnectionOptions: {
       ...{ initialReconnectionDelay: 200, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1.5 },
       maxRetries: 20,
     },
   })
+  client.onerror = (error) => note(String(error))
   try {
     await client.connect(transport as Parameters<Client['connect']>[0], { timeout: timeoutMs })
     world.tally.count('official sessions')
     for (let i = 0; i < 6 && !world.stopped.aborted; i++) await call(client, toScript(`call ${i}`, random), world)
     await transport.terminateSession()
   } catch (error) {
-    judge(error, world)
+    judge(error, world, transcript)
     await sleep(200)
   } finally {
     await client.close()
@@ -60,16 +63,26 @@ async function call(client: Client, script: Script, world: ChaosWorld): Promise<
 }
 
 /** Any error is an outcome, but for the client's own that nothing came. */
-function judge(error: unknown, { tally }: ChaosWorld): void {
-  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout) tally.fault('hung', `official: ${error}`)
+function judge(error: unknown, { tally }: ChaosWorld, transcript: readonly string[]): void {
+  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout)
+    tally.fault('hung', `official: ${error}\n    ${transcript.slice(-40).join('\n    ')}`)
   else tally.count(`official: ${String(error).slice(0, 70)}`)
 }
 
-async function balance(world: ChaosWorld, init: RequestInit | undefined): Promise<Response> {
+async function balance(
+  world: ChaosWorld,
+  init: RequestInit | undefined,
+  note: (text: string) => void,
+): Promise<Response> {
   for (let tries = 1; ; tries++) {
+    const url = world.url()
+    const what = `${init?.method} ${new Headers(init?.headers).get('last-event-id') ?? ''} ${init?.body ?? ''} at ${url}`
     try {
-      return await fetch(world.url(), init)
+      const response = await fetch(url, init)
+      note(`${what}: ${response.status} ${response.headers.get('content-type')}`)
+      return response
     } catch (error) {
+      note(`${what}: ${error}`)
       const { code } = ((error as Error).cause ?? {}) as { code?: string }
       if (code !== 'ECONNREFUSED' || tries === maxTries) throw error
       await sleep(50)
