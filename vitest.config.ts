@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
@@ -9,6 +9,8 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'soak/**/*.test.ts',
     ],
+    // Stores by way of other clients: in CI, and when asked for.
+    exclude: [...configDefaults.exclude, ...(process.env.STORES === 'more' ? [] : ['packages/*/test/more/**'])],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Most of the time is spent waiting, so that two processors serve three.

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Cluster, Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeStore, type StoreUnderTest } from '../../../conformance/src/vitest.ts'
-import { skipsRedis } from '../../../test-support/redis/start-redis.ts'
-import { redisBackplane } from '../src/index.ts'
-import { Keys } from '../src/keys.ts'
-import type { Connected } from './clients.ts'
-import { type RedisCluster, startCluster } from './start-cluster.ts'
+import { describeStore, type StoreUnderTest } from '../../../../conformance/src/vitest.ts'
+import { skipsRedis } from '../../../../test-support/redis/start-redis.ts'
+import { redisBackplane } from '../../src/index.ts'
+import { Keys } from '../../src/keys.ts'
+import type { Connected } from '../clients.ts'
+import { type RedisCluster, startCluster } from '../start-cluster.ts'
 
 describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
   let cluster: RedisCluster
