@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { LogEvent, SessionRecord } from '@throughline/mcp-http-core'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
@@ -32,6 +33,44 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
   afterAll(async () => {
     client.disconnect()
     await server.stop()
+  })
+
+  test('the user of the README may do all that is done', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const [, ...rules] = (/ACL SETUSER (.+)/.exec(readme)?.[1] ?? '').split(' ')
+    await client.call('ACL', 'SETUSER', 'mcp', ...rules)
+    const user = new Redis({ port: server.port, host: '127.0.0.1', username: 'mcp', password: 'secret' })
+    try {
+      const { sessions, events, bus } = redisBackplane(user, { maxEventsPerSession: 2, retainMs: 1 })
+      await sessions.renewLease('me', ttlMs)
+      expect(await sessions.hasLease('me')).toBe(true)
+      expect(await sessions.create(toRecord('a'), ttlMs)).toBe(true)
+      expect(await sessions.update('a', 1, { logLevel: 'info' }, ttlMs)).toBe(true)
+      for (const n of [1, 2, 3, 4, 5]) {
+        const part = n < 4 ? { streamTag: 'p', index: n, kind: 'progress' as const, last: n === 3 } : { index: n - 3 }
+        expect(await events.append('a', toEvent(n, part))).toBe('ok')
+      }
+      events.release('a', 'p')
+      events.settle?.('a', 'g', 1)
+      await sleep(5)
+      expect(await events.append('a', toEvent(6, { index: 3, last: true }))).toBe('ok')
+      expect(await events.read('a', 'g', 0, 10)).toMatchObject({ head: 3, ended: true })
+      expect(await sessions.takeOver('a', { expectedTerm: 1, owner: 'other', ttlMs })).toMatchObject({ owner: 'me' })
+      await sessions.renewLease('me', 0)
+      expect(await sessions.takeOver('a', { expectedTerm: 1, owner: 'other', ttlMs })).toMatchObject({ term: 2 })
+      for await (const { key } of sessions.list()) expect(key).toBe('a')
+      const heard: string[] = []
+      const stop = await bus.subscribe('c', (message) => void heard.push(message))
+      await bus.publish('c', 'one')
+      await waitFor(() => heard.length === 1)
+      await stop()
+      await events.delete('a', 2)
+      expect(await sessions.delete('a', 2)).toBe(true)
+      expect(await client.call('ACL', 'LOG')).toEqual([])
+    } finally {
+      user.disconnect()
+      await client.call('ACL', 'DELUSER', 'mcp')
+    }
   })
 
   test('an idle session takes at most 1 KiB', async () => {
