@@ -1,5 +1,5 @@
 // Type-checks every ```ts block of the documentation, as if it stood in a file of examples/: a package's README in the
-// folder of that package, docs/scaling.md in examples/cluster, everything else in examples/express.
+// folder of that package, everything else in examples/cluster.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,9 +15,9 @@ function listPages(): string[] {
 }
 
 function folderOf(page: string): string {
-  const name = page.endsWith('scaling.md') ? 'cluster' : (/^packages.(\w+)/.exec(page)?.[1] ?? 'express')
+  const name = /^packages.(\w+)/.exec(page)?.[1] ?? 'cluster'
   const folder = join(root, 'examples', name)
-  return existsSync(folder) ? folder : join(root, 'examples', 'express')
+  return existsSync(folder) ? folder : join(root, 'examples', 'cluster')
 }
 
 /** Blocks by the file name they get, with blank lines before each, so that lines are those of the page. */
