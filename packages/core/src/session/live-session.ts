@@ -201,7 +201,7 @@ export class LiveSession implements SessionHandle, PresentSession {
   /** Gives its server object back, and leaves the session to whichever node is asked for it next. */
   hibernate(): void {
     // One that is being ended is still in its seat.
-    if (this.#isStopped) return
+    if (this.#isStopped || this.streams.writer.isBusy) return
     this.release('The session hibernates').catch((error: unknown) =>
       this.#parts.options.onError(error, 'session-store'),
     )

@@ -40,6 +40,11 @@ export class LogWriter {
     return { term: this.#options.term, n: this.#n }
   }
 
+  /** Something that was appended is not settled: the next owner must not come before that. */
+  get isBusy(): boolean {
+    return this.#queue !== undefined
+  }
+
   /** Whether this owner, or one before it, can have given out this position: one that was never given out is forged. */
   hasIssued({ term, n }: LogPosition): boolean {
     return term < this.#options.term || (term === this.#options.term && n <= this.#n)

@@ -211,6 +211,7 @@ export class Database {
     const current = Math.max(this.#records.get(key)?.term ?? 0, log?.term ?? 0)
     const isOld = term !== undefined && term < current
     if (isOld && !this.breaks('log delete: only while no newer term has written')) return
+    this.#parts.checker.ended(key)
     this.#logs.delete(key)
   }
 
