@@ -49,7 +49,7 @@ function rare(sentence: Sentence): boolean {
   ].includes(sentence)
 }
 
-test.each(quick)('a store that breaks its contract is noticed: %s', async (broken) => {
+test.each(quick)('a store that breaks its contract is noticed: %s', { timeout: 120_000 }, async (broken) => {
   const found = await outside(() => {
     const all: Found[] = []
     for (let from = 1; from < 400 && all.length === 0; from += 20) {
