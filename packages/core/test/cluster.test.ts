@@ -336,6 +336,27 @@ describe('a node that stands still past its lease', () => {
   })
 })
 
+test('a node whose log somebody else has written to leaves what is there to the next', async () => {
+  const cluster = createCluster(2, {
+    step: async ({ notify }) => {
+      for (let i = 0; i < 3; i++) await notify('notifications/progress', { progress: i })
+      await new Promise(() => undefined)
+    },
+    push: ({ push }) => push('notifications/message', { data: 1 }),
+  })
+  const client = await cluster.open(0)
+  const reader = await TestReader.open(await client.call('step', {}, 7))
+  await reader.until(() => reader.messages.length === 3)
+  // An entry of nobody's stands where the next event would.
+  const { events } = cluster.node(0).link.backplane as { events: { append: unknown } }
+  events.append = async () => 'fenced'
+  await client.call('push')
+  await reader.until(() => reader.ended)
+  const again = await cluster.on(1, client).read(reader.events[1]?.id)
+  await again.until(() => again.ended)
+  expect(again.messages).toMatchObject([{ params: { progress: 2 } }, { id: 7, error: { code: -32000 } }])
+})
+
 describe('messages that the bus loses', () => {
   test.each([
     ['the question', '"ask"'],

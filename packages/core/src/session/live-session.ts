@@ -263,9 +263,10 @@ export class LiveSession implements SessionHandle, PresentSession {
     const { backplane, onError } = this.#parts.options
     const stopped = this.stop('The session lives on elsewhere')
     const record = await backplane.sessions.get(this.record.key)
+    // With a record the log is for who has the session next, also where nobody has taken it over yet.
     if (record && !this.#parts.isShared) onError(new Error(takenOver), 'session-store')
-    // Without a record nobody owns the log, nor would anybody ever delete it.
-    else await this.streams.writer.delete()
+    // Without one nobody owns the log, nor would anybody ever delete it.
+    else if (!record) await this.streams.writer.delete()
     await stopped
   }
 }
