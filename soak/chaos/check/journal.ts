@@ -1,6 +1,7 @@
 import type { Noted } from '../node/words.ts'
 
 export interface Entry {
+  readonly place: string
   readonly index: number
   readonly data: string
   /** The log said that it has it. */
@@ -21,7 +22,7 @@ export class Journal {
 
   append({ sessionKey, place, streamTag, index, data }: Noted): void {
     const { byPlace, byStream } = this.#notesOf(sessionKey)
-    const entry = { index, data, isAcked: false, isFenced: false }
+    const entry = { place, index, data, isAcked: false, isFenced: false }
     byPlace.set(place, entry)
     const entries = byStream.get(streamTag)
     if (entries) entries.push(entry)

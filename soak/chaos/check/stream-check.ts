@@ -72,8 +72,7 @@ export class StreamCheck {
     const { last } = this
     if (!last) return
     for (const { place, data } of this.#delivered) {
-      const { term, n } = place.position
-      const entry = journal.find(sessionKey, `${place.streamTag}.${term}-${n}`)
+      const entry = journal.find(sessionKey, toPlace(place))
       if (entry?.data !== data && !data.includes(goneAnswer)) {
         this.#fault('phantom', `${codec.encode(place)} is ${data}, appended was ${entry?.data}`)
       }
@@ -92,7 +91,10 @@ export class StreamCheck {
   #missing(jumps: readonly (readonly [number, number])[]): { readonly text: string }[] {
     const { journal, sessionKey } = this.#parts
     const streamTag = this.last?.streamTag ?? ''
-    const acknowledged = journal.acknowledged(sessionKey, streamTag).filter(({ data }) => !this.#unstored.has(data))
+    const delivered = new Set(this.#delivered.map(({ place }) => toPlace(place)))
+    const acknowledged = journal
+      .acknowledged(sessionKey, streamTag)
+      .filter(({ data, place }) => !this.#unstored.has(data) && !delivered.has(place))
     return jumps.flatMap(([from, to]) =>
       acknowledged
         .filter(({ index }) => index > from && index < to)
@@ -131,6 +133,10 @@ export class StreamCheck {
     tally.fault(kind, `${client} ${name}: ${text}`)
     return false
   }
+}
+
+function toPlace({ streamTag, position: { term, n } }: EventPlace): string {
+  return `${streamTag}.${term}-${n}`
 }
 
 function isAfter({ position: a }: EventPlace, { position: b }: EventPlace): boolean {

@@ -76,7 +76,7 @@ async function balance(
 ): Promise<Response> {
   for (let tries = 1; ; tries++) {
     const url = world.url()
-    const what = `${init?.method} ${new Headers(init?.headers).get('last-event-id') ?? ''} ${init?.body ?? ''} at ${url}`
+    const what = `${init?.method} ${new Headers(init?.headers).get('last-event-id') ?? ''} ${String(init?.body ?? '').slice(0, 60)} at ${url}`
     try {
       const response = await fetch(url, init)
       note(`${what}: ${response.status} ${response.headers.get('content-type')}`)
