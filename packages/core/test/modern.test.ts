@@ -4,7 +4,14 @@ import { z } from 'zod'
 import { openSession, toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { waitFor } from '../../../test-support/waiting.ts'
-import { createMemoryBackplane, createServerEventBus, type HttpReply, type ServerEvent } from '../src/index.ts'
+import {
+  type Backplane,
+  createMemoryBackplane,
+  createServerEventBus,
+  type EndpointOptions,
+  type HttpReply,
+  type ServerEvent,
+} from '../src/index.ts'
 import { createModernEndpoint, createServer, ModernClient, type Register, toMeta } from './modern-client.ts'
 
 const toolsChanged = { method: 'notifications/tools/list_changed' }
@@ -291,8 +298,9 @@ test('a server object that is used twice is refused', async () => {
 })
 
 describe('requestState', () => {
-  const asking = (keys: readonly string[]) =>
+  const asking = (keys: readonly string[], options: Partial<EndpointOptions> = {}) =>
     createModernEndpoint(undefined, {
+      ...options,
       requestStateKeys: keys,
       // However long the first one takes on a busy machine.
       response: 'json',
@@ -325,6 +333,19 @@ describe('requestState', () => {
       const reply = await steps(as(new ModernClient(asking(keys)), 'alice'), state)
       expect(toJson(reply).result).toMatchObject({ content: [{ text: 'after step 1' }] })
     }
+  })
+
+  test('without a key is told to onError where nodes share a bus, and not where there is one', async () => {
+    const { bus } = createMemoryBackplane()
+    const shared = { publish: bus.publish.bind(bus), subscribe: bus.subscribe.bind(bus) }
+    const told = async (keys: readonly string[], backplane: Partial<Backplane>): Promise<unknown[]> => {
+      const errors: unknown[] = []
+      await stateOf(new ModernClient(asking(keys, { backplane, onError: (error) => void errors.push(error) })))
+      return errors.map(String)
+    }
+    expect(await told([], { bus: shared })).toEqual([expect.stringContaining('set requestStateKeys')])
+    expect(await told([oldKey], { bus: shared })).toEqual([])
+    expect(await told([], {})).toEqual([])
   })
 
   test('is refused when it was changed, is of another principal, of another key, or too old', async () => {

@@ -1,4 +1,7 @@
 import type { Attendance } from '../attendance/attendance.ts'
+import type { Backplane } from '../backplane/backplane.ts'
+import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
+import type { ErrorSource } from '../http/error-source.ts'
 import { drainingRejection } from '../http/errors.ts'
 import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
@@ -12,6 +15,8 @@ import type { Calls } from './calls.ts'
 export interface ServersOptions extends RequestStateOptions {
   readonly server: ServerFactory
   readonly initializeTimeoutMs: number
+  readonly backplane: Backplane
+  readonly onError: (error: unknown, where: ErrorSource) => void
 }
 
 /** The factory's argument, but for what is the same for all. */
@@ -27,7 +32,10 @@ export class Servers {
   constructor(options: ServersOptions, attendance: Attendance) {
     this.#options = options
     this.#attendance = attendance
-    this.#requestState = createRequestState(options)
+    const { backplane, onError } = options
+    this.#requestState = createRequestState(options, () => {
+      if (!isEmbedded(backplane.bus)) onError(new Error(ownStateKey), 'factory')
+    })
   }
 
   /**
@@ -67,6 +75,9 @@ export class Servers {
     if (this.#attendance.isClosed) throw drainingRejection()
   }
 }
+
+const ownStateKey =
+  'requestState is sealed with a key of this node alone, and the message bus is one that nodes share: set requestStateKeys to the same on all, or other nodes refuse it'
 
 const inUse = 'Expected `server` to build a new MCP server object for each session, got one that is in use'
 

@@ -42,8 +42,14 @@ export interface RequestStateOptions {
   readonly principal: (auth: AuthInfo) => string
 }
 
-/** What the factories of one endpoint get. Without keys one of its own: state is then good on this node alone. */
-export function createRequestState({ requestStateKeys, principal }: RequestStateOptions): RequestState {
+/**
+ * What the factories of one endpoint get. Without keys one of its own: state is then good on this node alone, and
+ * `onOwnKey` is told when there is some.
+ */
+export function createRequestState(
+  { requestStateKeys, principal }: RequestStateOptions,
+  onOwnKey: () => void,
+): RequestState {
   let codecs: Promise<readonly StateCodec[]> | undefined
   const bind = ({ mcpReq, http }: StateContext): string => {
     return JSON.stringify([mcpReq.method, http?.authInfo ? principal(http.authInfo) : null])
@@ -51,9 +57,10 @@ export function createRequestState({ requestStateKeys, principal }: RequestState
   const load = async (): Promise<readonly StateCodec[]> => {
     const sdk = await loadSdk()
     if (!sdk) throw new Error('requestState needs @modelcontextprotocol/server 2.x')
+    if (requestStateKeys.length > 0) return requestStateKeys.map((key) => sdk.createRequestStateCodec({ key, bind }))
+    onOwnKey()
     // Made when it is needed: some runtimes have no random values while modules load.
-    const keys = requestStateKeys.length > 0 ? requestStateKeys : [crypto.getRandomValues(new Uint8Array(minKeyBytes))]
-    return keys.map((key) => sdk.createRequestStateCodec({ key, bind }))
+    return [sdk.createRequestStateCodec({ key: crypto.getRandomValues(new Uint8Array(minKeyBytes)), bind })]
   }
   return {
     async mint(payload, context) {
