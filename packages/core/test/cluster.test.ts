@@ -437,6 +437,17 @@ test('the sessions of all nodes are listed by each, with what they do now', asyn
   expect((await cluster.on(0, busy).call('ping')).status).toBe(404)
 })
 
+test('when a token expires, streams that it opened on any node end', async () => {
+  const cluster = createCluster(2, {}, { keepAliveMs: 100 })
+  const auth = { token: 't', clientId: 'c', scopes: [], extra: { iss: 'i', sub: 'alice' } }
+  const client = await cluster.open(0, { auth })
+  const short = Object.assign(cluster.on(1, client), { auth: { ...auth, expiresAt: Date.now() / 1_000 + 1 } })
+  const reader = await short.read()
+  expect(reader.ended).toBe(false)
+  await reader.until(() => reader.ended, 3_000)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+})
+
 describe('hibernation', () => {
   test('gives the server object and the session back; any node rebuilds it without waiting', async () => {
     const cluster = createCluster(2, {}, { hibernateAfterMs: 50 })
