@@ -509,6 +509,23 @@ test('while a node closes its running calls are reached from others, and other s
   expect((await cluster.on(1, busy).call('ping')).status).toBe(200)
 })
 
+test('a node that closes waits for the calls that its clients have on others, and says when to come back', async () => {
+  const cluster = createCluster(2, {
+    park: () => sleep(400).then(() => ({ done: true })),
+    echo: () => sleep(50).then(() => ({})),
+  })
+  const client = await cluster.open(0)
+  const standalone = await cluster.on(1, client).read()
+  const reader = await TestReader.open(await cluster.on(1, client).call('park', {}, 5))
+  const json = cluster.on(1, client).call('echo', {}, 6)
+  await sleep(20)
+  await cluster.node(1).endpoint.close({ drainMs: 5_000 })
+  expect((await json).status).toBe(200)
+  expect(reader.messages).toEqual([{ jsonrpc: '2.0', id: 5, result: { done: true } }])
+  expect(standalone.ended).toBe(true)
+  expect(standalone.text.match(/^retry: /gm)).toHaveLength(2)
+})
+
 test('a node that closes hands its sessions over at once', async () => {
   const cluster = createCluster(2, { push: ({ push, params }) => push('notifications/message', params) })
   const client = await cluster.open(0)

@@ -94,6 +94,11 @@ export class Cluster {
     await this.#lease.hold()
   }
 
+  /** No client of this node waits for another: neither for a reply, nor for the end of a call's stream. */
+  get isIdle(): boolean {
+    return this.asks.size === 0 && !this.relayed.hasCalls
+  }
+
   /** Whether another node lives, so that it and no other answers for its sessions. */
   async lives(node: string): Promise<boolean> {
     return await this.#options.backplane.sessions.hasLease(node)

@@ -35,8 +35,15 @@ export class RelayedFeeds {
     this.#parts = parts
   }
 
-  get size(): number {
-    return this.#feeds.size
+  /** Whether a stream of a call is read: its client waits for the answer. */
+  get hasCalls(): boolean {
+    for (const { requestIds } of this.#feeds.values()) if (requestIds.length > 0) return true
+    return false
+  }
+
+  /** This node goes away: ends the responses, and says when to come back. `after` gives the time in milliseconds. */
+  sayFarewell(after: () => number): void {
+    for (const feed of [...this.#feeds.values()]) feed.sayFarewell(after())
   }
 
   add(id: string, owner: string, stream: WireStream, recover: Recover): Feed {

@@ -195,8 +195,9 @@ export class SessionsEra implements Era {
     const { attendance } = this.#parts
     await attendance.untilIdle(drainMs, () => {
       if (this.#cluster) this.#handOverIdle()
-      return this.#opening === 0 && this.#isAnswered()
+      return this.#opening === 0 && this.#isAnswered() && this.#cluster?.isIdle !== false
     })
+    this.#cluster?.relayed.sayFarewell(comeBackMs)
     // Last: official clients that lose this stream try twice to listen again, and then never more.
     for (const { streams } of this.#table.all) streams.standalone.reader?.sayFarewell(comeBackMs())
   }
