@@ -541,6 +541,30 @@ test('a node that closes hands its sessions over at once', async () => {
   expect(again.messages).toContainEqual({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
 })
 
+test('a node that has closed has said all that it had to say, and says nothing more', async () => {
+  const cluster = createCluster(2)
+  const client = await cluster.open(0)
+  const reader = await cluster.on(1, client).read()
+  const { endpoint, link } = cluster.node(1)
+  const { publish } = link.backplane.bus
+  let underWay = 0
+  let isClosed = false
+  const late: string[] = []
+  link.backplane.bus.publish = async (...given) => {
+    if (isClosed) late.push(given[1])
+    underWay++
+    await sleep(50)
+    await publish(...given)
+    underWay--
+  }
+  await endpoint.close({ drainMs: 0 })
+  isClosed = true
+  expect(underWay).toBe(0)
+  reader.leave()
+  await sleep(100)
+  expect(late).toEqual([])
+})
+
 test('a node that starts before the bus can be listened to hears the others once it can', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())

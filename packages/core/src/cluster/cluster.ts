@@ -44,14 +44,16 @@ export class Cluster {
   readonly #followers: RemoteFollowers
   readonly #looks: Looks
   #listening: Promise<() => unknown> | undefined
+  readonly #saying = new Set<Promise<void>>()
   #isListening = false
+  #isClosed = false
   #timer: ReturnType<typeof setInterval> | undefined
   #name: string | undefined
 
   constructor({ options, answer, activities, lapsed }: ClusterParts) {
     const { sessions: store } = options.backplane
     const { leaseMs } = options
-    const say = (to: string, word: Word): void => void this.#say(to, word)
+    const say = (to: string, word: Word): void => this.#say(to, word)
     const neighbours = new Neighbours({ store, leaseMs })
     const reportBus = (error: unknown): void => options.onError(error, 'message-bus')
     const node = (): string => this.name
@@ -110,7 +112,7 @@ export class Cluster {
     return (await this.lives(node)) ? this.#looks.at(node) : new Map()
   }
 
-  /** Other nodes may take over what this one has. It hears them no more. */
+  /** Other nodes may take over what this one has. It hears them no more, and has said all that it had to say. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     this.#neighbours.close()
@@ -119,6 +121,8 @@ export class Cluster {
     await this.#lease.end()
     const stop = await this.#listening?.catch(() => undefined)
     await stop?.()
+    this.#isClosed = true
+    await Promise.all(this.#saying)
   }
 
   async #listen(): Promise<() => unknown> {
@@ -151,7 +155,14 @@ export class Cluster {
     }
   }
 
-  async #say(to: string, word: Word): Promise<void> {
+  /** Of a node that is closed others know by its lease, and the client of its bus may be closed as well. */
+  #say(to: string, word: Word): void {
+    if (this.#isClosed) return
+    const saying = this.#publish(to, word).finally(() => this.#saying.delete(saying))
+    this.#saying.add(saying)
+  }
+
+  async #publish(to: string, word: Word): Promise<void> {
     try {
       await this.#options.backplane.bus.publish(channelOf(to), toText(word))
     } catch (error) {
