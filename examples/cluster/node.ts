@@ -15,9 +15,9 @@ const app = express()
 app.all('/mcp', mcp(endpoint))
 const server = app.listen(Number(PORT), '127.0.0.1', () => console.log(`listening on ${PORT}`))
 
-// Not needed by clients: a node that dies without it costs its calls, and some seconds. A deploy should not.
+// A node that dies without it costs its calls, and some seconds. A deploy should not.
 process.once('SIGTERM', async () => {
-  await endpoint.close({ drainMs: 5_000 })
+  await endpoint.close()
   server.close()
   server.closeAllConnections()
   client.disconnect()
