@@ -226,9 +226,10 @@ class RelayedFeed implements Feed, Follower {
 
   async #recover(tries: number): Promise<void> {
     try {
-      const reply = await this.#parts.recover(this.#read)
+      const place = this.#read
+      const reply = await this.#parts.recover(place)
       if (reply.status >= 500) throw new Error(`A stream could not be followed on its new node: ${reply.body}`)
-      if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver())
+      if (reply.body instanceof Connection) this.#goOnWith(reply.body.handOver(), place)
       else this.#goneFor(reply.status)
       this.#isRecovering = false
     } catch (error) {
@@ -240,8 +241,10 @@ class RelayedFeed implements Feed, Follower {
     }
   }
 
-  #goOnWith({ feed, from }: HandedOver): void {
+  #goOnWith({ feed, from }: HandedOver, place: Place): void {
     if (!this.#reader) return
+    // What the reader was last told of was never stored, and others have its place now: its client comes back.
+    if (from.index !== place.index) return this.#reader.cut()
     this.#next = feed
     feed.attach(this)
     if (from.historyGone) this.makeUp()
