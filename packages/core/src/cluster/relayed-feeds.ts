@@ -152,6 +152,11 @@ class RelayedFeed implements Feed, Follower {
   detach(reader: Follower): void {
     if (this.#reader !== reader) return
     this.#reader = undefined
+    this.leave()
+  }
+
+  /** Nobody here reads it, and its owner hears so. */
+  leave(): void {
     this.#stopWatching()
     this.#parts.left()
     if (this.#next) this.#next.detach(this)
@@ -242,9 +247,13 @@ class RelayedFeed implements Feed, Follower {
   }
 
   #goOnWith({ feed, from }: HandedOver, place: Place): void {
-    if (!this.#reader) return
     // What the reader was last told of was never stored, and others have its place now: its client comes back.
-    if (from.index !== place.index) return this.#reader.cut()
+    const isBehind = from.index !== place.index
+    if (isBehind || !this.#reader) {
+      if (feed instanceof RelayedFeed) feed.leave()
+      this.#reader?.cut()
+      return
+    }
     this.#next = feed
     feed.attach(this)
     if (from.historyGone) this.makeUp()
