@@ -5,8 +5,6 @@ export const faultKinds = [
   'reordered',
   'foreign',
   'phantom',
-  /** From a node that had lost the session to another. */
-  'stale',
   'hung',
   'refused',
   'stray',

@@ -78,13 +78,14 @@ test('sees what was not appended at this place', () => {
   }
 })
 
-test('sees what a node sent that had lost the session to another', () => {
-  const { check, journal, take, toFound } = createCheck()
+test('counts what a node sent that had lost the session to another', () => {
+  const { check, journal, take, toFound, tally } = createCheck()
   for (let n = 1; n <= 4; n++) take(n)
   journal.append({ sessionKey, place: 'p1-1.1-5', streamTag: 'p1-1', index: 5, data: toData(5) })
   journal.fenced(sessionKey, 'p1-1.1-5')
   check.take({ id: undefined, data: toData(5) })
-  expect(toFound()).toEqual(['stale'])
+  expect(toFound()).toEqual([])
+  expect(tally.figures['without id, of a node that was fenced']).toBe(1)
 })
 
 test('sees what belongs to another session or stream', () => {
