@@ -67,7 +67,7 @@ export class RelayedFeeds {
     if (feed?.hasMoved) return
     if (word.type === 'came') feed?.told(word)
     else if (word.type === 'unknown') feed?.ownerGone()
-    else if (word.type === 'cut' && word.retryMs === undefined) feed?.cut()
+    else if (word.type === 'cut' && word.retryMs === undefined) feed?.cutByOwner(word.isKnown === true)
     else if (word.type === 'cut') feed?.sayFarewell(word.retryMs as number)
   }
 
@@ -185,10 +185,13 @@ class RelayedFeed implements Feed, Follower {
   }
 
   cut(): void {
-    // The owner cuts no stream before that; the word that it has come so far may be lost.
-    this.isKnown = true
     if (this.#reader) this.#reader.cut()
     else this.#toldEarly = () => this.cut()
+  }
+
+  cutByOwner(isKnown: boolean): void {
+    if (isKnown) this.isKnown = true
+    this.cut()
   }
 
   sayFarewell(retryMs: number): void {

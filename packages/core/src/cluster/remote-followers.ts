@@ -121,7 +121,8 @@ class RemoteFollower implements Follower {
   }
 
   cut(): void {
-    this.#say({ type: 'cut', id: this.#id })
+    // The word that it has come so far may be lost.
+    this.#say({ type: 'cut', id: this.#id, isKnown: this.#stream.feed.isKnown })
     this.leave()
   }
 

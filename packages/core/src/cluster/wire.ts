@@ -74,7 +74,7 @@ export type Word =
       readonly events?: readonly WireEvent[]
     } & Place)
   /** The response is to end; with `retryMs` for a while. */
-  | { readonly type: 'cut'; readonly id: string; readonly retryMs?: number }
+  | { readonly type: 'cut'; readonly id: string; readonly retryMs?: number; readonly isKnown?: boolean }
   /** The client has the stream up to here; `closed`: and reads no more. */
   | ({ readonly type: 'read'; readonly id: string; readonly from: string; readonly closed: boolean } & Place)
 
@@ -114,7 +114,7 @@ export function readWord(text: string): Word | undefined {
       return { type: 'came', id, ended: boolean('ended', word.ended), events: readEvents(word), ...readPlace(word) }
     case 'cut':
       return word.retryMs === undefined
-        ? { type: 'cut', id }
+        ? { type: 'cut', id, isKnown: word.isKnown === true }
         : { type: 'cut', id, retryMs: count('retryMs', word.retryMs) }
     case 'read':
       return { type: 'read', id, ...readFrom(word), closed: boolean('closed', word.closed), ...readPlace(word) }

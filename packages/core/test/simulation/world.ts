@@ -76,6 +76,7 @@ class World {
     this.#isCalm = random.chance(0.3)
     this.#faults = this.#isCalm ? toCalmFaults(random) : toFaults(random)
     const maxEvents = random.chance(0.2) ? 2 + random.below(6) : Infinity
+    checker.mayBeLate = this.#faults.stuck > 0
     this.#isTight = maxEvents < Infinity
     this.#database = new Database({ now: () => time.now, random, checker, maxEvents, broken: options.broken })
     this.#endpointOptions = {
