@@ -80,8 +80,10 @@ export class Deployment {
     this.#routed.delete(index)
   }
 
-  /** From now on, and a little longer, what the store had may be gone. */
-  lost(): void {
+  /** While this goes on, and a little longer, what the store had may be gone. */
+  async losing(work: () => Promise<unknown>): Promise<void> {
+    this.#lostAt = Infinity
+    await work()
     this.#lostAt = performance.now()
   }
 

@@ -66,13 +66,11 @@ async function stall({ deployment }: NemesisParts, fault: PlannedFault): Promise
 }
 
 async function restartEmpty({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  await deployment.store.restart(between(200, 3_000, fault))
-  deployment.lost()
+  await deployment.losing(() => deployment.store.restart(between(200, 3_000, fault)))
 }
 
 async function flush({ deployment }: NemesisParts): Promise<void> {
-  await deployment.store.admin((send) => send('FLUSHALL'))
-  deployment.lost()
+  await deployment.losing(() => deployment.store.admin((send) => send('FLUSHALL')))
 }
 
 /** Nothing more fits in. */
@@ -83,8 +81,7 @@ async function fill({ deployment }: NemesisParts, fault: PlannedFault): Promise<
 }
 
 async function failOver({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  await deployment.store.failOver(between(0, 300, fault))
-  deployment.lost()
+  await deployment.losing(() => deployment.store.failOver(between(0, 300, fault)))
 }
 
 async function rubbish({ deployment, random }: NemesisParts): Promise<void> {

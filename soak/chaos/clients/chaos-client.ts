@@ -88,6 +88,7 @@ export class ChaosClient {
       const reply = await this.#send(url, { method: 'POST', headers, body })
       reply.leave()
       if (reply.status === 404) this.world.tally.count('404 after DELETE')
+      else if (this.world.hasLostSince(performance.now())) this.world.tally.count('lost after DELETE')
       else if (reply.status !== 503) this.fault('refused', `Expected 404 after DELETE, got ${reply.status}`)
     } catch {
       // The node is gone by now.
