@@ -55,7 +55,8 @@ export class StreamCheck {
     if (this.last && place.streamTag !== this.last.streamTag) return this.#fault('foreign', `${id} is another stream's`)
     if (data === '') return this.#prime(place)
     if (this.last && place.index <= this.last.index) return this.#takeLate(place, id, data)
-    if (this.last && !isAfter(place, this.last))
+    // The beginning has a place of its own in each term.
+    if (this.last && this.last.index > 0 && !isAfter(place, this.last))
       return this.#fault('reordered', `${id} after ${codec.encode(this.last)}`)
     this.#parts.tally.count('events')
     const from = this.last?.index ?? (place.streamTag === 'g' ? place.index - 1 : 0)

@@ -69,6 +69,13 @@ test.each([
   expect(toFound()).toContain(kind)
 })
 
+test('takes the first event from wherever an owner began later', () => {
+  const { check, take, toFound } = createCheck()
+  check.take({ id: 'p1-1.0.3-0', data: '' })
+  for (let n = 1; n <= 4; n++) take(n)
+  expect(toFound()).toEqual([])
+})
+
 test('sees what was not appended at this place', () => {
   for (const id of ['p1-1.4.1-4', 'p1-1.5.1-5']) {
     const { check, take, toFound } = createCheck()
