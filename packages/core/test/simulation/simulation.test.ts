@@ -42,6 +42,9 @@ const quick = (Object.keys(breaches) as Sentence[]).filter(
 function rare(sentence: Sentence): boolean {
   return [
     'append: those of one session take effect in order',
+    'append: repeated after a lost reply it gives ok',
+    'log delete: only while no newer term has written',
+    'takeOver: refused while the lease of the owner runs',
     'update: false when the record is gone',
     'outage: append rejects',
     'bus: a lost message is all that is lost',
