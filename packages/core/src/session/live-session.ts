@@ -149,11 +149,9 @@ export class LiveSession implements SessionHandle, PresentSession {
     // The record first: as long as it is there the next request would bring the session back to life.
     const forgetting = this.#forget()
     this.#stop(reason, forgetting).catch((error: unknown) => onError(error, 'server'))
-    try {
-      await forgetting
-    } finally {
-      await this.streams.writer.delete()
-    }
+    // Where the record may be there still, the session may come back to life, and goes on in its log.
+    await forgetting
+    await this.streams.writer.delete()
   }
 
   async #forget(): Promise<void> {

@@ -9,7 +9,7 @@ import { unnoticed } from './mutants.ts'
 import { runWorld } from './world.ts'
 
 /*
- * tsx packages/core/test/simulation/simulate.ts            runs for --seconds, on --workers processes
+ * tsx packages/core/test/simulation/simulate.ts            runs for --seconds, or --worlds, on --workers processes
  *   --seed 4711                                            one world, with everything that happens in it
  *   --mutants                                              for each sentence of the contract, a database that breaks it
  */
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     mutants: { type: 'boolean', default: false },
     from: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '150' },
+    worlds: { type: 'string', default: 'Infinity' },
     workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
     share: { type: 'string' },
   },
@@ -52,7 +53,8 @@ function replay(seed: number): void {
 function work(share: number): void {
   const workers = Number(values.workers)
   const endsAt = performance.now() + Number(values.seconds) * 1_000
-  for (let batch = share; performance.now() < endsAt; batch += workers) {
+  const batches = Number(values.worlds) / batchSize
+  for (let batch = share; batch < batches && performance.now() < endsAt; batch += workers) {
     const from = Number(values.from) + batch * batchSize
     process.send?.(runBatch({ from, worlds: batchSize }))
   }
