@@ -25,6 +25,7 @@ async function visit(world: ChaosWorld, random: Random): Promise<void> {
   client.fallbackRequestHandler = async ({ params }) => ({
     nonce: (params as { mark?: { nonce?: string } } | undefined)?.mark?.nonce,
   })
+  const openedAt = performance.now()
   const transcript: string[] = []
   const note = (text: string): void => void transcript.push(`${Math.round(performance.now())} ${text.slice(0, 200)}`)
   const transport = new StreamableHTTPClientTransport(new URL('http://balancer.invalid/mcp'), {
@@ -41,7 +42,7 @@ async function visit(world: ChaosWorld, random: Random): Promise<void> {
     for (let i = 0; i < 6 && !world.stopped.aborted; i++) await call(client, toScript(`call ${i}`, random), world)
     await transport.terminateSession()
   } catch (error) {
-    judge(error, world, transcript)
+    judge(error, world, { openedAt, transcript })
     await sleep(200)
   } finally {
     await client.close()
@@ -62,10 +63,17 @@ async function call(client: Client, script: Script, world: ChaosWorld): Promise<
   if (progress > sent - questions) world.tally.fault('doubled', `official: ${progress} of ${sent - questions}`)
 }
 
+interface Visit {
+  readonly openedAt: number
+  readonly transcript: readonly string[]
+}
+
 /** Any error is an outcome, but for the client's own that nothing came. */
-function judge(error: unknown, { tally }: ChaosWorld, transcript: readonly string[]): void {
-  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout)
-    tally.fault('hung', `official: ${error}\n    ${transcript.slice(-40).join('\n    ')}`)
+function judge(error: unknown, { tally, hasLostSince }: ChaosWorld, { openedAt, transcript }: Visit): void {
+  const isTimeout = error instanceof McpError && error.code === ErrorCode.RequestTimeout
+  // It does not take the 404 that its stream is answered with for the end of its calls.
+  if (isTimeout && hasLostSince(openedAt)) tally.count('official: timed out in a session that was lost')
+  else if (isTimeout) tally.fault('hung', `official: ${error}\n    ${transcript.slice(-40).join('\n    ')}`)
   else tally.count(`official: ${String(error).slice(0, 70)}`)
 }
 
