@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 export interface Listening {
@@ -19,15 +19,6 @@ export async function listen(served: RequestListener | Server, hostname = '127.0
     server.close()
   })
   return { server, port, origin: `http://127.0.0.1:${port}` }
-}
-
-/** A port of loopback on which nothing listens: for a program of its own, or to be refused. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOn(server, '127.0.0.1')
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function listenOn(server: Server, hostname: string): Promise<number> {

@@ -64,8 +64,18 @@ export function describeBearerAuth<M>(adapter: Adapter<M>): void {
       const length = adapter.givesLengthToHead ? found.headers['content-length'] : undefined
       expect(head.headers['content-length']).toBe(length)
 
+      // What the browser asks before a page's client sends a header of its own.
+      const asked = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'mcp-protocol-version' }
+      const headers = { origin: 'https://app.example.com', ...asked }
+      const preflight = await send(url, { method: 'OPTIONS', headers })
+      expect([preflight.status, await preflight.text()]).toEqual([204, ''])
+      expect(preflight.headers).toMatchObject({
+        'access-control-allow-origin': '*',
+        'access-control-allow-headers': '*',
+      })
+
       const posted = await send(url, { body: {} })
-      expect([posted.status, posted.headers.allow]).toEqual([405, 'GET, HEAD'])
+      expect([posted.status, posted.headers.allow]).toEqual([405, 'GET, HEAD, OPTIONS'])
       expect([posted.headers['content-length'], await posted.text()]).toEqual(['0', ''])
       expect(errors).toEqual([])
     })

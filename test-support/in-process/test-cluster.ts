@@ -18,10 +18,11 @@ export function createTestDatabase(): Backplane {
   return {
     sessions,
     events: {
-      append: async (key, event) => {
+      append: async (key, appended) => {
         const record = await sessions.get(key)
         if (!record) return 'gone'
-        return record.term > event.position.term ? 'fenced' : events.append(key, event)
+        const isFenced = appended.some(({ position }) => record.term > position.term)
+        return isFenced ? 'fenced' : events.append(key, appended)
       },
       read: async (...asked) => events.read(...asked),
       release: (...released) => events.release(...released),
@@ -134,6 +135,16 @@ export class TestCluster {
   on(i: number, client: TestClient): TestClient {
     const { sessionId, auth } = client
     return Object.assign(new TestClient(this.node(i).endpoint), { sessionId, auth })
+  }
+
+  /** The database loses everything, leases too, as with FLUSHALL. */
+  async flush(): Promise<void> {
+    const { sessions, events } = this.database
+    for await (const { key, owner } of sessions.list()) {
+      await events.delete(key)
+      await sessions.delete(key)
+      await sessions.renewLease(owner, 0)
+    }
   }
 
   /** The process is gone: it neither answers nor writes. */

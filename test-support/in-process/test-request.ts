@@ -1,4 +1,4 @@
-import type { AuthInfo, HttpRequest } from '../../packages/core/src/index.ts'
+import type { AuthInfo, BodySink, HttpRequest } from '../../packages/core/src/index.ts'
 
 /** A request as a bridge would make it. */
 export class TestRequest implements HttpRequest {
@@ -9,6 +9,7 @@ export class TestRequest implements HttpRequest {
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
   readonly clientAddress: string | undefined
+  readonly httpVersion: string | undefined
   bodyRead = false
   #leave: () => void = () => undefined
   readonly #body: Uint8Array
@@ -26,6 +27,7 @@ export class TestRequest implements HttpRequest {
     this.parsedBody = options.parsedBody
     this.localAddress = options.localAddress ?? '127.0.0.1'
     this.clientAddress = options.clientAddress
+    this.httpVersion = options.httpVersion
     const { body } = options
     this.#body =
       body instanceof Uint8Array
@@ -41,9 +43,13 @@ export class TestRequest implements HttpRequest {
     return name in this.headers ? 1 : 0
   }
 
-  async readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
+  readBody(sink: BodySink): void {
     this.bodyRead = true
-    receive(this.#body)
+    const read = async (): Promise<void> => sink.take(this.#body)
+    read().then(
+      () => sink.end(),
+      (error: unknown) => sink.fail(error),
+    )
   }
 
   stopReading(): void {
@@ -67,4 +73,5 @@ export interface RequestOptions {
   parsedBody?: unknown
   localAddress?: string
   clientAddress?: string
+  httpVersion?: string
 }

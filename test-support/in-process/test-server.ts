@@ -72,15 +72,17 @@ export class TestServer implements McpServerLike {
       notify: (name, values = {}) => send({ method: name, params: values }),
       push: (name, values = {}) => sendFor(undefined, { method: name, params: values }),
       ask: (name, values = {}, related = true) =>
-        new Promise((resolve) => {
+        new Promise((resolve, reject) => {
           const questionId = this.#lastId++
           this.#asked.set(questionId, (answer) =>
             resolve(answer.error ? new Error(answer.error.message) : answer.result),
           )
-          void this.#transport?.send(
-            { jsonrpc: '2.0', id: questionId, method: name, params: values },
-            { relatedRequestId: related ? id : undefined },
-          )
+          this.#transport
+            ?.send(
+              { jsonrpc: '2.0', id: questionId, method: name, params: values },
+              { relatedRequestId: related ? id : undefined },
+            )
+            .catch(reject)
         }),
     }
     const handler = this.#handlers[method ?? ''] ?? builtIn[method ?? '']

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { findFreePort } from '../listen.ts'
+import { findFreePort } from '../free-port.ts'
 import { sleep } from '../waiting.ts'
 
 export const nginxInstalled = isInstalled()

@@ -8,12 +8,14 @@ import type { EventLog, LogEvent } from '@throughline/mcp-http-core'
 export class LeastLog implements EventLog {
   readonly #sessions = new Map<string, Map<string, LogEvent[]>>()
 
-  append(sessionKey: string, event: LogEvent): 'ok' {
+  append(sessionKey: string, events: readonly LogEvent[]): 'ok' {
     const streams = this.#sessions.get(sessionKey) ?? new Map<string, LogEvent[]>()
     if (streams.size === 0) this.#sessions.set(sessionKey, streams)
-    const events = streams.get(event.streamTag)
-    if (events) events.push(event)
-    else streams.set(event.streamTag, [event])
+    for (const event of events) {
+      const kept = streams.get(event.streamTag)
+      if (kept) kept.push(event)
+      else streams.set(event.streamTag, [event])
+    }
     return 'ok'
   }
 

@@ -4,6 +4,7 @@ import {
   createMemoryBackplane,
   type Endpoint,
   type EndpointOptions,
+  sharedServer,
 } from '@throughline/mcp-http-core'
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
 import { type AdapterName, findAdapter } from '../../../conformance/mounts/adapters.ts'
@@ -11,8 +12,10 @@ import { LeastLog } from './least-log.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
 import { createServer1 } from './server1.ts'
 import { createServer2 } from './server2.ts'
+import { createServer30 } from './server30.ts'
 
-const maxSessions = 100_000
+/** Of other workloads all are kept, of W10 the newest. */
+const maxSessions = 10_010
 
 // Room for W6, which resumes 10,000 events while 10,000 other streams are stored. The bounds alone cost nothing.
 const bounds = {
@@ -41,6 +44,16 @@ function running(url: string, endpoint: Endpoint): RunningTarget {
 export async function startOnNode(options: Partial<EndpointOptions> = {}): Promise<RunningTarget> {
   const endpoint = createOurs(options)
   return running(await listen(toNodeHandler(endpoint)), endpoint)
+}
+
+/** Tools as most servers register them, in a factory that makes their schemas for each session. */
+export function startWithManyTools({ shared = false } = {}): Promise<RunningTarget> {
+  return startOnNode({ server: shared ? sharedServer(() => createServer30()) : () => createServer30() })
+}
+
+/** Sessions that nobody uses any more give their server objects back. */
+export function startHibernating(options: Partial<EndpointOptions> = {}): Promise<RunningTarget> {
+  return startOnNode({ hibernateAfterMs: 1_000, ...options })
 }
 
 /** As `startOnNode`, with a log that keeps whole runs of W6. */

@@ -33,13 +33,14 @@ export class ReferenceBus implements MessageBus {
     const turns = has('messages-overtake-each-other') && this.#underWay > 300 && this.#underWay % 2 === 0 ? 20 : 0
     try {
       await wait(turns)
-      await this.#connection.run(this.#prefix, (deployment) => this.#send(deployment, channel, message))
+      await this.#connection.run(this.#prefix, (deployment) => this.send(deployment, channel, message))
     } finally {
       this.#underWay--
     }
   }
 
-  #send({ channels }: Deployment, channel: string, message: string): void {
+  /** Within a command. */
+  send({ channels }: Deployment, channel: string, message: string): void {
     const { has } = this.#node
     const subscribers = [...this.#matching(channels, channel)]
     if (subscribers.length === 0 && has('publish-to-nobody-rejects')) throw new RangeError('No such channel')

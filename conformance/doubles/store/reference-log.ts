@@ -1,4 +1,4 @@
-import type { AppendOutcome, EventLog, LogEvent, LogPage, LogPosition } from '@throughline/mcp-http-core'
+import type { AppendOutcome, BusMessage, EventLog, LogEvent, LogPage, LogPosition } from '@throughline/mcp-http-core'
 import {
   type Deployment,
   endLogs,
@@ -10,6 +10,7 @@ import {
   wait,
 } from './fake-database.ts'
 import { type Budget, shareBudget, toName, trim } from './reference-budget.ts'
+import type { ReferenceBus } from './reference-bus.ts'
 import { isLive, toRecord } from './reference-sessions.ts'
 import type { Node } from './reference-store.ts'
 
@@ -20,33 +21,78 @@ export class ReferenceLog implements EventLog {
   readonly #node: Node
   readonly #connection: FakeConnection
   readonly #prefix: string
+  readonly #bus: ReferenceBus
   readonly #budget: Budget
   readonly #unknown = new Set<string>()
   readonly #known = new Set<string>()
-  readonly #rejected: { sessionKey: string; event: LogEvent }[] = []
+  readonly #rejected: { sessionKey: string; events: readonly LogEvent[] }[] = []
   #underWay = 0
   #appended = 0
 
-  constructor(node: Node, maxEvents: number) {
+  constructor(node: Node, bus: ReferenceBus, maxEvents: number) {
     this.#node = node
+    this.#bus = bus
     this.#connection = node.connection
     this.#prefix = node.has('prefix-not-used-by-events') ? 'mcp' : node.prefix
     this.#budget = { maxEvents, has: node.has }
   }
 
-  async append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
+  async append(sessionKey: string, events: readonly LogEvent[]): Promise<AppendOutcome> {
+    return await this.#appendWith([], sessionKey, events)
+  }
+
+  async appendAndPublish(
+    sessionKey: string,
+    events: readonly LogEvent[],
+    messages: readonly BusMessage[],
+  ): Promise<AppendOutcome> {
     const { has } = this.#node
+    if (has('appends-publish-nothing')) return await this.append(sessionKey, events)
+    if (has('published-appends-keep-the-last')) return await this.#appendWith(messages, sessionKey, events.slice(-1))
+    if (has('published-before-it-is-there')) await this.#publishEarly(messages)
+    return await this.#appendWith(messages, sessionKey, events)
+  }
+
+  async #publishEarly(messages: readonly BusMessage[]): Promise<void> {
+    await this.#run((deployment) => this.#publish(deployment, messages))
+    await wait(20)
+  }
+
+  async #publishLate(messages: readonly BusMessage[]): Promise<void> {
+    await wait(20)
+    await this.#run((deployment) => this.#publish(deployment, messages))
+  }
+
+  #publish(deployment: Deployment, messages: readonly BusMessage[]): void {
+    for (const { channel, message } of messages) this.#bus.send(deployment, channel, message)
+  }
+
+  async #appendWith(
+    messages: readonly BusMessage[],
+    sessionKey: string,
+    given: readonly LogEvent[],
+  ): Promise<AppendOutcome> {
+    const { has } = this.#node
+    const events = has('batches-are-reversed') ? given.toReversed() : given
     this.#underWay++
-    this.#unknown.delete(`${sessionKey} ${event.streamTag}`)
+    for (const { streamTag } of events) this.#unknown.delete(`${sessionKey} ${streamTag}`)
     try {
-      await this.#holdUp(event)
+      await this.#holdUp(events)
       const isAlone = this.#underWay === 1
-      const outcome = await this.#run((deployment) => this.#append(deployment, sessionKey, event, isAlone))
-      this.#appended++
+      if (has('batches-are-taken-apart')) await this.#appendApart(sessionKey, events.slice(0, -1))
+      const isHeldBack = has('published-messages-overtake') && (events[0]?.index ?? 0) % 4 === 3
+      const outcome = await this.#run((deployment) => {
+        const appended = this.#append(deployment, sessionKey, events, isAlone)
+        const isPublished = appended === 'ok' || has('failed-appends-publish')
+        if (isPublished && !isHeldBack) this.#publish(deployment, messages)
+        return appended
+      })
+      if (isHeldBack) await this.#publishLate(messages)
+      this.#appended += events.length
       if (has('rejected-appends-come-later')) await this.#appendRejected()
       return outcome
     } catch (error) {
-      this.#rejected.push({ sessionKey, event })
+      this.#rejected.push({ sessionKey, events })
       throw error
     } finally {
       this.#underWay--
@@ -54,25 +100,49 @@ export class ReferenceLog implements EventLog {
   }
 
   /** Nothing, unless other appends are to go first. */
-  #holdUp({ index }: LogEvent): Promise<void> | undefined {
+  #holdUp([event]: readonly LogEvent[]): Promise<void> | undefined {
     const { has } = this.#node
+    const index = event?.index ?? 0
     if (has('appends-overtake-each-other') && this.#underWay > 250 && index % 2 === 0) return wait(20)
     if (has('every-seventh-append-comes-late') && this.#underWay > 5 && index % 7 === 0) return wait(20)
     return undefined
   }
 
   async #appendRejected(): Promise<void> {
-    for (const { sessionKey, event } of this.#rejected.splice(0)) {
-      await this.#run((deployment) => this.#append(deployment, sessionKey, event, true))
+    for (const { sessionKey, events } of this.#rejected.splice(0)) {
+      await this.#run((deployment) => this.#append(deployment, sessionKey, events, true))
     }
   }
 
-  #append(deployment: Deployment, sessionKey: string, event: LogEvent, isAlone: boolean): AppendOutcome {
+  /** One after another, so that a read comes between. */
+  async #appendApart(sessionKey: string, events: readonly LogEvent[]): Promise<void> {
+    for (const event of events) {
+      await this.#run((deployment) => this.#append(deployment, sessionKey, [event], true))
+      await wait(1)
+    }
+  }
+
+  #append(deployment: Deployment, sessionKey: string, events: readonly LogEvent[], isAlone: boolean): AppendOutcome {
+    let outcome: AppendOutcome = 'ok'
+    for (const event of events) {
+      const isSpared = event !== events.at(-1) && this.#node.has('newest-of-a-batch-is-fenced')
+      outcome = this.#appendOne(deployment, sessionKey, event, { isAlone, isSpared })
+      if (outcome !== 'ok' && !isSpared) break
+    }
+    return outcome
+  }
+
+  #appendOne(
+    deployment: Deployment,
+    sessionKey: string,
+    event: LogEvent,
+    { isAlone, isSpared }: { readonly isAlone: boolean; readonly isSpared: boolean },
+  ): AppendOutcome {
     const { has } = this.#node
     const [key, streamTag] = this.#toPlace(sessionKey, event.streamTag)
     if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
     const log: Log = deployment.logs.get(key) ?? createLog(deployment.rows.get(key))
-    const refusal = this.#refuse(log, event) ?? this.#refuseByRecord(deployment, key, event)
+    const refusal = isSpared ? undefined : (this.#refuse(log, event) ?? this.#refuseByRecord(deployment, key, event))
     if (refusal !== undefined) {
       if (has('fenced-append-leaves-a-row')) addTo(deployment.hidden, key, 1)
       if (has('gone-append-leaves-a-row') && refusal === 'gone') addTo(deployment.hidden, key, 1)
@@ -114,7 +184,13 @@ export class ReferenceLog implements EventLog {
     const stream = log.streams.get(event.streamTag) ?? begin(event)
     log.streams.set(event.streamTag, stream)
     // A repetition after a lost reply.
-    const isKnown = stream.headPosition.term === term && stream.headPosition.n === event.position.n
+    const isNewest = isSame(stream.headPosition, event.position)
+    const mayBeKnown = stream.headPosition.term === term && stream.headPosition.n > event.position.n
+    const isKnown =
+      isNewest ||
+      (mayBeKnown &&
+        !has('only-the-newest-is-known') &&
+        log.events.some((kept) => isSame(kept.position, event.position)))
     if (isKnown && !has('repeated-append-is-written-twice')) return
     stream.ended ||= event.last || (has('empty-text-ends-the-stream') && event.data === '')
     if (has('empty-ends-are-left-out') && event.last && event.data === '') return

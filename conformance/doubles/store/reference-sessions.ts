@@ -193,17 +193,20 @@ export class ReferenceSessions implements SessionStore {
     return isLeased(deployment, owner)
   }
 
-  async renewLease(node: string, leaseMs: number): Promise<void> {
+  async renewLease(node: string, leaseMs: number): Promise<boolean> {
     const { has } = this.#node
     if (has('renewal-waits-for-ever') && this.#connection.isCut) await forEver
-    if (has('hostile-nodes-are-left-out') && node.includes('%')) return
-    const endsAt = await this.#runOnLeases(({ leases }) => {
+    if (has('hostile-nodes-are-left-out') && node.includes('%')) return false
+    const { ran, end } = await this.#runOnLeases(({ leases }) => {
       const name = this.#toNodeName(node)
-      const end = this.#toLeaseEnd(leases.get(name), leaseMs)
+      const before = leases.get(name)
+      const end = this.#toLeaseEnd(before, leaseMs)
       leases.set(name, end)
-      return end
+      const ran = before !== undefined && (has('lease-once-begun-has-run') || before > performance.now())
+      return { ran, end }
     })
-    this.#leases.set(node, endsAt)
+    this.#leases.set(node, end)
+    return ran
   }
 
   #toLeaseEnd(before: number | undefined, leaseMs: number): number {

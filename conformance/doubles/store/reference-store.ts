@@ -34,11 +34,10 @@ export function openReferenceStore(options: ReferenceStoreOptions = {}): StoreUn
   const connect = (prefix: string, isFirst = false): Node => {
     return { connection: new FakeConnection(database, patienceMs), prefix, isFirst, isJoined, has }
   }
-  const toBackplane = (node: Node): Backplane => ({
-    sessions: new ReferenceSessions(node),
-    events: new ReferenceLog(node, maxEventsPerSession),
-    bus: new ReferenceBus(node),
-  })
+  const toBackplane = (node: Node): Backplane => {
+    const bus = new ReferenceBus(node)
+    return { sessions: new ReferenceSessions(node), events: new ReferenceLog(node, bus, maxEventsPerSession), bus }
+  }
   const first = connect('mcp', true)
   const own = database.deployment('mcp')
   return {

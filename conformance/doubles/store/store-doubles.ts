@@ -29,6 +29,7 @@ const whatIsRead = 'whether it is gone is seen by reading it'
 const whatIsRepeated = 'what is repeated expects the term before'
 const whatIsEnded = 'leases are ended so there'
 const whatIsNotHeard = 'nothing is heard after the first outage'
+const whatIsPublished = 'what is published shows it'
 const whatIsCut = 'nothing works after the first outage'
 
 /** One for each requirement, in the order of the contract. */
@@ -118,11 +119,13 @@ const table = [
   }),
   double('sessions/renewal-counts-from-now', 'renewal-never-shortens'),
   double('sessions/renewal-with-zero-ends-the-lease', 'renewal-with-zero-is-ignored', {
+    'store/sessions/renewal-tells-whether-the-lease-ran': whatIsEnded,
     'store/sessions/nodes-are-opaque': whatIsEnded,
     'store/sessions/nodes-are-told-apart': whatIsEnded,
     'store/sessions/lease-is-seen-by-every-node': whatIsEnded,
     'store/sessions/take-over-succeeds-once-the-lease-is-over': whatIsEnded,
   }),
+  double('sessions/renewal-tells-whether-the-lease-ran', 'lease-once-begun-has-run'),
   double('sessions/nodes-are-opaque', 'hostile-nodes-are-left-out'),
   double('sessions/nodes-are-told-apart', 'nodes-are-case-insensitive'),
   double('sessions/leases-are-no-records', 'leases-are-listed'),
@@ -163,8 +166,13 @@ const table = [
 
   double('events/append-is-read-back', 'notifications-are-messages'),
   double('events/appends-take-effect-in-order', 'appends-overtake-each-other'),
+  double('events/events-of-one-append-are-in-order', 'batches-are-reversed', {
+    'store/events/lost-reply-of-several-is-kept-once': 'their order is looked at as well',
+  }),
+  double('events/events-of-one-append-come-together', 'batches-are-taken-apart'),
   double('events/reads-see-no-gap-while-appending', 'every-seventh-append-comes-late', {
     'store/events/fencing-holds-under-way': 'what comes late finds the newer term',
+    'store/events/appends-publish-in-order': 'what comes late is published late',
   }),
   double('events/data-is-kept-byte-for-byte', 'data-is-written-anew'),
   double('events/events-may-be-large', 'long-data-is-cut'),
@@ -175,6 +183,7 @@ const table = [
   double('events/append-is-seen-by-every-node', 'unknown-streams-are-remembered'),
   double('events/unknown-stream-is-undefined', 'unknown-streams-are-empty', {
     'store/events/fencing-holds-for-every-stream': 'that nothing was written is seen by reading it',
+    'store/events/fenced-append-of-several-writes-none': 'that nothing was written is seen by reading it',
   }),
   double('events/read-begins-after-the-cursor', 'cursor-beyond-the-head-starts-over'),
   double('events/read-keeps-to-the-limit', 'limit-zero-means-all'),
@@ -200,6 +209,17 @@ const table = [
   }),
   double('events/from-holds-across-terms', 'from-compares-numbers-alone'),
   double('events/from-may-name-what-was-dropped', 'from-must-be-there'),
+  double('events/append-with-messages-keeps-events', 'published-appends-keep-the-last'),
+  double('events/append-publishes-its-messages', 'appends-publish-nothing', {
+    'store/events/published-is-readable': whatIsPublished,
+    'store/events/appends-publish-in-order': whatIsPublished,
+    'store/events/failed-append-publishes-nothing': whatIsPublished,
+  }),
+  double('events/published-is-readable', 'published-before-it-is-there', {
+    'store/events/failed-append-publishes-nothing': 'nobody knows by then whether it fails',
+  }),
+  double('events/appends-publish-in-order', 'published-messages-overtake'),
+  double('events/failed-append-publishes-nothing', 'failed-appends-publish'),
   joined('events/append-without-a-record-is-gone-or-goes-on', 'record-is-looked-for-once'),
   joined('events/append-after-expiry-is-gone-or-goes-on', 'log-takes-expired-records'),
   joined('events/gone-append-writes-nothing', 'gone-append-leaves-a-row'),
@@ -211,6 +231,7 @@ const table = [
   double('events/fencing-holds-for-every-stream', 'fenced-by-stream', {
     'store/events/fencing-holds-under-way': 'the old owner writes to another stream',
     'store/events/fenced-append-writes-nothing': 'it begins another stream too',
+    'store/events/fenced-append-of-several-writes-none': 'it begins another stream too',
   }),
   joined('events/taken-over-is-fenced-where-the-record-counts', 'record-does-not-fence', {
     'store/events/delete-after-a-takeover-heeds-the-record': 'who is not fenced deletes as one that was not succeeded',
@@ -223,11 +244,15 @@ const table = [
   double('events/delete-with-the-term-removes-every-stream', 'log-delete-takes-its-own-term', {
     'store/events/delete-after-a-takeover-heeds-the-record': 'it leaves a stream without events',
   }),
+  double('events/fenced-append-of-several-writes-none', 'newest-of-a-batch-is-fenced'),
   double('events/fenced-append-writes-nothing', 'fenced-append-leaves-a-row'),
   double('events/outage-is-bounded', 'delete-waits-for-ever'),
   double('events/outage-is-no-answer', 'outage-reads-as-unknown'),
   double('events/outage-is-survived', 'rejected-appends-come-later'),
-  double('events/lost-reply-of-append-is-kept-once', 'repeated-append-is-written-twice'),
+  double('events/lost-reply-of-append-is-kept-once', 'repeated-append-is-written-twice', {
+    'store/events/lost-reply-of-several-is-kept-once': 'one of several is written twice, too',
+  }),
+  double('events/lost-reply-of-several-is-kept-once', 'only-the-newest-is-known'),
   double('events/owner-cut-off-is-fenced', 'outage-lifts-the-fence'),
   double('events/budget-is-kept', 'budget-is-tripled'),
   double('events/newest-is-never-dropped', 'newest-progress-may-be-dropped'),

@@ -3,6 +3,7 @@
 export type {
   AppendOutcome,
   Backplane,
+  BusMessage,
   EventLog,
   LogEvent,
   LogPage,

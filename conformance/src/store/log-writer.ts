@@ -1,5 +1,5 @@
-import { expectEqual } from '../client/expect.ts'
-import type { AppendOutcome, EventLog, LogEvent } from './contract-types.ts'
+import { expectEqual, notTestable } from '../client/expect.ts'
+import type { AppendOutcome, BusMessage, EventLog, LogEvent } from './contract-types.ts'
 
 type EventParts = Partial<Pick<LogEvent, 'kind' | 'data' | 'last' | 'requestIds'>>
 
@@ -28,8 +28,14 @@ export class LogWriter {
   }
 
   /** The call is made before this returns, so that calls take effect in the order in which they are written down. */
-  async append(event: LogEvent): Promise<AppendOutcome> {
-    return await this.#log.append(this.sessionKey, event)
+  async append(...events: readonly LogEvent[]): Promise<AppendOutcome> {
+    return await this.#log.append(this.sessionKey, events)
+  }
+
+  /** The same with messages. */
+  async appendAndPublish(messages: readonly BusMessage[], ...events: readonly LogEvent[]): Promise<AppendOutcome> {
+    if (!this.#log.appendAndPublish) return notTestable('the log has no `appendAndPublish`')
+    return await this.#log.appendAndPublish(this.sessionKey, events, messages)
   }
 
   /** Appends events of one stream, each before the one before has settled. */

@@ -6,6 +6,7 @@ import { eventsFencing } from './contract/events-fencing.ts'
 import { eventsFrom } from './contract/events-from.ts'
 import { eventsLifetime } from './contract/events-lifetime.ts'
 import { eventsPages } from './contract/events-pages.ts'
+import { eventsPublished } from './contract/events-published.ts'
 import { sessionsExpiry } from './contract/sessions-expiry.ts'
 import { sessionsFaults } from './contract/sessions-faults.ts'
 import { sessionsJson } from './contract/sessions-json.ts'
@@ -27,6 +28,7 @@ export const storeRequirements: readonly StoreRequirement[] = [
   ...eventsAppend,
   ...eventsPages,
   ...eventsFrom,
+  ...eventsPublished,
   ...eventsLifetime,
   ...eventsFencing,
   ...eventsFaults,

@@ -1,12 +1,15 @@
 import { Attendance } from './attendance/attendance.ts'
 import { createEndpointSessions, type EndpointSessions } from './cluster/endpoint-sessions.ts'
 import { NodeMessages, toNotification } from './cluster/node-messages.ts'
+import { publishRefusal } from './diagnostics/publish-refusal.ts'
+import { traceRequest } from './diagnostics/trace-request.ts'
 import { createEra } from './eras/create-era.ts'
 import type { Era } from './eras/era.ts'
 import { authenticate } from './http/authenticate.ts'
 import { Bodies } from './http/bodies.ts'
 import { guard } from './http/guard.ts'
 import type { Mountable } from './http/http.ts'
+import { isMountable } from './http/mountable.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
 import type { EndpointOptions } from './options.ts'
@@ -54,10 +57,7 @@ const lastBytesMs = 100
 
 /** What adapters mount: an endpoint, or one that is made of these options. */
 export function toMountable(endpointOrOptions: Mountable | EndpointOptions): Mountable {
-  const { handle } = (endpointOrOptions ?? {}) as Partial<Mountable>
-  return typeof handle === 'function'
-    ? (endpointOrOptions as Mountable)
-    : createEndpoint(endpointOrOptions as EndpointOptions)
+  return isMountable(endpointOrOptions) ? endpointOrOptions : createEndpoint(endpointOrOptions)
 }
 
 /**
@@ -73,12 +73,13 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   const nodes = new NodeMessages(backplane.bus, era, (error) => options.onError(error, 'message-bus'))
   let closing: Promise<void> | undefined
 
-  return {
-    handle: createHandler(options, era),
+  const endpoint: Endpoint = {
+    handle: createHandler(options, era, attendance),
     notify,
     sessions: createEndpointSessions({
       ...{ backplane, nodes, sessionIdleMs: options.sessionIdleMs },
       activities: (node) => era.activities(node),
+      streams: (node, key) => era.streams(node, key),
     }),
     stats,
     close,
@@ -88,6 +89,8 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
       return closing !== undefined
     },
   }
+  attendance.endpoint = endpoint
+  return endpoint
 
   async function notify(
     { method, params }: { method: string; params?: Record<string, unknown> },
@@ -119,16 +122,19 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
 }
 
 /** The way of one request: guard, authentication, era. */
-function createHandler(options: ResolvedOptions, era: Era): Mountable['handle'] {
+function createHandler(options: ResolvedOptions, era: Era, attendance: Attendance): Mountable['handle'] {
   const guardOptions = { ...options, methods: era.methods }
-  return async (request) => {
+  return traceRequest(attendance, async (request, trace) => {
     try {
       const head = readHead(request)
       guard(request, head, guardOptions)
       if (options.auth) await authenticate(request, options.auth, options)
       return await era.answer(request, head)
     } catch (error) {
-      return toErrorReply(toRejection(error, request, options))
+      const rejection = toRejection(error, request, options)
+      if (trace) trace.refusal = rejection.refusal
+      publishRefusal(rejection, request, attendance.endpoint)
+      return toErrorReply(rejection)
     }
-  }
+  })
 }

@@ -53,25 +53,33 @@ export function checkOptions<Table extends Record<string, OptionRow<unknown>>>(
 ): Checked<Table> {
   if (typeof given !== 'object' || given === null) throw expected('the options to be an object', given)
   const options = given as Readonly<Record<string, unknown>>
-  for (const name of Object.keys(options))
-    if (!Object.hasOwn(table, name)) throw new TypeError(`Unknown option: ${name}`)
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(table, name))
+  if (unknown !== undefined) throw unknownOption(unknown, given, Object.keys(table))
   const entries = Object.entries(table).map(([name, { fallback, check }]) => {
     return [name, check(options[name] === undefined ? fallback : options[name], name)]
   })
   return Object.fromEntries(entries)
 }
 
+/** What inherits is no set of options at all, such as the request that `mcp` got in place of an endpoint. */
+function unknownOption(name: string, given: object, known: readonly string[]): TypeError {
+  const prototype: unknown = Object.getPrototypeOf(given)
+  if (prototype && Object.getPrototypeOf(prototype)) return expected('plain options', given)
+  return new TypeError(`Unknown option: ${name} (known are ${known.join(', ')})`)
+}
+
 // The types are those that the caller declares: a check cannot see what a function takes.
 
-export function aFunction<Value>(): Check<Value> {
+/** `such` completes what was expected: `, such as that of createBearerAuth(…)`. */
+export function aFunction<Value>(such = ''): Check<Value> {
   return (value, name) => {
     if (typeof value === 'function') return value as Value
-    throw expected(`${name} to be a function`, value)
+    throw expected(`${name} to be a function${such}`, value)
   }
 }
 
-export function anOptionalFunction<Value>(): Check<Value | undefined> {
-  return (value, name) => (value === undefined ? undefined : aFunction<Value>()(value, name))
+export function anOptionalFunction<Value>(such?: string): Check<Value | undefined> {
+  return (value, name) => (value === undefined ? undefined : aFunction<Value>(such)(value, name))
 }
 
 /** An object with these methods. */

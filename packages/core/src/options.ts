@@ -100,7 +100,7 @@ export interface EndpointOptions {
   initializeTimeoutMs?: number
 
   /**
-   * Sessions this node holds at most. At the cap one that was never initialized makes room at once, one in use only for
+   * Sessions this node holds at most. A hundredth above it one that was never initialized makes room, one in use only for
    * a newcomer that was initialized: of those without connection and running call the least used. When there is none,
    * `initialize` is answered 503 with `Retry-After`. Without sessions, and of 2026-07-28, requests that are answered at the
    * same time; and, counted apart, subscriptions. Without a cap anyone who can connect can fill the memory.

@@ -44,7 +44,7 @@ const table = {
   maxSessionsPerPrincipal: option(1_000, wholeNumber(1)),
   maxCallsPerSession: option(10_000, wholeNumber(1)),
   generateSessionId: option(createSessionId, aFunction<() => string>()),
-  auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>()),
+  auth: option(undefined, anOptionalFunction<EndpointOptions['auth'] & object>(', such as createBearerAuth(…)')),
   principal: option(undefined, anOptionalFunction<(auth: AuthInfo) => unknown>()),
   abandonAfterMs: option(60_000, wholeNumber(1)),
   keepAliveMs: option(8_000, wholeNumber(0)),

@@ -3,7 +3,7 @@ import { openSession, TestClient, toJson } from '../../../test-support/in-proces
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
-import { waitFor } from '../../../test-support/waiting.ts'
+import { deferred, waitFor } from '../../../test-support/waiting.ts'
 import {
   createMemoryBackplane,
   type EndpointOptions,
@@ -117,15 +117,9 @@ test('a session with 6,000 calls that is fenced ends with all of them', async ()
   await waitFor(() => endpoint.stats().calls === 5_999)
   const key = await sessionKey(client.sessionId)
   const position = { term: 2, n: 1 }
-  await events.append(key, {
-    streamTag: 'g',
-    index: 1,
-    position,
-    kind: 'message',
-    data: '{}',
-    last: false,
-    requestIds: [],
-  })
+  await events.append(key, [
+    { streamTag: 'g', index: 1, position, kind: 'message', data: '{}', last: false, requestIds: [] },
+  ])
   await client.call('step', {}, 6_000)
   await waitFor(() => endpoint.stats().sessions === 0)
   expect(endpoint.stats()).toMatchObject({ calls: 0 })
@@ -143,4 +137,69 @@ test('a session that comes back to life takes a place among maxSessions', async 
     await waitFor(() => endpoint.stats().sessions <= 2)
   }
   expect(endpoint.stats().sessions).toBe(2)
+})
+
+/** A log that fails from the moment that `fails` is set. */
+function createFailingDatabase() {
+  const database = createDatabase()
+  const { append } = database.events
+  const failing = {
+    fails: false,
+    database,
+    backplane: {
+      ...database,
+      events: {
+        ...database.events,
+        append: async (...appended: Parameters<EventLog['append']>) => {
+          if (failing.fails) throw new Error('away')
+          return append(...appended)
+        },
+      },
+    },
+  }
+  return failing
+}
+
+test('a client that has no id yet, since the log is away, is not sent away because its connection is old', async () => {
+  const log = createFailingDatabase()
+  const { backplane } = log
+  const finished = deferred()
+  const late: Handlers = { late: () => finished.promise.then(() => ({})) }
+  const { endpoint } = createTestEndpoint(late, {
+    response: 'sse',
+    ...{ backplane, keepAliveMs: 40, maxConnectionAgeMs: 100 },
+  })
+  const client = await openSession(endpoint)
+  const listener = await client.read()
+  await listener.until(() => listener.destroyed)
+  // It comes back: others are spared.
+  await client.read(listener.lastEventId)
+  log.fails = true
+  const reader = await TestReader.open(await client.call('late', {}, 7))
+  await reader.until(() => reader.destroyed || reader.text.split(':\n\n').length > 8)
+  finished.resolve(undefined)
+  await reader.until(() => reader.ended || reader.destroyed)
+  expect(reader.events).toMatchObject([{ id: undefined, data: expect.stringContaining('"result"') }])
+})
+
+test('a client that was told that its answer is gone hears so once, whoever has the session then', async () => {
+  const log = createFailingDatabase()
+  const finished = deferred()
+  const late: Handlers = { late: () => finished.promise.then(() => ({})) }
+  const { endpoint } = createTestEndpoint(late, { response: 'sse', backplane: log.backplane })
+  const client = await openSession(endpoint)
+  const reader = await TestReader.open(await client.call('late', {}, 7))
+  await reader.until(() => reader.blocks.length === 1)
+  reader.leave()
+  log.fails = true
+  finished.resolve(undefined)
+  await waitFor(() => endpoint.stats().calls === 0)
+  const told = await client.read(reader.lastEventId)
+  await told.until(() => told.ended)
+  expect(told.messages).toMatchObject([{ id: 7, error: { message: expect.stringContaining('no longer kept') } }])
+  expect((await client.get(told.lastEventId)).status).toBe(204)
+  const after = await afterCrash(client, log.database)
+  expect((await after.get(told.lastEventId)).status).toBe(204)
+  // Of a session that nobody has had in that term.
+  expect((await after.get(told.lastEventId.replace('.1-', '.z-'))).status).toBe(400)
 })

@@ -26,18 +26,22 @@ const options: BearerAuthOptions = {
   requiredScopes: ['mcp'],
 }
 
+const invalid = (description: string) => `${challenge}, error="invalid_token", error_description="${description}"`
+const malformed = invalid('Expected Bearer and one token in Authorization')
+const foreign = invalid('The token is for another resource than https://mcp.example.com/mcp')
+
 const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 test.each<[string, Record<string, string>, number, string, url?: string]>([
   ['no token', {}, 401, challenge],
   ['a token in the query', {}, 401, challenge, '/mcp?access_token=alice'],
-  ['another scheme', { authorization: 'Basic YTpi' }, 401, `${challenge}, error="invalid_token"`],
-  ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, `${challenge}, error="invalid_token"`],
+  ['another scheme', { authorization: 'Basic YTpi' }, 401, malformed],
+  ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, malformed],
   ['an invalid token', bearer('invalid'), 401, `${challenge}, error="invalid_token"`],
   ['a token an SDK verifier throws at', bearer('sdk'), 401, `${challenge}, error="invalid_token"`],
-  ['an expired token', bearer('alice/mcp/-1'), 401, `${challenge}, error="invalid_token"`],
-  ['a token for another resource', bearer('alice/mcp/60/other.example'), 401, `${challenge}, error="invalid_token"`],
+  ['an expired token', bearer('alice/mcp/-1'), 401, invalid('The token has expired')],
+  ['a token for another resource', bearer('alice/mcp/60/other.example'), 401, foreign],
   ['a token without the scope', bearer('alice/other'), 403, `${challenge}, error="insufficient_scope"`],
 ])(
   '%s: refused for every method, known and unknown session alike, before the body is read',
@@ -61,6 +65,41 @@ test.each<[string, Record<string, string>, number, string, url?: string]>([
     expect(endpoint.stats().sessions).toBe(1)
   },
 )
+
+const named = (name: string) => Object.assign(new Error('gone'), { name })
+const coded = (code: string, error = new Error('gone')) => Object.assign(error, { code })
+
+test.each<[string, Error]>([
+  ['a refused connection', coded('ECONNREFUSED')],
+  ['a certificate that is not trusted', coded('DEPTH_ZERO_SELF_SIGNED_CERT')],
+  [
+    'a certificate of another name, as fetch wraps it',
+    new TypeError('x', { cause: coded('ERR_TLS_CERT_ALTNAME_INVALID') }),
+  ],
+  ['an answer that is no HTTP', new TypeError('x', { cause: coded('HPE_INVALID_CONSTANT') })],
+  ['keys that are none', coded('ERR_JWKS_INVALID')],
+  ['a fetch of which nothing is known', new TypeError('fetch failed')],
+  ['a fetch of Deno', new TypeError('error sending request for url (https://id.example.com/jwks)')],
+  ['a fetch of Bun', coded('ConnectionRefused')],
+  ['a fetch that took too long', named('TimeoutError')],
+])('a verifier that fails for %s is 503, not a login', async (_what, error) => {
+  const told: string[] = []
+  const auth = createBearerAuth({ ...options, verify: () => Promise.reject(error) })
+  const { endpoint } = createTestEndpoint({}, { auth, onError: (_error, where) => told.push(where) })
+  const request = new TestRequest('POST', { body: ping, headers: bearer('alice') })
+  const { status, headers } = await endpoint.handle(request)
+  expect([status, headers['retry-after'], told]).toEqual([503, '5', ['auth']])
+})
+
+test.each([
+  ['jose says so', coded('ERR_JWS_SIGNATURE_VERIFICATION_FAILED')],
+  ['jose finds no key for it', coded('ERR_JWKS_NO_MATCHING_KEY')],
+  ['its own code stumbles over it', new TypeError("Cannot read properties of undefined (reading 'sub')")],
+])('a token at which a verifier throws because %s is 401', async (_what, error) => {
+  const auth = createBearerAuth({ ...options, verify: () => Promise.reject(error) })
+  const { endpoint } = createTestEndpoint({}, { auth, onError: () => undefined })
+  expect((await endpoint.handle(new TestRequest('POST', { body: ping, headers: bearer('alice') }))).status).toBe(401)
+})
 
 test('a valid token reaches the handler and binds the session', async () => {
   const { endpoint } = createTestEndpoint(

@@ -103,6 +103,8 @@ test('a codec that throws, and a log whose read throws, cost a connection and no
   const { events } = createMemoryBackplane()
   const broken = createTestEndpoint(handlers, {
     response: 'sse',
+    // It is read again as often as the connection is looked after, and not for ever.
+    keepAliveMs: 40,
     backplane: {
       events: {
         append: (key, event) => events.append(key, event),

@@ -3,11 +3,12 @@ import { type TestClient, toJson } from '../../../test-support/in-process/test-c
 import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
-import { sleep, waitFor } from '../../../test-support/waiting.ts'
+import { deferred, sleep, waitFor } from '../../../test-support/waiting.ts'
 import { NodeMessages } from '../src/cluster/node-messages.ts'
 import {
   createMemoryBackplane,
   type EndpointOptions,
+  type EventLog,
   type MessageBus,
   type SessionInfo,
   sessionKey,
@@ -238,11 +239,39 @@ describe('a node that dies', () => {
   test('before it answers in JSON: the call is answered with an error', async () => {
     const cluster = createCluster(2, { park: () => new Promise(() => undefined) }, { response: 'json' })
     const client = await cluster.open(0)
+    let isTaken = false
+    cluster.node(1).link.loses = (message) => {
+      isTaken ||= message.includes('"taken"')
+      return false
+    }
     const replying = cluster.on(1, client).call('park', {}, 7)
-    await sleep(150)
+    // The other node hears that it was begun.
+    await waitFor(() => isTaken)
     cluster.kill(0)
     expect(toJson(await replying)).toMatchObject({ id: 7, error: { code: -32000 } })
     expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  })
+
+  test('as soon as it has a call: that is answered with an error, and does not run again elsewhere', async () => {
+    let runs = 0
+    const cluster = createCluster(
+      2,
+      {
+        charge: () => {
+          runs++
+          return new Promise(() => undefined)
+        },
+      },
+      { response: 'json' },
+    )
+    const client = await cluster.open(0)
+    const replying = cluster.on(1, client).call('charge', {}, 7)
+    await waitFor(() => runs > 0)
+    // What it has said by now, it has said: a few turns of the loop, and no more.
+    await sleep(10)
+    cluster.kill(0)
+    expect(toJson(await replying)).toMatchObject({ id: 7, error: { code: -32000 } })
+    expect(runs).toBe(1)
   })
 
   test('between two calls: the next is answered by another node, with all that the session knew', async () => {
@@ -398,14 +427,127 @@ describe('messages that the bus loses', () => {
       '{"version":1}',
       '{"version":2,"type":"ask"}',
       '{"version":1,"type":"came","id":"x"}',
+      '[null,[],{"version":1,"type":"came","id":"x"}]',
     ]
     const types = ['ask', 'answer', 'read', 'cut', 'came', 'poke', 'taken', 'unknown', 'left', 'no such']
     for (const word of [...words, ...types.map((type) => JSON.stringify({ version: 1, type, id: 7 }))]) {
-      for (const channel of ['mcp-http', `mcp-http/${owner}`]) await cluster.database.bus.publish(channel, word)
+      for (const channel of ['mcp-http', `mcp-http/${owner}`]) {
+        for (const message of [word, `[${word}]`]) await cluster.database.bus.publish(channel, message)
+      }
     }
     await cluster.on(1, client).call('push')
     await reader.until(() => reader.messages.length === 1)
     expect(reader.messages).toMatchObject([{ params: { data: 1 } }])
+  })
+})
+
+describe('words of one turn', () => {
+  test('go to a node in one message, whose words are each read alone', async () => {
+    const cluster = createCluster(2, { who: ({ params }) => ({ echo: params.n }) })
+    const client = await cluster.open(0)
+    const publish = vi.spyOn(cluster.database.bus, 'publish')
+    const calls = Array.from({ length: 40 }, (_, n) => cluster.on(1, client).call('who', { n }, n))
+    const replies = await Promise.all(calls)
+    expect(replies.map((reply) => toJson(reply))).toEqual(
+      replies.map((_, n) => ({ jsonrpc: '2.0', id: n, result: { echo: n } })),
+    )
+    expect(publish.mock.calls.length).toBeLessThan(8)
+  })
+
+  test('are good beside one that is malformed', async () => {
+    const cluster = createCluster(1)
+    const client = await cluster.open(0)
+    const { owner } = (await cluster.database.sessions.get(await sessionKey(client.sessionId))) ?? {}
+    const heard: unknown[] = []
+    await cluster.database.bus.subscribe('mcp-http/other', (text) => heard.push(JSON.parse(text)))
+    const poke = (id: unknown) => ({ version: 1, type: 'poke', id, from: 'other' })
+    await cluster.database.bus.publish(`mcp-http/${owner}`, JSON.stringify([poke('a'), poke(7), 'rubbish', poke('b')]))
+    await waitFor(() => heard.length > 0)
+    expect(heard).toEqual([['a', 'b'].map((id) => ({ version: 1, type: 'unknown', id }))])
+    expect(cluster.node(0).errors).toHaveLength(2)
+  })
+
+  test('of which some are long go in several', async () => {
+    const cluster = createCluster(2, { who: ({ params }) => ({ length: String(params.text).length }) })
+    const client = await cluster.open(0)
+    const publish = vi.spyOn(cluster.database.bus, 'publish')
+    const text = 'x'.repeat(30_000)
+    const calls = Array.from({ length: 20 }, (_, n) => cluster.on(1, client).call('who', { text }, n))
+    for (const reply of await Promise.all(calls)) expect(toJson(reply)).toMatchObject({ result: { length: 30_000 } })
+    for (const [, message] of publish.mock.calls) expect(message.length).toBeLessThan(70_000)
+  })
+})
+
+describe('a log that publishes with an append', () => {
+  /** Of the first node; what it stores is told at once, and settles so many milliseconds later. */
+  function publishing(cluster: TestCluster, settlesAfterMs: number): void {
+    const { events, bus } = cluster.database
+    const appendAndPublish: EventLog['appendAndPublish'] = async (key, appended, messages) => {
+      const outcome = await events.append(key, appended)
+      for (const { channel, message } of messages) await bus.publish(channel, message)
+      await sleep(settlesAfterMs)
+      return outcome
+    }
+    Object.assign(cluster.node(0).link.backplane.events, { appendAndPublish })
+    // What the owner itself says of events is lost.
+    cluster.node(0).link.loses = (message) => message.includes('"came"')
+  }
+
+  test('a push reaches a client on another node by that alone', async () => {
+    const cluster = createCluster(2, {
+      push: async ({ push }) => {
+        await Promise.all([1, 2, 3].map((data) => push('notifications/message', { data })))
+        return {}
+      },
+    })
+    publishing(cluster, 0)
+    const client = await cluster.open(0)
+    const reader = await cluster.on(1, client).read()
+    await client.call('push')
+    await reader.until(() => reader.messages.length === 3)
+    await client.call('push')
+    await reader.until(() => reader.messages.length === 6)
+    expect(pushed(reader)).toEqual([1, 2, 3, 1, 2, 3])
+  })
+
+  test('no word of an event overtakes the word of its stream', async () => {
+    const cluster = createCluster(
+      2,
+      {
+        count: async ({ notify }) => {
+          await Promise.all([1, 2, 3].map((progress) => notify('notifications/progress', { progress })))
+          return { done: true }
+        },
+      },
+      sse,
+    )
+    publishing(cluster, 0)
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('count', {}, 7))
+    await reader.until(() => reader.ended, 1_000)
+    expect(reader.messages.map(({ params, result }) => result ?? params?.progress)).toEqual([1, 2, 3, { done: true }])
+  })
+
+  test('a sender goes on whose event was read before it heard that it is stored', async () => {
+    const sizes = [1_200_000, 1]
+    const cluster = createCluster(
+      2,
+      {
+        flood: async ({ notify }) => {
+          for (const size of sizes) await notify('notifications/progress', { progress: 'x'.repeat(size) })
+          return { done: true }
+        },
+      },
+      sse,
+    )
+    publishing(cluster, 200)
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await cluster.on(1, client).call('flood', {}, 7))
+    await reader.until(() => reader.ended, 5_000)
+    expect(reader.messages.map(({ params, result }) => result ?? String(params?.progress).length)).toEqual([
+      ...sizes,
+      { done: true },
+    ])
   })
 })
 
@@ -460,6 +602,16 @@ describe('hibernation', () => {
     expect(cluster.node(1).servers).toHaveLength(1)
   })
 
+  test('ends when the session has been idle for as long as any', async () => {
+    const cluster = createCluster(2, {}, { hibernateAfterMs: 50, sessionIdleMs: 1_500 })
+    const [early, late] = [await cluster.open(0), await cluster.open(0)]
+    await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
+    await sleep(400)
+    expect((await cluster.on(1, early).call('ping')).status).toBe(200)
+    await sleep(1_300)
+    expect((await cluster.on(1, late).call('ping')).status).toBe(404)
+  })
+
   test('waits for calls and connections', async () => {
     const cluster = createCluster(
       1,
@@ -507,6 +659,40 @@ test('while a node closes its running calls are reached from others, and other s
   expect(reader.messages[1]).toMatchObject({ id: 5, result: { action: 'accept' } })
   await closing
   expect((await cluster.on(1, busy).call('ping')).status).toBe(200)
+})
+
+test('a node that closes serves what comes to it all the same, and hands that over as well', async () => {
+  const release: (() => void)[] = []
+  const park = () => new Promise((resolve) => release.push(() => resolve({ done: true })))
+  const cluster = createCluster(2, { park })
+  const [busy, idle] = [await cluster.open(0), await cluster.open(0)]
+  const parked = busy.call('park', {}, 1)
+  await waitFor(() => release.length === 1)
+  let isClosed = false
+  const closing = cluster
+    .node(0)
+    .endpoint.close({ drainMs: 20_000 })
+    .then(() => {
+      isClosed = true
+    })
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 1)
+  // As a balancer sends them that has not heard of it.
+  expect((await busy.call('ping', {}, 2)).status).toBe(200)
+  expect((await idle.call('ping', {}, 2)).status).toBe(200)
+  const opened = await cluster.open(0)
+  expect((await opened.call('ping', {}, 2)).status).toBe(200)
+  const reader = await opened.read()
+  await reader.until(() => reader.ended)
+  expect(reader.text).toMatch(/^retry: \d{4,5}$/m)
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 1)
+  expect(isClosed).toBe(false)
+  for (const answer of release) answer()
+  expect((await parked).status).toBe(200)
+  await closing
+  for (const client of [busy, idle, opened]) {
+    expect((await cluster.on(1, client).call('ping', {}, 3)).status).toBe(200)
+    expect((await client.call('ping', {}, 4)).status).toBe(503)
+  }
 })
 
 test('a node that closes waits for the calls that its clients have on others, and says when to come back', async () => {
@@ -589,4 +775,83 @@ test('a node that starts before the bus can be listened to hears the others once
   expect(heard).toEqual([notification.method, notification.method])
   expect(errors).toEqual([new Error('Not there yet')])
   await nodes.close()
+})
+
+test('a client without an id is not sent away where the log fails: it gets the answer once that can be read', async () => {
+  const finished = deferred()
+  const cluster = createCluster(2, { park: () => finished.promise.then(() => ({})) }, sse)
+  const client = await cluster.open(0)
+  const { events } = cluster.node(1).link.backplane
+  const read = vi.spyOn(events, 'read').mockRejectedValue(new Error('away'))
+  const reader = await TestReader.open(await cluster.on(1, client).call('park'))
+  // Each is made twice.
+  await waitFor(() => read.mock.calls.length > 2)
+  expect(reader).toMatchObject({ blocks: [], ended: false, destroyed: false })
+  expect(cluster.node(1).errors).not.toEqual([])
+  read.mockRestore()
+  finished.resolve(undefined)
+  await reader.until(() => reader.ended)
+  expect(reader.messages).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }])
+})
+
+test('a client without an id is not sent away by a gap: it is told of it, and goes on', async () => {
+  const [begun, finished] = [deferred(), deferred()]
+  const handlers: Handlers = {
+    work: async ({ notify }) => {
+      await begun.promise
+      await notify('notifications/progress', { progress: 1 })
+      await finished.promise
+      return {}
+    },
+  }
+  const cluster = createCluster(2, handlers, sse)
+  const client = await cluster.open(0)
+  const [owner, other] = [cluster.node(0).link.backplane.events, cluster.node(1).link.backplane.events]
+  // What says that the stream is there is not stored; then the other node cannot read.
+  const append = vi.spyOn(owner, 'append').mockRejectedValue(new Error('away'))
+  const read = vi.spyOn(other, 'read').mockRejectedValue(new Error('away'))
+  const reader = await TestReader.open(await cluster.on(1, client).call('work'))
+  await waitFor(() => read.mock.calls.length > 2)
+  append.mockRestore()
+  begun.resolve(undefined)
+  await sleep(50)
+  read.mockRestore()
+  await reader.until(() => reader.messages.length > 0 || reader.ended || reader.destroyed, 5_000)
+  finished.resolve(undefined)
+  await reader.until(() => reader.ended || reader.destroyed)
+  expect(reader.messages).toMatchObject([{ params: { progress: 1 } }, { id: 1, result: {} }])
+})
+
+test('a client without an id has an error where what it had was never stored and its owner dies', async () => {
+  const cluster = createCluster(
+    2,
+    {
+      park: ({ notify }) => notify('notifications/progress', { progress: 1 }).then(() => new Promise(() => undefined)),
+    },
+    sse,
+  )
+  const client = await cluster.open(0)
+  vi.spyOn(cluster.node(0).link.backplane.events, 'append').mockRejectedValue(new Error('away'))
+  const reader = await TestReader.open(await cluster.on(1, client).call('park', {}, 7))
+  await waitFor(() => cluster.node(0).errors.length > 1)
+  await sleep(50)
+  cluster.kill(0)
+  await reader.until(() => reader.ended || reader.destroyed, 5_000)
+  expect(reader.messages.at(-1)).toMatchObject({ id: 7, error: { code: -32000 } })
+})
+
+test('a change that the store could not take is kept once it can: the next owner knows of it', async () => {
+  const cluster = createCluster(2)
+  const client = await cluster.open(0, { initialized: false })
+  const update = vi.spyOn(cluster.node(0).link.backplane.sessions, 'update').mockRejectedValue(new Error('away'))
+  expect((await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })).status).toBe(202)
+  await waitFor(() => cluster.node(0).errors.length > 1)
+  update.mockRestore()
+  const key = await sessionKey(client.sessionId)
+  await vi.waitFor(async () => expect(await cluster.database.sessions.get(key)).toMatchObject({ initialized: true }), {
+    timeout: 3_000,
+  })
+  cluster.kill(0)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  expect(cluster.node(1).servers[0]?.received).toContain('notifications/initialized')
 })

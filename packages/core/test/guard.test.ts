@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openSession, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
+import { type EndpointOptions, toMountable } from '../src/index.ts'
 
 const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: toInitializeParams() }
 
@@ -352,8 +353,29 @@ describe('options', () => {
     [{ allowedHosts: ['https://x.example'] }, 'Expected each of allowedHosts to be a host'],
     [{ allowedHosts: 'x.example' }, 'Expected allowedHosts to be an array of strings'],
     [{ backplane: { session: 1 } }, 'Unknown part of the backplane: session'],
-    [{ keepAlive: 1 }, 'Unknown option: keepAlive'],
+    [{ keepAlive: 1 }, 'Unknown option: keepAlive (known are server, sessions, eras, '],
+    [{ auth: true }, 'Expected auth to be a function, such as createBearerAuth(…), got true (boolean)'],
+    [
+      { backplane: 'redis://127.0.0.1' },
+      'Expected backplane to be an object of stores, such as redisBackplane(client)',
+    ],
   ])('%j is refused at start-up', (options, message) => {
     expect(() => createTestEndpoint({}, options)).toThrow(message)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['a request, which `mcp` gets that was mounted in place of `mcp(…)`', new TestRequest('POST'), 'TestRequest'],
+    [
+      "Koa's context, which `mcp` gets there",
+      Object.assign(Object.create(Object.create({})), { request: {} }),
+      '{"request":{}}',
+    ],
+    ['an app', Object.assign(() => undefined, { handle: () => undefined }), 'a function'],
+    ['a server object', { connect: () => undefined }, '{}'],
+    ['nothing', undefined, 'undefined'],
+  ])('%s in place of options is refused with what it is', (_, given, shown) => {
+    const mount = () => toMountable(given as EndpointOptions)
+    expect(mount).toThrow(/^Expected (plain options|options such as \{ server: )/)
+    expect(mount).toThrow(`got ${given instanceof TestRequest ? 'an object of ' : ''}${shown} (`)
   })
 })

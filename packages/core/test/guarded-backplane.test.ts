@@ -3,9 +3,11 @@ import { openSession, TestClient, toInitializeParams, toJson } from '../../../te
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
+import type { Announcer, AnnouncingLog } from '../src/backplane/announcer.ts'
 import { guardBackplane, StoreError } from '../src/backplane/guarded-backplane.ts'
 import {
   type Backplane,
+  type BusMessage,
   createMemoryBackplane,
   type EventLog,
   type LogEvent,
@@ -80,7 +82,7 @@ const calls: Record<string, (backplane: Backplane) => unknown> = {
   'sessions.renewLease': ({ sessions }) => sessions.renewLease('node', 1_000),
   'sessions.hasLease': ({ sessions }) => sessions.hasLease('node'),
   'sessions.list': ({ sessions }) => listAll(sessions),
-  'events.append': ({ events }) => events.append('k', toEvent(1)),
+  'events.append': ({ events }) => events.append('k', [toEvent(1)]),
   'events.read': ({ events }) => events.read('k', 'g', 0, 10),
   'events.delete': ({ events }) => events.delete('k'),
   'bus.publish': ({ bus }) => bus.publish('c', 'm'),
@@ -178,7 +180,7 @@ test('null is nothing, and whatever can be awaited is awaited', async () => {
   expect(await sessions.create(record, 1)).toBe(true)
   expect(await listAll(sessions)).toEqual(['k'])
   expect(await events.read('k', 'g', 0, 1)).toBeUndefined()
-  expect(await events.append('k', toEvent(1))).toBe('fenced')
+  expect(await events.append('k', [toEvent(1)])).toBe('fenced')
   expect(await events.delete('k')).toBeUndefined()
   expect(await bus.publish('c', 'm')).toBeUndefined()
   expect(await (await bus.subscribe('c', () => undefined))()).toBeUndefined()
@@ -205,11 +207,13 @@ test('a release that throws or rejects harms nobody, and counts that are none ar
 function createLossyLog(lost: (n: number, attempt: number) => boolean) {
   const kept: number[] = []
   const attempts = new Map<number, number>()
-  const append = async (_key: string, { position: { n } }: LogEvent) => {
+  const append = async (_key: string, events: readonly LogEvent[]) => {
+    const positions = events.map(({ position }) => position.n)
+    const n = positions[0] as number
     await new Promise((resolve) => setTimeout(resolve, n % 3))
     const attempt = (attempts.get(n) ?? 0) + 1
     attempts.set(n, attempt)
-    if (kept.at(-1) !== n) kept.push(n)
+    for (const position of positions) if (!kept.includes(position)) kept.push(position)
     if (lost(n, attempt)) throw new Error('the reply was lost')
     return 'ok'
   }
@@ -217,37 +221,107 @@ function createLossyLog(lost: (n: number, attempt: number) => boolean) {
 }
 
 test('appends whose replies are lost are there once and in order, though each is made before the one before settles', async () => {
-  const log = createLossyLog((n, attempt) => n % 3 === 1 && attempt === 1)
+  const log = createLossyLog((_n, attempt) => attempt === 1)
   const { events } = guard({ events: { append: log.append } })
-  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => events.append('k', toEvent(i + 1))))
+  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => events.append('k', [toEvent(i + 1)])))
   expect(new Set(outcomes)).toEqual(new Set(['ok']))
   expect(log.kept).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
 })
 
-test('an append that fails twice rejects, and those after it are made in order', async () => {
+test('an append that fails twice rejects with what went with it, and those after it are made in order', async () => {
   const log = createLossyLog((n) => n === 2)
   const { events } = guard({ events: { append: log.append } })
-  const outcomes = await Promise.allSettled([1, 2, 3, 4].map((n) => events.append('k', toEvent(n))))
-  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map((n) => events.append('k', [toEvent(n)])))
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected'])
+  expect(await events.append('k', [toEvent(5)])).toBe('ok')
   expect([...log.attempts]).toEqual([
     [1, 1],
     [2, 2],
-    [3, 1],
-    [4, 1],
+    [5, 1],
   ])
-  expect(log.kept).toEqual([1, 2, 3, 4])
+  expect(log.kept).toEqual([1, 2, 3, 4, 5])
+})
+
+test('what comes while an append is under way goes with the next: at most 256 events, or 1 MiB', async () => {
+  const batches: number[][] = []
+  const append = async (_key: string, appended: readonly LogEvent[]) => {
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    batches.push(appended.map(({ index }) => index))
+    return 'ok'
+  }
+  const { events } = guard({ events: { append } })
+  const appendAll = (from: number, to: number, data = '1') =>
+    Promise.all(Array.from({ length: to - from + 1 }, (_, i) => events.append('k', [{ ...toEvent(from + i), data }])))
+  await appendAll(1, 600)
+  expect(batches.map(({ length }) => length)).toEqual([1, 256, 256, 87])
+  expect(batches.flat()).toEqual(Array.from({ length: 600 }, (_, i) => i + 1))
+  batches.length = 0
+  await appendAll(1, 7, 'x'.repeat(400_000))
+  expect(batches).toEqual([[1], [2, 3], [4, 5], [6, 7]])
+  batches.length = 0
+  await appendAll(1, 3, 'x'.repeat(2_000_000))
+  expect(batches).toEqual([[1], [2], [3]])
+})
+
+test('events of two terms never go together, so that those of the older are fenced', async () => {
+  const batches: number[][] = []
+  const append = async (_key: string, appended: readonly LogEvent[]) => {
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    batches.push(appended.map(({ position }) => position.term))
+    return 'ok'
+  }
+  const { events } = guard({ events: { append } })
+  const appendOf = (term: number, n: number) => events.append('k', [{ ...toEvent(n), position: { term, n } }])
+  await Promise.all([appendOf(1, 1), appendOf(1, 2), appendOf(2, 1), appendOf(1, 3), appendOf(2, 2), appendOf(2, 3)])
+  expect(batches).toEqual([[1], [1], [2], [1], [2, 2]])
+})
+
+test('what goes to the log in one append is announced by it in one message, the same when it is repeated', async () => {
+  const made: unknown[] = []
+  const append = async (_key: string, appended: readonly LogEvent[]) => {
+    made.push([appended.length])
+    return 'ok'
+  }
+  const appendAndPublish = async (_key: string, appended: readonly LogEvent[], messages: readonly BusMessage[]) => {
+    made.push([appended.length, ...messages.map(({ message }) => message)])
+    if (made.length === 2) throw new Error('the reply was lost')
+    return 'ok'
+  }
+  let asked = 0
+  const announce = (name: string): Announcer => ({
+    announce: (events) => ({ channel: 'c', message: `${name} ${events.map(({ index }) => index)} ${++asked}` }),
+  })
+  const [one, two, none] = [announce('one'), announce('two'), { announce: () => undefined }]
+  const log = guard({ events: { append, appendAndPublish } }).events as AnnouncingLog
+  const outcomes = [one, one, two, one, none].map((announcer, i) => log.append('k', [toEvent(i + 1)], announcer))
+  expect(await Promise.all(outcomes)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
+  await log.append('k', [toEvent(6)], none)
+  expect(made).toEqual([[1, 'one 1 1'], [4, 'one 2,4 2', 'two 3 3'], [4, 'one 2,4 2', 'two 3 3'], [1]])
+  // A log that cannot do both has nobody asked.
+  const plain = guard({ events: { append } }).events as AnnouncingLog
+  await plain.append('k', [toEvent(7)], one)
+  expect(asked).toBe(3)
+})
+
+test('a flood over a log that takes 20 ms for each append is stored before its deadline', async () => {
+  const append = () => new Promise((resolve) => setTimeout(resolve, 20, 'ok'))
+  const { events } = guard({ events: { append } }, 1_000)
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 2_000 }, (_, i) => events.append('k', [toEvent(i + 1)])),
+  )
+  expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([])
 })
 
 test('behind an append that is stuck all of its session end with it, and another session waits for nothing', async () => {
   const made: string[] = []
-  const append = (key: string, { index }: LogEvent) => {
-    made.push(`${key}${index}`)
+  const append = (key: string, [event]: readonly LogEvent[]) => {
+    made.push(`${key}${event?.index}`)
     return key === 'stuck' ? never() : 'ok'
   }
   const { events } = guard({ events: { append } }, 500)
   const started = performance.now()
-  const stuck = Promise.allSettled(Array.from({ length: 1_000 }, (_, i) => events.append('stuck', toEvent(i + 1))))
-  expect(await events.append('other', toEvent(1))).toBe('ok')
+  const stuck = Promise.allSettled(Array.from({ length: 1_000 }, (_, i) => events.append('stuck', [toEvent(i + 1)])))
+  expect(await events.append('other', [toEvent(1)])).toBe('ok')
   expect((await stuck).every(({ status }) => status === 'rejected')).toBe(true)
   expect(performance.now() - started).toBeLessThan(2_000)
   // On a busy machine the last of them were asked for some time after the first, and have as much left.
@@ -267,8 +341,9 @@ test('a delete does not overtake the appends before it', async () => {
       delete: () => void made.push('delete'),
     },
   })
-  await Promise.all([events.append('k', toEvent(1)), events.append('k', toEvent(2)), events.delete('k')])
-  expect(made).toEqual(['append', 'append', 'delete'])
+  const before = [events.append('k', [toEvent(1)]), events.append('k', [toEvent(2)])]
+  await Promise.all([...before, events.delete('k'), events.append('k', [toEvent(3)])])
+  expect(made).toEqual(['append', 'append', 'delete', 'append'])
 })
 
 test('an event is settled after its append, and a log that takes no word of that is not asked', async () => {
@@ -283,10 +358,10 @@ test('an event is settled after its append, and a log that takes no word of that
     throw new Error('a hint that is lost harms nobody')
   }
   const { events } = guard({ events: { append, settle } })
-  const appending = events.append('k', toEvent(1))
+  const appending = events.append('k', [toEvent(1)])
   events.settle?.('k', 'g', 1)
   await appending
-  await events.append('k', toEvent(2))
+  await events.append('k', [toEvent(2)])
   expect(made).toEqual(['append', 'settle 1', 'append'])
   expect(guard({}).events.settle?.('k', 'g', 1)).toBeUndefined()
 })
@@ -342,10 +417,10 @@ test('an event whose reply was lost is read once, by who was there and by who re
   const { events } = createMemoryBackplane()
   const kept = new Set<string>()
   let appended = 0
-  const append = async (key: string, event: LogEvent) => {
-    // It is there, and its reply is lost. Repeated, it is known.
-    const name = `${event.streamTag} ${event.index}`
-    if (!kept.has(name)) await events.append(key, event)
+  const append = async (key: string, appending: readonly LogEvent[]) => {
+    // They are there, and the reply is lost. Repeated, they are known.
+    const name = appending.map(({ streamTag, index }) => `${streamTag} ${index}`).join()
+    if (!kept.has(name)) await events.append(key, appending)
     if (!kept.has(name) && ++appended % 2 === 0) {
       kept.add(name)
       throw new Error('the reply was lost')
@@ -376,15 +451,44 @@ test('an event whose reply was lost is read once, by who was there and by who re
   expect(errors).toEqual([])
 })
 
+test('a handler that awaits its sends is held back by a slow log, however small its events are', async () => {
+  const memory = createMemoryBackplane()
+  let settled = 0
+  let most = 0
+  const append: EventLog['append'] = async (key, appended) => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const outcome = memory.events.append(key, appended)
+    settled += appended.length
+    return outcome
+  }
+  const events = Object.assign(Object.create(memory.events) as EventLog, { append })
+  const handlers: Handlers = {
+    flood: async ({ notify }) => {
+      for (let i = 1; i <= 5_000; i++) {
+        await notify('notifications/progress', { progressToken: 1, progress: i })
+        most = Math.max(most, i - settled)
+      }
+      return {}
+    },
+  }
+  const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse', backplane: { events } })
+  const client = await openSession(endpoint)
+  const reader = await TestReader.open(await client.call('flood'))
+  await reader.until(() => reader.ended, 30_000)
+  expect(reader.messages).toHaveLength(5_001)
+  expect(most).toBeLessThan(1_100)
+  expect(errors).toEqual([])
+})
+
 test('a log that is slower than a handler holds it back, on every stream', async () => {
   const memory = createMemoryBackplane()
   let waiting = 0
   let most = 0
   const events: EventLog = {
-    append: async (key, event) => {
+    append: async (key, appended) => {
       await new Promise((resolve) => setTimeout(resolve, 1))
-      waiting -= event.data.length
-      return memory.events.append(key, event)
+      for (const { data } of appended) waiting -= data.length
+      return memory.events.append(key, appended)
     },
     read: (...asked) => memory.events.read(...asked),
     release: (...released) => memory.events.release(...released),

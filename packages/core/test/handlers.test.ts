@@ -45,6 +45,15 @@ function signIn(request: IncomingMessage): ConnectRequest {
   return Object.assign(request, { auth: toAuth(request.headers.authorization ?? '') })
 }
 
+test.each([{ server: () => undefined }, { connect: () => undefined }, undefined, () => undefined])(
+  'what is no endpoint is refused when it is mounted: %s',
+  (given) => {
+    const refusal = 'Expected an endpoint made by createEndpoint({ server: () => new McpServer(…) }), got '
+    expect(() => toNodeHandler(given as never)).toThrow(refusal)
+    expect(() => toFetchHandler(given as never)).toThrow(refusal)
+  },
+)
+
 describe('toNodeHandler', () => {
   test('takes nothing of what a framework passes after the response', async () => {
     const handle = toNodeHandler(start().endpoint) as (request: unknown, response: unknown, next: unknown) => void

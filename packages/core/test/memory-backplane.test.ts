@@ -64,14 +64,14 @@ test('a list leaves out what was deleted since it began', async () => {
 
 test('the log of a session is closed to an owner whose successor has written', async () => {
   const { events } = createMemoryBackplane()
-  expect(events.append('s', toEvent(1, 1, 1))).toBe('ok')
-  expect(events.append('s', toEvent(2, 1, 2))).toBe('ok')
-  expect(events.append('s', toEvent(1, 2, 2))).toBe('fenced')
-  expect(events.append('s', { ...toEvent(1, 3, 1), streamTag: 'p1-1' })).toBe('fenced')
+  expect(events.append('s', [toEvent(1, 1, 1)])).toBe('ok')
+  expect(events.append('s', [toEvent(2, 1, 2)])).toBe('ok')
+  expect(events.append('s', [toEvent(1, 2, 2)])).toBe('fenced')
+  expect(events.append('s', [{ ...toEvent(1, 3, 1), streamTag: 'p1-1' }])).toBe('fenced')
   expect(events.read('s', 'g', 0, 10)).toMatchObject({ events: [{ data: '1' }, { data: '2' }], head: 2 })
   expect(events.read('s', 'p1-1', 0, 10)).toBeUndefined()
   expect(events.stats()).toMatchObject({ sessions: 1, streams: 1, events: 2 })
-  expect(events.append('other', toEvent(1, 1, 1))).toBe('ok')
+  expect(events.append('other', [toEvent(1, 1, 1)])).toBe('ok')
 })
 
 test('ending one of two subscriptions of the same listener leaves the other', async () => {

@@ -85,7 +85,7 @@ test('members that JSON-RPC does not know are left out, duplicate and hostile ke
   expect((await client.post(`\ufeff${JSON.stringify(call)}`)).status).toBe(200)
 })
 
-test('no body whatever causes a 5xx', async () => {
+test('no body whatever causes a 5xx', { retry: 0 }, async () => {
   const { endpoint, errors } = createTestEndpoint()
   const client = await openSession(endpoint)
   const member = fc.oneof(

@@ -328,6 +328,41 @@ describe('how many sessions there are', () => {
     await waitFor(() => endpoint.stats().sessions === 10)
   })
 
+  test('at the cap clients that open sessions at the same time do not push out each other', async () => {
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 200 })
+    const [oldest] = [await openSession(endpoint)]
+    for (let i = 1; i < 200; i++) await openSession(endpoint)
+    const opening = [
+      await openSession(endpoint, { initialized: false }),
+      await openSession(endpoint, { initialized: false }),
+    ]
+    for (const client of opening) {
+      expect((await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })).status).toBe(202)
+    }
+    for (const client of opening) expect((await client.call('ping')).status).toBe(200)
+    expect((await oldest.call('ping')).status).toBe(404)
+    expect(endpoint.stats().sessions).toBe(200)
+  })
+
+  test('at the cap those who come at once each have one make room, however long the store takes', async () => {
+    const { sessions: store } = createMemoryBackplane()
+    const remove: SessionStore['delete'] = (...given) => sleep(20).then(() => store.delete(...given))
+    const sessions = new Proxy(store, {
+      get: (_, name) => (name === 'delete' ? remove : store[name as keyof SessionStore].bind(store)),
+    })
+    const { endpoint } = createTestEndpoint({}, { maxSessions: 1_000, backplane: { sessions } })
+    for (let i = 0; i < 1_000; i++) await openSession(endpoint)
+    const newcomers = await Promise.all(
+      Array.from({ length: 10 }, async (_, i) => {
+        await sleep(i)
+        return openSession(endpoint)
+      }),
+    )
+    for (const client of newcomers) expect((await client.call('ping')).status).toBe(200)
+    await waitFor(() => endpoint.stats().sessions === 1_000)
+    expect((await openSession(endpoint)).sessionId).not.toBe('')
+  })
+
   test('a session that was used once makes room before one that is used', async () => {
     const { endpoint } = createTestEndpoint({}, { maxSessions: 3 })
     const used = await openSession(endpoint)

@@ -193,7 +193,9 @@ test('ids of another session, of another stream or made up are refused with 400 
   }
 })
 
-test('no text taken for an event id causes anything but a clean refusal or a stream of the own session', async () => {
+test('no text taken for an event id causes anything but a clean refusal or a stream of the own session', {
+  retry: 0,
+}, async () => {
   const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse' })
   const [a, b] = [await openSession(endpoint), await openSession(endpoint)]
   await TestReader.open(await b.call('burst', { count: 9 }))
@@ -216,7 +218,8 @@ test('no text taken for an event id causes anything but a clean refusal or a str
         expect([200, 204, 400]).toContain(reply.status)
         if (reply.status !== 200) return
         const reader = await TestReader.open(reply)
-        for (const { id } of reader.events) expect(ids).toContain(id)
+        // The answer to `initialize` is the session's own, too.
+        for (const { id } of reader.events) if (id !== 'p1-1.1.1-1') expect(ids).toContain(id)
         reader.leave()
       },
     ),

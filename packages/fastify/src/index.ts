@@ -1,5 +1,6 @@
 import {
   type AuthInfo,
+  checkMountable,
   createEndpoint,
   type Endpoint,
   type EndpointOptions,
@@ -56,11 +57,20 @@ const longestTimeout = 2_147_483_647
  * ```
  * @throws TypeError for a bad option, naming it, when the app starts.
  */
-export const mcp: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
+export const mcp: FastifyPluginAsync<McpPluginOptions> = (scope, given) => {
+  // Thrown at the line of the app that calls it, as the adapters of other frameworks are called.
+  if (given === undefined)
+    throw new TypeError('Expected app.register(mcp, { server, prefix }), got a call of mcp itself')
+  return serveIn(scope, given)
+}
+
+const serveIn: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
   const { path = '/', prefix: _prefix, logLevel: _level, logSerializers: _serializers, endpoint, ...options } = given
   // Options that would say nothing, an `auth` least of all, must not be passed over.
   const [surplus] = endpoint ? Object.keys(options) : []
   if (surplus) throw new TypeError(`Expected either an endpoint or its options, got both: endpoint and ${surplus}`)
+  if ('handle' in options) throw new TypeError('Expected { endpoint } as the options of register, got the endpoint')
+  if (endpoint) checkMountable(endpoint)
   const log = new ErrorLog(scope)
   const own = endpoint
     ? undefined

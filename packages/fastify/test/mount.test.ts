@@ -1,4 +1,5 @@
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
+import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { describeMounting, expectHiddenFailure } from '../../../test-support/adapters/describe-mounting.ts'
 import { describeMounts, type Mount } from '../../../test-support/adapters/describe-mounts.ts'
@@ -8,6 +9,11 @@ import { endpointWith } from '../../../test-support/endpoints.ts'
 import { report, serverWith } from '../../../test-support/sdk-server.ts'
 import { deferred } from '../../../test-support/waiting.ts'
 import { adapters, createApp, listen, mountsOf } from './adapter.ts'
+
+const endpointOf = () => createEndpoint({ server: serverWith() })
+
+/** As the adapters of other frameworks are used. */
+const called = () => (mcp as unknown as (options: object) => never)({ server: serverWith() })
 
 for (const adapter of adapters) {
   describeMounting(adapter)
@@ -72,6 +78,23 @@ describe.each(adapters)('$name', ({ framework, major }) => {
     const malformed = await send(`${origin}/form`, { body: '{', headers })
     expect([malformed.status, await malformed.json()]).toMatchObject([400, { statusCode: 400 }])
     expect((await send(`${origin}/form`, { body: 'a', headers: { 'content-type': 'a/b' } })).status).toBe(415)
+  })
+
+  test.each<[string, (app: FastifyInstance) => unknown, string]>([
+    ['called', (app) => app.register(called()), 'Expected app.register(mcp, { server, prefix }), got a call'],
+    ['a route', (app) => app.all('/mcp', called()), 'Expected app.register(mcp, { server, prefix }), got a call'],
+    ['given an endpoint', (app) => app.register(mcp, endpointOf() as never), 'Expected { endpoint } as the options'],
+    [
+      'given a server',
+      (app) => app.register(mcp, { endpoint: serverWith()() as never }),
+      'Expected an endpoint made by',
+    ],
+  ])('says how it is registered when it is %s', async (_, mount, refusal) => {
+    const { app } = createApp({}, framework)
+    await expect(async () => {
+      mount(app)
+      await app.ready()
+    }).rejects.toThrow(refusal)
   })
 
   test('does not start with options beside an endpoint', async () => {

@@ -1,4 +1,12 @@
-import type { AppendOutcome, EventKind, EventLog, LogEvent, LogPage, LogPosition } from '@throughline/mcp-http-core'
+import type {
+  AppendOutcome,
+  BusMessage,
+  EventKind,
+  EventLog,
+  LogEvent,
+  LogPage,
+  LogPosition,
+} from '@throughline/mcp-http-core'
 import type { RedisPort } from './client/redis-port.ts'
 import { Script } from './client/script.ts'
 import { type Keys, toName } from './keys.ts'
@@ -35,15 +43,26 @@ export class RedisEventLog implements EventLog {
     this.#bounds = bounds
   }
 
-  append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
+  append(sessionKey: string, events: readonly LogEvent[]): Promise<AppendOutcome> {
+    return this.appendAndPublish(sessionKey, events, [])
+  }
+
+  appendAndPublish(
+    sessionKey: string,
+    events: readonly LogEvent[],
+    messages: readonly BusMessage[],
+  ): Promise<AppendOutcome> {
     return this.#turns.take(sessionKey, async () => {
       const { maxEventsPerSession, maxBytesPerSession, retainMs } = this.#bounds
       const budget = [maxEventsPerSession, maxBytesPerSession]
+      const term = events[0]?.position.term ?? 0
       const keys = this.#keys.ofSession(sessionKey)
-      const outcome = await append.run(this.#redis, keys, [...toArguments(event), ...budget])
+      const published = messages.flatMap(({ channel, message }) => [this.#keys.ofChannel(channel), message])
+      const args = [term, ...budget, messages.length, ...published, ...events.flatMap(toArguments)]
+      const outcome = await append.run(this.#redis, keys, args)
       if (outcome !== 'over') return outcome as AppendOutcome
-      // The event is stored, whatever becomes of this: the next that is over tries again.
-      await trim.run(this.#redis, keys, [event.position.term, retainMs, ...budget]).catch(() => undefined)
+      // The events are stored, whatever becomes of this: the next that is over tries again.
+      await trim.run(this.#redis, keys, [term, retainMs, ...budget]).catch(() => undefined)
       return 'ok'
     })
   }
@@ -115,8 +134,8 @@ function toPosition(id: string): LogPosition {
 }
 
 function toArguments({ position, streamTag, index, kind, data, last, requestIds }: LogEvent): (string | number)[] {
-  const event = [position.term, toId(position), toName(streamTag), index, kind.charAt(0), data, last ? 'e' : 'o']
-  return [...event, JSON.stringify(requestIds)]
+  const flags = [kind.charAt(0), data, last ? 'e' : 'o']
+  return [toId(position), toName(streamTag), index, ...flags, JSON.stringify(requestIds)]
 }
 
 /** From what `log-scripts.ts` writes down of a stream. */

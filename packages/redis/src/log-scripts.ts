@@ -11,41 +11,64 @@ const eventBytes = 64
 const streamBytes = 100
 
 /**
- * KEYS m l s r, ARGV term, id, tag, index, kind, data, flag, requestIds, maxEvents, maxBytes. The first write is the
- * XADD: a full database refuses all of it.
+ * KEYS m l s r, ARGV term, maxEvents, maxBytes, how many messages, of each its channel and text, and of each event: id,
+ * tag, index, kind, data, flag, requestIds. The first write is the XADD: a full database refuses all of it.
  */
 export const append = `
 local l, s = KEYS[2], KEYS[3]
-local id, tag, kind = ARGV[2], ARGV[3], ARGV[5]
 local record = redis.call('HMGET', KEYS[1], 't', 'w')
 if not record[1] then return 'gone' end
 if tonumber(record[1]) > tonumber(ARGV[1]) then return 'fenced' end
-local event = { id, 's', tag, 'i', ARGV[4], 'k', kind .. ARGV[7], 'd', ARGV[6] }
-local added = redis.pcall('XADD', l, 'NOMKSTREAM', unpack(event))
-local isNew = not added
-if isNew then
-  if record[2] == ARGV[1] then return 'gone' end
-  added = redis.pcall('XADD', l, unpack(event))
+local first = 5 + 2 * ARGV[4]
+local known = redis.call('HMGET', s, ARGV[first + 1], '#E', '#B', '#b', '#p', '#n', '#m')
+local streams, written = { [ARGV[first + 1]] = known[1] }, {}
+local counts = { b = known[4] or 0, p = known[5] or 0, n = known[6] or 0, m = known[7] or 0 }
+local isAdded, isNew
+for at = first, #ARGV, 7 do
+  local id, tag, index, kind, data, flag, ids = unpack(ARGV, at, at + 6)
+  local event = { id, 's', tag, 'i', index, 'k', kind .. flag, 'd', data }
+  local added = redis.pcall('XADD', l, 'NOMKSTREAM', unpack(event))
+  if not added then
+    if record[2] == ARGV[1] then return 'gone' end
+    isNew = true
+    counts = { b = 0, p = 0, n = 0, m = 0 }
+    added = redis.pcall('XADD', l, unpack(event))
+  end
+  if type(added) == 'table' then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+    local kept = redis.call('XRANGE', l, id, id)[1]
+    if not (kept and kept[2][2] == tag and kept[2][4] == index and kept[2][8] == data) then return 'fenced' end
+  else
+    isAdded = true
+    if streams[tag] == nil then streams[tag] = redis.call('HGET', s, tag) end
+    if not streams[tag] then counts.b = counts.b + #ids + ${streamBytes} end
+    local since = streams[tag] and string.match(streams[tag], '^%S+ %S+ (%S+)') or id
+    streams[tag] = index .. ' ' .. id .. ' ' .. since .. ' ' .. flag .. ' ' .. ids
+    written[tag] = streams[tag]
+    counts.b = counts.b + #data + ${eventBytes}
+    counts[kind] = counts[kind] + 1
+  end
 end
-if type(added) == 'table' then
-  if not string.find(added.err, 'equal or smaller', 1, true) then return added end
-  local kept = redis.call('XRANGE', l, id, id)[1]
-  local isSame = kept and kept[2][2] == tag and kept[2][4] == ARGV[4] and kept[2][8] == ARGV[6]
-  return isSame and 'ok' or 'fenced'
-end
+if not isAdded then return 'ok' end
 if record[2] ~= ARGV[1] then redis.call('HSET', KEYS[1], 'w', ARGV[1]) end
-if isNew then redis.call('HDEL', s, '#b', '#p', '#n', '#m', '#s') end
-local known = redis.call('HMGET', s, tag, '#b', '#' .. kind, '#E', '#B')
-local first = known[1] and string.match(known[1], '^%S+ %S+ (%S+)') or id
-local stream = ARGV[4] .. ' ' .. id .. ' ' .. first .. ' ' .. ARGV[7] .. ' ' .. ARGV[8]
-local bytes = (known[2] or 0) + #ARGV[6] + ${eventBytes} + (known[1] and 0 or #ARGV[8] + ${streamBytes})
-redis.call('HSET', s, tag, stream, '#b', bytes, '#' .. kind, (known[3] or 0) + 1)
-if isNew or not known[2] then
+if isNew then redis.call('HDEL', s, '#s') end
+local fields = {}
+for name, count in pairs(counts) do
+  fields[#fields + 1] = '#' .. name
+  fields[#fields + 1] = count
+end
+for tag, stream in pairs(written) do
+  fields[#fields + 1] = tag
+  fields[#fields + 1] = stream
+end
+redis.call('HSET', s, unpack(fields))
+if isNew or not known[4] then
   local ttl = redis.call('PTTL', KEYS[1])
   redis.call('PEXPIRE', l, ttl)
   redis.call('PEXPIRE', s, ttl)
 end
-local isOver = bytes > tonumber(known[5] or ARGV[10]) or redis.call('XLEN', l) > tonumber(known[4] or ARGV[9])
+for at = 5, first - 1, 2 do redis.pcall('PUBLISH', ARGV[at], ARGV[at + 1]) end
+local isOver = counts.b > tonumber(known[3] or ARGV[3]) or redis.call('XLEN', l) > tonumber(known[2] or ARGV[2])
 return isOver and 'over' or 'ok'`
 
 /** What dropping needs. The first write is one that a full database allows, or it would refuse those that follow. */

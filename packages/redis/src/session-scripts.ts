@@ -41,8 +41,7 @@ return 1`
 
 /** KEYS lease, ARGV milliseconds. */
 export const renewLease = `
-if ARGV[1] == '0' then
-  redis.call('DEL', KEYS[1])
-elseif redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then
-  redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
-end`
+if ARGV[1] == '0' then return redis.call('DEL', KEYS[1]) end
+local ran = redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if ran == 0 then redis.call('SET', KEYS[1], '', 'PX', ARGV[1]) end
+return ran`

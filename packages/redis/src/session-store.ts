@@ -86,8 +86,8 @@ export class RedisSessionStore implements SessionStore {
     }
   }
 
-  async renewLease(node: string, leaseMs: number): Promise<void> {
-    await renewLease.run(this.#redis, [this.#keys.ofLease(node)], [Math.ceil(leaseMs)])
+  async renewLease(node: string, leaseMs: number): Promise<boolean> {
+    return Number(await renewLease.run(this.#redis, [this.#keys.ofLease(node)], [Math.ceil(leaseMs)])) === 1
   }
 
   async hasLease(node: string): Promise<boolean> {

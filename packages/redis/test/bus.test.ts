@@ -111,9 +111,9 @@ describe.skipIf(skipsRedis())('the connection that listens', () => {
         },
       )
       onTestFinished(() => void child.kill('SIGKILL'))
-      await within(10_000, ended(child))
+      await within(40_000, ended(child))
       expect(child.exitCode).toBe(0)
-    })
+    }, 60_000)
   })
 })
 

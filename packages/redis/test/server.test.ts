@@ -48,12 +48,12 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
       expect(await sessions.update('a', 1, { logLevel: 'info' }, ttlMs)).toBe(true)
       for (const n of [1, 2, 3, 4, 5]) {
         const part = n < 4 ? { streamTag: 'p', index: n, kind: 'progress' as const, last: n === 3 } : { index: n - 3 }
-        expect(await events.append('a', toEvent(n, part))).toBe('ok')
+        expect(await events.append('a', [toEvent(n, part)])).toBe('ok')
       }
       events.release('a', 'p')
       events.settle?.('a', 'g', 1)
       await sleep(5)
-      expect(await events.append('a', toEvent(6, { index: 3, last: true }))).toBe('ok')
+      expect(await events.append('a', [toEvent(6, { index: 3, last: true })])).toBe('ok')
       expect(await events.read('a', 'g', 0, 10)).toMatchObject({ head: 3, ended: true })
       expect(await sessions.takeOver('a', { expectedTerm: 1, owner: 'other', ttlMs })).toMatchObject({ owner: 'me' })
       await sessions.renewLease('me', 0)
@@ -93,12 +93,12 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     const { sessions, events, bus } = redisBackplane(client, { retainMs: 1 })
     await sessions.create(toRecord('old'), ttlMs)
     await sessions.renewLease('me', ttlMs)
-    await events.append('old', toEvent(1, { streamTag: 'p1-1', index: 1 }))
-    await events.append('old', toEvent(2, { streamTag: 'p1-1', index: 2, last: true }))
+    await events.append('old', [toEvent(1, { streamTag: 'p1-1', index: 1 })])
+    await events.append('old', [toEvent(2, { streamTag: 'p1-1', index: 2, last: true })])
     await client.config('SET', 'maxmemory', '1')
     try {
       await expect(async () => await sessions.create(toRecord('new'), ttlMs)).rejects.toThrow('OOM')
-      await expect(async () => await events.append('old', toEvent(3, { index: 1 }))).rejects.toThrow('OOM')
+      await expect(async () => await events.append('old', [toEvent(3, { index: 1 })])).rejects.toThrow('OOM')
       expect(await events.read('old', 'g', 0, 10)).toBeUndefined()
       expect(await sessions.update('old', 1, { logLevel: 'debug' }, ttlMs)).toBe(true)
       await sessions.renewLease('me', ttlMs)
@@ -115,7 +115,7 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     } finally {
       await client.config('SET', 'maxmemory', '0')
     }
-    expect(await events.append('old', toEvent(1, { position: { term: 2, n: 1 }, index: 1 }))).toBe('ok')
+    expect(await events.append('old', [toEvent(1, { position: { term: 2, n: 1 }, index: 1 })])).toBe('ok')
     expect(await sessions.create(toRecord('new'), ttlMs)).toBe(true)
   })
 
@@ -124,14 +124,14 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     const keys = new Keys('mcp')
     for (const key of ['flushed', 'evicted']) {
       await sessions.create(toRecord(key), ttlMs)
-      expect(await events.append(key, toEvent(1))).toBe('ok')
+      expect(await events.append(key, [toEvent(1)])).toBe('ok')
     }
     await client.del(keys.ofSession('evicted')[1])
-    expect(await events.append('evicted', toEvent(2))).toBe('gone')
+    expect(await events.append('evicted', [toEvent(2)])).toBe('gone')
     await sessions.takeOver('evicted', { expectedTerm: 1, owner: 'me', ttlMs })
-    expect(await events.append('evicted', toEvent(1, { index: 2, position: { term: 2, n: 1 } }))).toBe('ok')
+    expect(await events.append('evicted', [toEvent(1, { index: 2, position: { term: 2, n: 1 } })])).toBe('ok')
     await client.flushall()
-    expect(await events.append('flushed', toEvent(2))).toBe('gone')
+    expect(await events.append('flushed', [toEvent(2)])).toBe('gone')
     expect(await sessions.update('flushed', 1, {}, ttlMs)).toBe(false)
     expect(await client.dbsize()).toBe(0)
   })
@@ -140,7 +140,7 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     const { sessions, events } = redisBackplane(client)
     for (const key of ['deleted', 'expired', 'prolonged']) {
       await sessions.create(toRecord(key), key === 'expired' ? 50 : ttlMs)
-      await events.append(key, toEvent(1, { last: true }))
+      await events.append(key, [toEvent(1, { last: true })])
       events.release(key, 'g')
     }
     await sessions.delete('deleted')
@@ -155,7 +155,7 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     const { sessions, events } = redisBackplane(client, { retainMs: 40 })
     await sessions.create(toRecord('key'), ttlMs)
     const deliver = async (n: number) => {
-      await events.append('key', toEvent(n, { streamTag: `p1-${n}`, index: 1, last: true }))
+      await events.append('key', [toEvent(n, { streamTag: `p1-${n}`, index: 1, last: true })])
       events.release('key', `p1-${n}`)
       await events.read('key', `p1-${n}`, 0, 1)
     }
@@ -175,7 +175,7 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     const { sessions, events } = redisBackplane(client, { maxBytesPerSession: 100_000 })
     await sessions.create(toRecord('key'), ttlMs)
     for (let n = 1; n <= 100; n++) {
-      await events.append('key', toEvent(n, { kind: 'notification', data: 'é'.repeat(1_000) }))
+      await events.append('key', [toEvent(n, { kind: 'notification', data: 'é'.repeat(1_000) })])
     }
     const kept = (await events.read('key', 'g', 0, 100))?.events ?? []
     expect(kept.at(-1)?.index).toBe(100)
@@ -186,9 +186,9 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
   test('scripts that the server has forgotten are told again, and none overtakes another', async () => {
     const { sessions, events } = redisBackplane(client)
     await sessions.create(toRecord('key'), ttlMs)
-    await events.append('key', toEvent(1))
+    await events.append('key', [toEvent(1)])
     await client.script('FLUSH')
-    const outcomes = await Promise.all([2, 3, 4, 5, 6].map((n) => events.append('key', toEvent(n))))
+    const outcomes = await Promise.all([2, 3, 4, 5, 6].map((n) => events.append('key', [toEvent(n)])))
     expect(outcomes).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
   })
 

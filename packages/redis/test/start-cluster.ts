@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { findFreePort } from '../../../test-support/listen.ts'
+import { findFreePort } from '../../../test-support/free-port.ts'
 import { type RedisServer, startRedis } from '../../../test-support/redis/start-redis.ts'
 import { sleep } from '../../../test-support/waiting.ts'
 

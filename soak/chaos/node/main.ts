@@ -15,11 +15,11 @@ const { port, redisPort, client: clientName, leaseMs } = JSON.parse(process.argv
 const drainMs = 3_000
 const lookMs = 1_000
 
-const say = (message: FromNode): void => {
+const say = async (message: FromNode): Promise<void> => {
   // The parent is gone: so will this be, at once.
   if (process.connected) process.send?.(message)
 }
-const stray = (what: string, value: unknown): void => say({ type: 'stray', text: `${what}: ${toText(value)}` })
+const stray = (what: string, value: unknown): void => void say({ type: 'stray', text: `${what}: ${toText(value)}` })
 process.on('unhandledRejection', (reason) => stray('unhandled rejection', reason))
 process.on('uncaughtException', (error) => stray('uncaught exception', error))
 process.on('warning', (warning) => stray('warning', warning))

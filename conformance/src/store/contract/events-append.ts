@@ -43,6 +43,41 @@ export const eventsAppend = requirementsOf('events', [
     },
   },
   {
+    id: 'events-of-one-append-are-in-order',
+    title:
+      'Of one append of 250 events to three streams all are there, in their order, and another goes on after them.',
+    async check(context) {
+      const writer = await context.beginLog()
+      const tags = ['g', 'p1-1', 'p1-2']
+      const events = Array.from({ length: 250 }, (_, i) => writer.next(tags[(i * i) % 3] ?? 'g', { data: `"${i}"` }))
+      expectEqual(await writer.append(...events), 'ok', 'the outcome of an append of 250 events')
+      events.push(writer.next('g'), writer.next('p1-1', { last: true }))
+      expectEqual(await writer.append(...events.slice(250)), 'ok', 'the outcome of an append of two events')
+      for (const tag of tags) {
+        const expected = events.filter(({ streamTag }) => streamTag === tag)
+        const page = await context.events.read(writer.sessionKey, tag, 0, all)
+        if (expected.length > 0) expectEvents(page, expected, `stream ${tag}`)
+        expectEqual(page?.ended ?? false, tag === 'p1-1', `whether stream ${tag} has ended`)
+      }
+    },
+  },
+  {
+    id: 'events-of-one-append-come-together',
+    title: 'A read while appends of ten events are under way gives all ten of each, or none.',
+    async check(context) {
+      const { events, sessionKey, writer } = await beginWith(context)
+      const appending: Promise<unknown>[] = []
+      for (let i = 0; i < 20; i++) {
+        appending.push(writer.append(...Array.from({ length: 10 }, () => writer.next('g'))))
+        const page = await events.read(sessionKey, 'g', 0, all)
+        const count = page?.events.length ?? 0
+        expectEqual(count % 10, 0, `what is left over when the ${count} events that are read are counted by ten`)
+      }
+      await Promise.all(appending)
+      expectEqual((await events.read(sessionKey, 'g', 0, all))?.events.length, 200, 'the number of events at the end')
+    },
+  },
+  {
     id: 'reads-see-no-gap-while-appending',
     title: 'A read while appends are under way gives a beginning of the stream, with all that had settled.',
     async check(context) {

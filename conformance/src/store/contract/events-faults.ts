@@ -101,6 +101,28 @@ export const eventsFaults = requirementsOf('events', [
     },
   },
   {
+    id: 'lost-reply-of-several-is-kept-once',
+    title:
+      'An append of several events whose reply is lost rejects or gives `ok`; repeated it gives `ok`, and each event is there once.',
+    needs: ['lost-replies'],
+    async check(context) {
+      const { events, faults } = context
+      const writer = await context.beginLog()
+      const sent = await writer.appendAll('g', 1)
+      const several = ['g', 'p1-1', 'g', 'p1-1', 'g'].map((tag) => writer.next(tag))
+      await faults.loseNextReply()
+      const append = () => writer.append(...several)
+      const outcome = await context.inTime('append', append)
+      const appended = 'value' in outcome ? outcome.value : await context.eventually('append, repeated,', append)
+      expectEqual(appended, 'ok', 'the outcome of an append whose reply was lost, repeated if it rejected')
+      sent.push(...several, ...(await writer.appendAll('g', 1)))
+      for (const tag of ['g', 'p1-1']) {
+        const expected = sent.filter(({ streamTag }) => streamTag === tag)
+        expectEvents(await events.read(writer.sessionKey, tag, 0, 10), expected, `stream ${tag}`)
+      }
+    },
+  },
+  {
     id: 'owner-cut-off-is-fenced',
     title: 'What an owner had under way while it was cut off and another took over is fenced or rejected.',
     needs: ['faults', 'second'],

@@ -155,6 +155,25 @@ export const eventsFencing = requirementsOf('events', [
     },
   },
   {
+    id: 'fenced-append-of-several-writes-none',
+    title: 'An append of several events with an older term is fenced whole: none of them is there.',
+    async check(context) {
+      const [one, other] = await context.nodes()
+      const first = await context.beginLog(one)
+      const sent = await first.appendAll('g', 1)
+      const next = await context.takeOverLog(first, other)
+      sent.push(...(await next.appendAll('g', 1)))
+      const several = ['p1-1', 'g', 'g'].map((tag) => first.next(tag))
+      expectEqual(
+        await first.append(...several),
+        'fenced',
+        'the outcome of an append of three events with the old term',
+      )
+      expectNothing(await one.events.read(first.sessionKey, 'p1-1', 0, 10), 'read of the stream that was fenced')
+      expectEvents(await other.events.read(first.sessionKey, 'g', 0, 10), sent, 'the stream')
+    },
+  },
+  {
     id: 'fenced-append-writes-nothing',
     title: 'A fenced append leaves nothing in the database.',
     needs: ['oracle'],

@@ -89,6 +89,22 @@ export const sessionsLeases = requirementsOf('sessions', [
     },
   },
   {
+    id: 'renewal-tells-whether-the-lease-ran',
+    title: 'A renewal gives `true` while the lease runs, and `false` when it is the first or the lease was over.',
+    async check(context) {
+      const { sessions } = context
+      const leaseMs = shortTtl(context)
+      expectEqual(await sessions.renewLease('node', longMs), false, 'the outcome of the first renewal')
+      expectEqual(await sessions.renewLease('other', longMs), false, "the outcome of another node's first renewal")
+      expectEqual(await sessions.renewLease('node', longMs), true, 'the outcome of a renewal while the lease runs')
+      await sessions.renewLease('node', 0)
+      const renewed = await timed(() => sessions.renewLease('node', leaseMs))
+      expectEqual(renewed.result, false, 'the outcome of a renewal after the lease was ended with 0')
+      await waitForEnd(context, renewed.span, leaseMs)
+      expectEqual(await sessions.renewLease('node', longMs), false, 'the outcome of a renewal after the leaseMs')
+    },
+  },
+  {
     id: 'nodes-are-opaque',
     title: 'Names of nodes that mean something to a database, a glob or an object are names like others.',
     async check(context) {

@@ -34,10 +34,14 @@ export interface RunningExchange {
 export class Attendance {
   /** The endpoint closes: what runs may end, nothing begins. */
   draining = false
+  /** Other nodes go on with the sessions: while the endpoint closes, what begins all the same is served and handed over. */
+  handsOver = false
   /** The endpoint has closed: a session that was being opened meanwhile must not begin either. */
   isClosed = false
   /** Messages that handlers sent and nobody could get. */
   undelivered = 0
+  /** What messages of the diagnostics channels name: the one that was made of this. */
+  endpoint: object = this
   readonly #deadlines: Deadlines
   readonly #connections = new LinkedList<OpenConnection>()
   readonly #outgoing = new LinkedList<Outgoing>()
@@ -48,6 +52,11 @@ export class Attendance {
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines
+  }
+
+  /** Nothing may begin in a session any more. */
+  get refuses(): boolean {
+    return this.isClosed || (this.draining && !this.handsOver)
   }
 
   get connections(): number {

@@ -17,7 +17,7 @@ export interface PresentSession {
   readonly runningCalls: number
   /** POSTs with requests that it has answered or answers, `initialize` aside. */
   readonly uses: number
-  end(reason: string): Promise<void>
+  makeRoom(reason: string): Promise<void>
   /** Nobody uses the session any more. */
   expire(reason: string): void
   /** It has been free for long: its server object is not needed now. */

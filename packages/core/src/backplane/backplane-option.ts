@@ -23,7 +23,8 @@ const storeTimeoutMs = 10_000
 
 /** The check of the option `backplane`. Parts that are left out are kept in memory. */
 export function toBackplane(value: unknown, name: string): Backplane {
-  if (typeof value !== 'object' || value === null) throw expected(`${name} to be an object`, value)
+  if (typeof value !== 'object' || value === null)
+    throw expected(`${name} to be an object of stores, such as redisBackplane(client)`, value)
   const given = value as Partial<Record<string, unknown>>
   for (const part of Object.keys(given)) {
     if (Object.hasOwn(parts, part)) continue

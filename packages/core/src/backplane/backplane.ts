@@ -90,8 +90,12 @@ export interface SessionStore {
   delete(key: string, term?: number): MaybePromise<boolean>
   /** Every live record once, in no order. Records that come or go meanwhile may be missed. May be left early. */
   list(): AsyncIterable<SessionRecord> | Iterable<SessionRecord>
-  /** The node's lease runs for `leaseMs` from now; with 0 it is over. */
-  renewLease(node: string, leaseMs: number): MaybePromise<void>
+  /**
+   * The node's lease runs for `leaseMs` from now; with 0 it is over. `true` when it ran until now, also where that is
+   * this call's own doing, repeated after a lost reply. `false` when it did not: it is the first, it was over, or the
+   * store has lost it, and may have lost more.
+   */
+  renewLease(node: string, leaseMs: number): MaybePromise<boolean>
   /** Whether the node's lease runs. */
   hasLease(node: string): MaybePromise<boolean>
 }
@@ -146,7 +150,7 @@ export interface LogPage {
 /**
  * Outcome of an append. `fenced`: a newer term has written, or, where the log looks at the session's record, has taken
  * over. `gone`: the log was lost or deleted since this owner began it, or, where the log looks at the record, there is
- * none. Either way nothing was written.
+ * none. Either way nothing was written, of none of its events.
  */
 export type AppendOutcome = 'ok' | 'fenced' | 'gone'
 
@@ -156,7 +160,9 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * Contract:
  * - Events of one session are appended by its owner only, in order of position; calls may be made before earlier ones
  *   have settled, and take effect in the order they were made.
- * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and the event is there
+ * - The events of one `append` are there all together or not at all, and no read sees a part of them. A log that keeps
+ *   budgets may drop some of them at once.
+ * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and each event is there
  *   once.
  * - A term that is lower than one that has written is fenced in every stream of the session.
  * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
@@ -170,8 +176,22 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  *   gone.
  */
 export interface EventLog {
-  /** Appends one event. */
-  append(sessionKey: string, event: LogEvent): MaybePromise<AppendOutcome>
+  /**
+   * Appends events of one session, at least one, in order of position and of one term. They may be of several streams:
+   * what came while an append was under way goes with the next, so that the database answers once for all.
+   */
+  append(sessionKey: string, events: readonly LogEvent[]): MaybePromise<AppendOutcome>
+  /**
+   * Appends, and publishes messages on the bus of the same backplane: with `ok` all of them, when every `read` gives the
+   * events; with any other outcome none. So another node hears of an event a round trip earlier. Messages of a session
+   * come in the order of its appends, and in any order with those of `publish`. Repeated it may publish again. A log may
+   * do without: then they are published when `append` has given `ok`.
+   */
+  appendAndPublish?(
+    sessionKey: string,
+    events: readonly LogEvent[],
+    messages: readonly BusMessage[],
+  ): MaybePromise<AppendOutcome>
   /**
    * Up to `limit` events of one stream with an index above `after`; with `limit` 0 only what else the page tells.
    * `undefined` when the log knows no such stream. `from`: none of them lies before this position, so that a log that
@@ -202,6 +222,12 @@ export interface EventLog {
   delete(sessionKey: string, term?: number): MaybePromise<void>
   /** What is held on this node, for `endpoint.stats()`. */
   stats(): { readonly sessions: number; readonly streams: number; readonly events: number; readonly bytes: number }
+}
+
+/** A message, and the channel that it is for. */
+export interface BusMessage {
+  readonly channel: string
+  readonly message: string
 }
 
 /**

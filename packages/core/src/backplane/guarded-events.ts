@@ -1,5 +1,6 @@
-import { now } from '../promises/clock.ts'
 import { Turns } from '../promises/turns.ts'
+import type { Announcer, AnnouncingLog } from './announcer.ts'
+import { AppendBatch } from './append-batch.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage, LogPosition } from './backplane.ts'
 import { StoreCalls } from './store-calls.ts'
 import { readAppendOutcome, readNothing, readOptional, readPage, readStats } from './store-outcomes.ts'
@@ -8,12 +9,14 @@ import { readAppendOutcome, readNothing, readOptional, readPage, readStats } fro
  * An event log that keeps its deadlines, and gives nothing but what the contract says.
  *
  * An append whose reply was lost can be repeated, but only before another: so those of one session are made one after
- * another. Other sessions do not wait for them.
+ * another, and what comes meanwhile goes together with the next. Other sessions do not wait for them.
  */
-export class GuardedEvents implements EventLog {
+export class GuardedEvents implements AnnouncingLog {
   readonly #events: EventLog
   readonly #calls: StoreCalls
   readonly #turns = new Turns()
+  /** Of each session that has one under way: what goes next. */
+  readonly #waiting = new Map<string, AppendBatch>()
 
   constructor(events: EventLog, timeoutMs: number) {
     this.#events = events
@@ -24,12 +27,29 @@ export class GuardedEvents implements EventLog {
    * Its time counts from here, and so includes its turn: behind one that is stuck the others reject with it, and those
    * whose time is over are not made.
    */
-  append(sessionKey: string, event: LogEvent): Promise<AppendOutcome> {
-    const since = now()
-    const make = (): unknown => this.#events.append(sessionKey, event)
-    return this.#turns.take(sessionKey, () =>
-      this.#calls.call({ method: 'append', make, read: readAppendOutcome, repeats: true, since }),
-    )
+  append(sessionKey: string, events: readonly LogEvent[], announcer?: Announcer): Promise<AppendOutcome> {
+    const waiting = this.#waiting.get(sessionKey)
+    const batch = waiting?.takes(events) ? waiting : new AppendBatch()
+    batch.add(events, announcer)
+    if (batch === waiting) return batch.outcome
+    this.#waiting.set(sessionKey, batch)
+    batch.outcome = this.#turns.take(sessionKey, () => this.#appendBatch(sessionKey, batch))
+    return batch.outcome
+  }
+
+  #appendBatch(sessionKey: string, batch: AppendBatch): Promise<AppendOutcome> {
+    const { events, since } = batch
+    this.#close(sessionKey, batch)
+    const log = this.#events
+    const messages = log.appendAndPublish ? batch.toMessages() : []
+    const make = (): unknown =>
+      messages.length > 0 ? log.appendAndPublish?.(sessionKey, events, messages) : log.append(sessionKey, events)
+    return this.#calls.call({ method: 'append', make, read: readAppendOutcome, repeats: true, since })
+  }
+
+  /** Nothing is added to the batch any more. */
+  #close(sessionKey: string, batch = this.#waiting.get(sessionKey)): void {
+    if (this.#waiting.get(sessionKey) === batch) this.#waiting.delete(sessionKey)
   }
 
   read(
@@ -56,6 +76,7 @@ export class GuardedEvents implements EventLog {
 
   /** After the appends that were made before it, or they would begin the log anew. Its time begins with its turn. */
   delete(sessionKey: string, term?: number): Promise<void> {
+    this.#close(sessionKey)
     const make = (): unknown => this.#events.delete(sessionKey, term)
     return this.#turns.take(sessionKey, () =>
       this.#calls.call({ method: 'delete', make, read: readNothing, repeats: true }),

@@ -41,8 +41,8 @@ export class GuardedSessions implements SessionStore {
     return this.#repeated('delete', () => this.#sessions.delete(key, term), readBoolean)
   }
 
-  renewLease(node: string, leaseMs: number): Promise<void> {
-    return this.#repeated('renewLease', () => this.#sessions.renewLease(node, leaseMs), readNothing)
+  renewLease(node: string, leaseMs: number): Promise<boolean> {
+    return this.#repeated('renewLease', () => this.#sessions.renewLease(node, leaseMs), readBoolean)
   }
 
   hasLease(node: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import { drainingRejection } from '../http/errors.ts'
 import { toFailure } from '../http/reply.ts'
 import { expected } from '../option-checks.ts'
 import { within } from '../promises/deadline.ts'
-import { isThenable } from '../promises/maybe-promise.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { createRequestState, type RequestState, type RequestStateOptions } from '../rpc/request-state.ts'
 import type { EraName } from '../rpc/revision.ts'
 import { type AuthInfo, isServer, type McpServerLike, type ServerFactory, type SessionContext } from '../rpc/server.ts'
@@ -43,25 +43,35 @@ export class Servers {
    * @throws Rejection `draining`, and `internal_error` with the error of the factory or of `connect`
    */
   async build(calls: Calls, context: KnownContext): Promise<void> {
-    await this.connect(calls, await this.make(context))
+    const made = this.make(context)
+    await this.connect(calls, isThenable(made) ? await made : made)
   }
 
   /** The first half of {@link build}. */
-  async make(context: KnownContext): Promise<McpServerLike> {
-    const { server: build, initializeTimeoutMs } = this.#options
+  make(context: KnownContext): MaybePromise<McpServerLike> {
     try {
-      const built = build({ requestState: this.#requestState, ...context })
-      const server = isThenable(built)
-        ? await within(initializeTimeoutMs, built, '`server` to build a server object')
-        : built
-      if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
-      // One shared object would mix up the answers of its sessions.
-      if (this.#used.has(server)) throw new Error(inUse)
-      this.#used.add(server)
-      return server
+      const built = this.#options.server({ requestState: this.#requestState, ...context })
+      return isThenable(built) ? this.#makeLater(built) : this.#check(built)
     } catch (error) {
       throw toFailure('factory', error)
     }
+  }
+
+  async #makeLater(building: PromiseLike<McpServerLike>): Promise<McpServerLike> {
+    const { initializeTimeoutMs } = this.#options
+    try {
+      return this.#check(await within(initializeTimeoutMs, building, '`server` to build a server object'))
+    } catch (error) {
+      throw toFailure('factory', error)
+    }
+  }
+
+  #check(server: McpServerLike): McpServerLike {
+    if (!isServer(server)) throw expected('`server` to return an MCP server object, with a method connect', server)
+    // One shared object would mix up the answers of its sessions.
+    if (this.#used.has(server)) throw new Error(inUse)
+    this.#used.add(server)
+    return server
   }
 
   /** The second half. */

@@ -1,5 +1,6 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
+import type { CallMessage } from '../diagnostics/messages.ts'
 import type { JsonRpcNotification, JsonRpcRequest, JsonRpcResponse, RequestId } from '../rpc/json-rpc.ts'
 import type { CallStreams, Exchange, ResponseShape } from './exchange.ts'
 
@@ -13,6 +14,8 @@ export interface Call {
   readonly exchange: Exchange | undefined
   /** Sees the answer before the client gets it. */
   readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
+  /** `undefined` while nobody observes calls. */
+  readonly trace: CallMessage | undefined
 }
 
 /** Options of the endpoint that calls go by. */
@@ -26,6 +29,7 @@ export interface CallsOptions {
 export interface CallsParts {
   /** `undefined` when served without sessions. */
   readonly sessionId: string | undefined
+  readonly sessionKey: string | undefined
   readonly term: number
   readonly streams: CallStreams
   readonly attendance: Attendance

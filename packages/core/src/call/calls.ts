@@ -1,8 +1,10 @@
 import type { EventKind } from '../backplane/backplane.ts'
+import { traces } from '../diagnostics/channels.ts'
+import type { CallMessage } from '../diagnostics/messages.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { within } from '../promises/deadline.ts'
-import { isThenable } from '../promises/maybe-promise.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { nextTurn } from '../promises/next-turn.ts'
 import {
   type JsonRpcMessage,
@@ -16,6 +18,7 @@ import {
 import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
 import { Asking } from './asking.ts'
 import type { Call, CallsParts } from './call.ts'
+import { finishCall, traceCall } from './call-trace.ts'
 import { Exchange, type Posted } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
 import { ConnectedTransport, type Outgoing } from './server-transport.ts'
@@ -58,9 +61,9 @@ export class Calls implements Outgoing {
     return this.#asking.questions.size
   }
 
-  async connect(server: McpServerLike): Promise<void> {
+  connect(server: McpServerLike): MaybePromise<void> {
     this.#server = server
-    await server.connect(this.#transport as never)
+    return server.connect(this.#transport as never)
   }
 
   // ---- From the client ----
@@ -71,7 +74,7 @@ export class Calls implements Outgoing {
    */
   run(requests: readonly JsonRpcRequest[], posted: Posted): Promise<HttpReply> {
     const { attendance, options, streams } = this.parts
-    if (attendance.draining && !posted.request.isForwarded) throw drainingRejection()
+    if (attendance.refuses && !posted.request.isForwarded) throw drainingRejection()
     if (this.#running.size + requests.length > options.maxCallsPerSession) {
       throw new Rejection('too_many_calls', { headers: { 'retry-after': '1' } })
     }
@@ -80,9 +83,10 @@ export class Calls implements Outgoing {
     const firstInnerId = this.#lastInnerId + 1
     const exchange = new Exchange(this, firstInnerId, requests, posted)
     const extra = new MessageExtra(posted.request, exchange, streams.standalone, posted.classification)
-    for (let i = 0; i < requests.length; i++) this.#register(requests[i] as JsonRpcRequest, exchange, observers[i])
+    const { request } = posted
+    const calls = requests.map((message, i) => this.#register(message, exchange, observers[i], request))
     for (let i = 0; i < requests.length; i++) {
-      this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra)
+      this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra, calls[i]?.trace)
     }
     exchange.handed()
     return exchange.reply
@@ -91,13 +95,20 @@ export class Calls implements Outgoing {
   /** A request whose answer the caller takes: `initialize`, and the handshake that is replayed after a takeover. */
   request(message: JsonRpcRequest, request?: HttpRequest): Promise<JsonRpcResponse> {
     return new Promise((resolve) => {
-      const { innerId } = this.#register(message, undefined, resolve)
-      this.#hand({ ...message, id: innerId }, request && new MessageExtra(request))
+      const { innerId, trace } = this.#register(message, undefined, resolve, request)
+      this.#hand({ ...message, id: innerId }, request && new MessageExtra(request), trace)
     })
   }
 
   /** A notification from the client. */
   receive(notification: JsonRpcNotification, request?: HttpRequest): void {
+    const trace = request && traceCall(this.parts, notification, request)
+    if (trace) traces.call.begin(trace, () => this.#receive(notification, request))
+    else this.#receive(notification, request)
+    if (trace) finishCall(trace, 'result')
+  }
+
+  #receive(notification: JsonRpcNotification, request: HttpRequest | undefined): void {
     if (notification.method === 'notifications/cancelled') return this.#cancelled(notification)
     this.parts.observe?.(notification)?.()
     this.#deliver(notification, request && new MessageExtra(request))
@@ -119,7 +130,9 @@ export class Calls implements Outgoing {
       const call = this.#running.get(firstInnerId + i)
       if (!call) continue
       this.#stop(call, reason)
-      exchange.answer(call.requestId, toErrorMessage(rpcCode.refused, reason, call.requestId))
+      const error = toErrorMessage(rpcCode.refused, reason, call.requestId)
+      exchange.answer(call.requestId, error)
+      if (call.trace) finishCall(call.trace, 'abandoned', error)
       this.parts.activity.finished()
     }
   }
@@ -128,8 +141,10 @@ export class Calls implements Outgoing {
   end(reason: string): void {
     for (const { exchange } of [...this.#running.values()]) if (exchange) this.abandon(exchange, reason)
     this.ended = true
-    for (const { onAnswer, requestId } of [...this.#running.values()]) {
-      onAnswer?.(toErrorMessage(rpcCode.refused, reason, requestId))
+    for (const { onAnswer, requestId, trace } of [...this.#running.values()]) {
+      const error = toErrorMessage(rpcCode.refused, reason, requestId)
+      onAnswer?.(error)
+      if (trace) finishCall(trace, 'abandoned', error)
     }
     this.#running.clear()
   }
@@ -166,8 +181,15 @@ export class Calls implements Outgoing {
     this.parts.streams.standalone?.append(kindOf(method), text)
   }
 
-  #register(message: JsonRpcRequest, exchange: Exchange | undefined, onAnswer: Call['onAnswer']): Call {
-    const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer }
+  #register(
+    message: JsonRpcRequest,
+    exchange: Exchange | undefined,
+    onAnswer: Call['onAnswer'],
+    request: HttpRequest | undefined,
+  ): Call {
+    // A handshake that is replayed is no request of a client.
+    const trace = request && traceCall(this.parts, message, request)
+    const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer, trace }
     this.#running.set(call.innerId, call)
     this.parts.activity.began()
     return call
@@ -179,7 +201,12 @@ export class Calls implements Outgoing {
   }
 
   /** Hands a request to the server object. */
-  #hand(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
+  #hand(message: JsonRpcRequest, extra: MessageExtra | undefined, trace: CallMessage | undefined): void {
+    if (trace) traces.call.begin(trace, () => this.#handNow(message, extra))
+    else this.#handNow(message, extra)
+  }
+
+  #handNow(message: JsonRpcRequest, extra: MessageExtra | undefined): void {
     try {
       this.#pass(message, extra)
     } catch (error) {
@@ -212,6 +239,7 @@ export class Calls implements Outgoing {
     this.#running.delete(call.innerId)
     call.onAnswer?.(response)
     call.exchange?.answer(call.requestId, response)
+    if (call.trace) finishCall(call.trace, 'result' in response ? 'result' : 'error', response)
     this.parts.activity.finished()
   }
 
@@ -243,6 +271,7 @@ export class Calls implements Outgoing {
     if (!call?.exchange || calls.length > 1) return
     this.#stop(call, params?.reason)
     call.exchange.cancel(call.requestId)
+    if (call.trace) finishCall(call.trace, 'cancelled')
     this.parts.activity.finished()
   }
 

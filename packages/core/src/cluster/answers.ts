@@ -1,12 +1,10 @@
 import type { HttpReply } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
+import { atTurnsEnd } from '../promises/next-turn.ts'
 import { Connection } from '../stream/connection.ts'
 import { ForwardedRequest } from './forwarded-request.ts'
 import type { RemoteFollowers } from './remote-followers.ts'
 import type { Ask, Outcome, Word } from './wire.ts'
-
-/** Time, in milliseconds, after which the asking node is told that its request has come. Most are answered sooner. */
-const takenAfterMs = 100
 
 /** Time, in milliseconds, and characters, that answers are kept for who has not heard them. */
 const keepMs = 30_000
@@ -53,9 +51,11 @@ export class Answers {
     const request = new ForwardedRequest(forwarded)
     const taken: Taken = { request, size: 0, answeredAt: Infinity }
     this.#taken.set(id, taken)
-    const saying = setTimeout(() => this.#parts.say(from, { type: 'taken', id }), takenAfterMs)
+    // At once: should this node die, the request must not run again. What is answered in this turn needs no word more.
+    atTurnsEnd(() => {
+      if (!taken.outcome) this.#parts.say(from, { type: 'taken', id })
+    })
     const reply = await this.#parts.answer(request)
-    clearTimeout(saying)
     taken.outcome = this.#toOutcome(id, from, reply)
     this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
     this.#keep(id, taken, typeof reply?.body === 'string' ? reply.body.length : 0)

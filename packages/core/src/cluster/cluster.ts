@@ -1,12 +1,14 @@
-import type { Backplane } from '../backplane/backplane.ts'
+import type { Backplane, BusMessage } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import type { ErrorSource } from '../http/error-source.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
+import type { StreamInfo } from '../stream/stream-info.ts'
 import { Answers, type AnswersParts } from './answers.ts'
 import { Asks } from './asks.ts'
 import { Lease } from './lease.ts'
 import { Looks, type LooksParts } from './looks.ts'
 import { Neighbours } from './neighbours.ts'
+import { Outbox } from './outbox.ts'
 import { RelayedFeeds } from './relayed-feeds.ts'
 import { RemoteFollowers } from './remote-followers.ts'
 import { readWord, toText, type Word } from './wire.ts'
@@ -21,6 +23,7 @@ export interface ClusterParts {
   readonly options: ClusterOptions
   readonly answer: AnswersParts['answer']
   readonly activities: LooksParts['activities']
+  readonly streams: LooksParts['streams']
   /** This node's lease was over for a time: looks which sessions are still its own. */
   readonly lapsed: () => Promise<void>
 }
@@ -43,6 +46,7 @@ export class Cluster {
   readonly #answers: Answers
   readonly #followers: RemoteFollowers
   readonly #looks: Looks
+  readonly #outbox = new Outbox((to, text) => this.#send(to, text))
   #listening: Promise<() => unknown> | undefined
   readonly #saying = new Set<Promise<void>>()
   #isListening = false
@@ -50,12 +54,11 @@ export class Cluster {
   #timer: ReturnType<typeof setInterval> | undefined
   #name: string | undefined
 
-  constructor({ options, answer, activities, lapsed }: ClusterParts) {
+  constructor({ options, answer, activities, streams, lapsed }: ClusterParts) {
     const { sessions: store } = options.backplane
     const { leaseMs } = options
-    const say = (to: string, word: Word): void => this.#say(to, word)
+    const say = (to: string, word: Word): void => this.#outbox.say(to, word)
     const neighbours = new Neighbours({ store, leaseMs })
-    const reportBus = (error: unknown): void => options.onError(error, 'message-bus')
     const node = (): string => this.name
     this.#options = options
     this.#neighbours = neighbours
@@ -66,11 +69,12 @@ export class Cluster {
       lapsed,
       onError: (error) => options.onError(error, 'session-store'),
     })
-    this.#followers = new RemoteFollowers({ say, neighbours })
+    const toMessage = (to: string, word: Word): BusMessage => this.#toMessage(to, word)
+    this.#followers = new RemoteFollowers({ say, toMessage, neighbours })
     this.#answers = new Answers({ say, answer, followers: this.#followers })
-    this.#looks = new Looks({ node, say, activities })
+    this.#looks = new Looks({ node, say, activities, streams })
     this.asks = new Asks({ node, say, neighbours })
-    this.relayed = new RelayedFeeds({ node, say, neighbours, onError: reportBus })
+    this.relayed = new RelayedFeeds({ node, say, neighbours, onError: (error) => this.#report(error) })
   }
 
   /** Made when it is needed: some runtimes have no random values while modules load. */
@@ -112,6 +116,12 @@ export class Cluster {
     return (await this.lives(node)) ? this.#looks.at(node) : new Map()
   }
 
+  /** The streams of a session of another node; `undefined` where that is gone, or does not say. */
+  async streamsOf(node: string, key: string): Promise<readonly StreamInfo[] | undefined> {
+    await this.join()
+    return (await this.lives(node)) ? this.#looks.streamsAt(node, key) : undefined
+  }
+
   /** Other nodes may take over what this one has. It hears them no more, and has said all that it had to say. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
@@ -121,6 +131,7 @@ export class Cluster {
     await this.#lease.end()
     const stop = await this.#listening?.catch(() => undefined)
     await stop?.()
+    this.#outbox.flush()
     this.#isClosed = true
     await Promise.all(this.#saying)
   }
@@ -141,33 +152,55 @@ export class Cluster {
 
   #hear(text: string): void {
     try {
-      const word = readWord(text)
-      if (!word) return
-      if (word.type === 'ask' || word.type === 'poke' || word.type === 'left') this.#answers.hear(word)
-      else if (word.type === 'read') this.#followers.hear(word)
-      else if (word.type === 'look' || word.type === 'seen') this.#looks.hear(word)
-      else {
-        this.asks.hear(word)
-        this.relayed.hear(word)
-      }
+      for (const value of readList(text)) this.#hearValue(value)
     } catch (error) {
-      this.#options.onError(error, 'message-bus')
+      this.#report(error)
     }
+  }
+
+  /** One that is malformed says nothing of the others. */
+  #hearValue(value: unknown): void {
+    try {
+      const word = readWord(value)
+      if (word) this.#hearWord(word)
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #hearWord(word: Word): void {
+    if (word.type === 'ask' || word.type === 'poke' || word.type === 'left') this.#answers.hear(word)
+    else if (word.type === 'read') this.#followers.hear(word)
+    else if (word.type === 'look' || word.type === 'seen') this.#looks.hear(word)
+    else {
+      this.asks.hear(word)
+      this.relayed.hear(word)
+    }
+  }
+
+  /** A word that the append of an event says for us. */
+  #toMessage(to: string, word: Word): BusMessage {
+    this.#outbox.flushTo(to)
+    return { channel: channelOf(to), message: `[${toText(word)}]` }
   }
 
   /** Of a node that is closed others know by its lease, and the client of its bus may be closed as well. */
-  #say(to: string, word: Word): void {
+  #send(to: string, text: string): void {
     if (this.#isClosed) return
-    const saying = this.#publish(to, word).finally(() => this.#saying.delete(saying))
+    const saying = this.#publish(to, text).finally(() => this.#saying.delete(saying))
     this.#saying.add(saying)
   }
 
-  async #publish(to: string, word: Word): Promise<void> {
+  async #publish(to: string, text: string): Promise<void> {
     try {
-      await this.#options.backplane.bus.publish(channelOf(to), toText(word))
+      await this.#options.backplane.bus.publish(channelOf(to), text)
     } catch (error) {
-      this.#options.onError(error, 'message-bus')
+      this.#report(error)
     }
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError(error, 'message-bus')
   }
 
   #look(): void {
@@ -186,4 +219,11 @@ export class Cluster {
 
 function channelOf(node: string): string {
   return `mcp-http/${node}`
+}
+
+/** A message is a list of words. */
+function readList(text: string): readonly unknown[] {
+  const words: unknown = JSON.parse(text)
+  if (Array.isArray(words)) return words
+  throw new TypeError(`Expected a list of words between nodes, got ${text.slice(0, 100)}`)
 }

@@ -70,7 +70,7 @@ export class Directory {
     const { attendance, table } = this.#parts
     const session = table.find(sessionId)
     // An endpoint that closes brings no session to life.
-    if (!session && attendance.draining && !this.#cluster) throw drainingRejection()
+    if (!session && attendance.refuses && !this.#cluster) throw drainingRejection()
     const principal = this.#principalOf(request.auth)
     if (session?.record.principal === principal) return session
     const record = this.#remembered.get(sessionId)
@@ -98,11 +98,10 @@ export class Directory {
       this.#remember(sessionId, record)
       return this.#toRemote(record, request, sessionId, looks - 1)
     }
-    if (this.#parts.attendance.draining) {
-      // Who asked for it takes it over: this node has given it up.
-      if (request.isForwarded) return undefined
-      throw drainingRejection()
-    }
+    const { draining, refuses } = this.#parts.attendance
+    // Who asked for it takes it over: this node has given it up.
+    if (draining && request.isForwarded) return undefined
+    if (refuses) throw drainingRejection()
     // Another request may have brought it to life while this one asked for the lease.
     const rebuilt = this.#parts.table.find(sessionId)
     if (rebuilt) return rebuilt
@@ -139,7 +138,7 @@ export class Directory {
     const underWay = this.#rebuilding.get(key)
     if (underWay) return underWay
     this.#remembered.delete(sessionId)
-    const rebuilding = rebuildSession(this.#parts, sessionId, record, request.auth)
+    const rebuilding = rebuildSession(this.#parts, sessionId, record, request)
     this.#rebuilding.set(key, rebuilding)
     return rebuilding.finally(() => this.#rebuilding.delete(key))
   }

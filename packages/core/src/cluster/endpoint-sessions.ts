@@ -1,6 +1,7 @@
-import type { Backplane, SessionRecord } from '../backplane/backplane.ts'
+import type { Backplane, LogPage, SessionRecord } from '../backplane/backplane.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
+import type { StreamInfo } from '../stream/stream-info.ts'
 import type { NodeMessages } from './node-messages.ts'
 
 /** A session as an app sees it, without its id: the id is a secret of its client. */
@@ -13,10 +14,29 @@ export interface SessionInfo extends Omit<SessionRecord, 'owner' | 'term'> {
   readonly endsInMs: number | undefined
 }
 
+/** That are read at a time. */
+const maxEvents = 1_000
+
 /** Sessions by key: `await sessionKey(sessionId)`. */
 export interface EndpointSessions {
   list(): AsyncIterable<SessionInfo>
   get(key: string): Promise<SessionInfo | undefined>
+  /**
+   * Its streams: those that run or are being read, and the newest 32 that have ended, as far as the log has them.
+   * `undefined` when there is no such session, none has it now, or its node does not say.
+   */
+  streams(key: string): Promise<readonly StreamInfo[] | undefined>
+  /**
+   * What the event log has of a stream after an index, at most 1,000 events. `undefined` when it does not know the stream.
+   * The messages are those of your users and tools.
+   * @param range.after default 0
+   * @param range.limit default 100
+   */
+  events(
+    key: string,
+    streamTag: string,
+    range?: { readonly after?: number; readonly limit?: number },
+  ): Promise<LogPage | undefined>
   /** Ends a session on every node: its calls, its streams, its record. `false` when there was none. */
   end(key: string): Promise<boolean>
 }
@@ -26,13 +46,14 @@ export interface EndpointSessionsParts {
   readonly nodes: NodeMessages
   readonly sessionIdleMs: number
   readonly activities: (node: string) => MaybePromise<ReadonlyMap<string, SessionActivity>>
+  readonly streams: (node: string, key: string) => MaybePromise<readonly StreamInfo[] | undefined>
 }
 
 /** The sessions of every node, as the store has them. */
 export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSessions {
   const { backplane, nodes, sessionIdleMs, activities } = parts
   const { sessions, events } = backplane
-  return { list, get, end }
+  return { list, get, streams, events: readEvents, end }
 
   async function* list(): AsyncIterable<SessionInfo> {
     // Each node is asked once, when the first of its sessions comes.
@@ -47,6 +68,19 @@ export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSe
   async function get(key: string): Promise<SessionInfo | undefined> {
     const record = await sessions.get(key)
     return record && toInfo(record, record.owner === '' ? undefined : await activities(record.owner))
+  }
+
+  async function streams(key: string): Promise<readonly StreamInfo[] | undefined> {
+    const { owner = '' } = (await sessions.get(key)) ?? {}
+    return owner === '' ? undefined : parts.streams(owner, key)
+  }
+
+  async function readEvents(
+    key: string,
+    streamTag: string,
+    { after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {},
+  ): Promise<LogPage | undefined> {
+    return events.read(key, streamTag, after, Math.min(limit, maxEvents))
   }
 
   async function end(key: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { Rejection } from '../http/errors.ts'
-import type { HttpRequest } from '../http/http.ts'
+import type { BodySink, HttpRequest } from '../http/http.ts'
+import type { TraceContext } from '../http/trace-context.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 
 /** What the owner of a session must know of a request that came to another node: what tools see of it, too. */
@@ -11,6 +12,8 @@ export interface Forwarded {
   readonly body?: unknown
   readonly auth?: AuthInfo | undefined
   readonly clientAddress?: string | undefined
+  /** Of the node that asks. Older nodes neither send nor read it. */
+  readonly traceContext?: TraceContext | undefined
 }
 
 export function toForwarded({ method, url, headers, auth, clientAddress }: HttpRequest, body?: unknown): Forwarded {
@@ -25,17 +28,19 @@ export class ForwardedRequest implements HttpRequest {
   readonly localAddress = undefined
   readonly isForwarded = true
   readonly clientAddress: string | undefined
+  readonly traceContext: TraceContext | undefined
   readonly parsedBody: unknown
   auth: AuthInfo | undefined
   readonly #onGone: (() => void)[] = []
 
-  constructor({ method, url, headers, body, auth, clientAddress }: Forwarded) {
+  constructor({ method, url, headers, body, auth, clientAddress, traceContext }: Forwarded) {
     this.method = method
     this.url = url
     this.headers = headers
     this.parsedBody = body
     this.auth = auth
     this.clientAddress = clientAddress
+    this.traceContext = traceContext
   }
 
   header(name: string): string | undefined {
@@ -48,8 +53,8 @@ export class ForwardedRequest implements HttpRequest {
     return value === undefined ? 0 : typeof value === 'object' ? value.length : 1
   }
 
-  async readBody(): Promise<void> {
-    throw new Rejection('body_consumed')
+  readBody(sink: BodySink): void {
+    sink.fail(new Rejection('body_consumed'))
   }
 
   stopReading(): void {

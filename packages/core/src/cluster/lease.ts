@@ -6,7 +6,10 @@ export interface LeaseParts {
   readonly node: () => string
   readonly leaseMs: number
   readonly store: SessionStore
-  /** The lease was over for a time: other nodes may have taken sessions over. Looks which are still this node's. */
+  /**
+   * The lease was over for a time, or the store has lost it: other nodes may have taken sessions over, or they are gone.
+   * Looks which are still this node's.
+   */
   readonly lapsed: () => Promise<void>
   readonly onError: (error: unknown) => void
 }
@@ -25,6 +28,9 @@ export class Lease {
   #untilByWall = 0
   /** How often it was over for a time. */
   lapses = 0
+  /** It was, and which sessions are still this node's has not been looked for to the end. */
+  #isInDoubt = false
+  #looking: Promise<void> | undefined
   #renewing: Promise<void> | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   #isOver = false
@@ -34,6 +40,10 @@ export class Lease {
   }
 
   get runs(): boolean {
+    return !this.#isInDoubt && this.#isHeld
+  }
+
+  get #isHeld(): boolean {
     return now() < this.#until && Date.now() < this.#untilByWall
   }
 
@@ -44,6 +54,7 @@ export class Lease {
       // Each took longer than a lease.
       if (tries === maxTries) throw unreachableRejection()
       await this.#renew()
+      await this.#looking
     }
   }
 
@@ -77,18 +88,36 @@ export class Lease {
   }
 
   async #ask(): Promise<void> {
-    const { node, leaseMs, store, lapsed } = this.#parts
+    const { node, leaseMs, store } = this.#parts
     // Counted from before it was asked for: the store begins to count later.
     const [since, sinceByWall] = [now(), Date.now()]
-    await store.renewLease(node(), leaseMs)
+    const ran = await store.renewLease(node(), leaseMs)
     if (this.#isOver) return
     // Also one that ended while this was under way: only what still runs has been prolonged.
-    const hasLapsed = this.#until > 0 && !this.runs
-    if (hasLapsed) {
-      this.lapses++
-      await lapsed()
-    }
+    const hasLapsed = this.#until > 0 && !(ran && this.#isHeld)
     this.#until = since + leaseMs
     this.#untilByWall = sinceByWall + leaseMs
+    if (hasLapsed) {
+      this.lapses++
+      this.#isInDoubt = true
+    }
+    if (this.#isInDoubt) this.#looking ??= this.#look()
+  }
+
+  /** The lease is renewed meanwhile: with many sessions this takes longer than a lease. */
+  async #look(): Promise<void> {
+    const { lapsed, onError } = this.#parts
+    try {
+      for (let seen = -1; seen !== this.lapses; ) {
+        seen = this.lapses
+        await lapsed()
+      }
+      this.#isInDoubt = false
+    } catch (error) {
+      // Tried again with the next renewal.
+      onError(error)
+    } finally {
+      this.#looking = undefined
+    }
   }
 }

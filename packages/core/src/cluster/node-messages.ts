@@ -13,6 +13,20 @@ const version = 1
 
 const channel = 'mcp-http'
 
+/**
+ * What `endpoint.notify` publishes, for who publishes it in a way of its own, as in a transaction of the application.
+ */
+export function toBusMessage(
+  { method, params }: { method: string; params?: Record<string, unknown> },
+  to: { sessionKey?: string } = {},
+): { channel: string; message: string } {
+  return { channel, message: writeNodeMessage({ type: 'notify', notification: toNotification(method, params), ...to }) }
+}
+
+function writeNodeMessage(message: NodeMessage): string {
+  return JSON.stringify({ version, ...message })
+}
+
 type Members = Readonly<Record<string, unknown>>
 
 /**
@@ -91,7 +105,7 @@ export class NodeMessages {
   /** Rejects when the bus cannot be listened to or written to. */
   async publish(message: NodeMessage): Promise<void> {
     await this.#listen()
-    await this.#bus.publish(channel, JSON.stringify({ version, ...message }))
+    await this.#bus.publish(channel, writeNodeMessage(message))
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { HttpReply } from '../http/http.ts'
 import { afterThisTurn } from '../promises/after-this-turn.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { Connection, type HandedOver } from '../stream/connection.ts'
-import type { Feed, Follower, Place } from '../stream/feed.ts'
+import type { Fate, Feed, Follower, Place } from '../stream/feed.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { WireStream, Word } from './wire.ts'
 
@@ -171,8 +171,10 @@ class RelayedFeed implements Feed, Follower {
 
   // ---- Follower: from the owner ----
 
-  deliver({ index, position, last }: LogEvent): void {
-    this.came({ index, position }, last)
+  deliver({ index, position, last }: LogEvent, fate: Fate): void {
+    // This node has had the session itself, and has lost it.
+    if (fate === 'fenced') this.cut()
+    else this.came({ index, position }, last)
   }
 
   pump(): void {
@@ -206,7 +208,7 @@ class RelayedFeed implements Feed, Follower {
       if (event.index !== this.head + 1) continue
       this.head = event.index
       this.headAt = event.position
-      this.#reader?.deliver({ streamTag, requestIds, kind: 'message', ...event }, true)
+      this.#reader?.deliver({ streamTag, requestIds, kind: 'message', ...event }, 'stored')
     }
     this.came({ index, position }, ended)
   }

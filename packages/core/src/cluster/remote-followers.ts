@@ -1,8 +1,8 @@
-import type { LogEvent } from '../backplane/backplane.ts'
+import type { BusMessage, LogEvent } from '../backplane/backplane.ts'
 import { afterThisTurn } from '../promises/after-this-turn.ts'
 import { now } from '../promises/clock.ts'
 import type { HandedOver } from '../stream/connection.ts'
-import type { Follower } from '../stream/feed.ts'
+import type { Fate, Follower } from '../stream/feed.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Outcome, WireEvent, Word } from './wire.ts'
 
@@ -11,10 +11,15 @@ const silenceMs = 45_000
 
 export interface RemoteFollowersParts {
   readonly say: (node: string, word: Word) => void
+  /** The word as it is said by who stores an event. */
+  readonly toMessage: (node: string, word: Word) => BusMessage
   readonly neighbours: Neighbours
 }
 
-/** Streams of this node that others read from the log for their clients. They hear how far each has come. */
+/**
+ * Streams of this node that others read from the log for their clients. They hear how far each has come, by the append
+ * itself where the log can say it.
+ */
 export class RemoteFollowers {
   readonly #parts: RemoteFollowersParts
   readonly #followers = new Map<string, RemoteFollower>()
@@ -60,7 +65,7 @@ export class RemoteFollowers {
   }
 }
 
-/** Characters of the events of one turn that are told with the word of them. */
+/** Characters of the events that are told with the word of them. */
 const maxTold = 65_536
 
 interface FollowerParts extends RemoteFollowersParts {
@@ -74,8 +79,10 @@ class RemoteFollower implements Follower {
   readonly #stream: HandedOver
   readonly #parts: FollowerParts
   readonly #stopWatching: () => void
-  readonly #events: WireEvent[] = []
-  #size = 0
+  /** What is stored of this turn. */
+  readonly #events: LogEvent[] = []
+  /** Index of the newest event that its append tells of. */
+  #announced = 0
   #willSay = false
   #hasLeft = false
 
@@ -90,8 +97,18 @@ class RemoteFollower implements Follower {
 
   // ---- Follower ----
 
-  deliver(event: LogEvent, isStored: boolean): void {
-    this.#gather(event, isStored)
+  announce(events: readonly LogEvent[]): BusMessage {
+    const { index, position, last: ended } = events.at(-1) as LogEvent
+    this.#announced = index
+    const word: Word = { type: 'came', id: this.#id, index, position, ended, ...toTold(events) }
+    return this.#parts.toMessage(this.#node, word)
+  }
+
+  deliver(event: LogEvent, fate: Fate): void {
+    if (fate === 'fenced') return this.#sendOn()
+    if (fate !== 'stored') this.#events.length = 0
+    else if (event.index <= this.#announced) return
+    else this.#events.push(event)
     if (this.#willSay) return
     this.#willSay = true
     afterThisTurn(() => {
@@ -100,19 +117,16 @@ class RemoteFollower implements Follower {
     })
   }
 
-  pump(): void {
-    const { head, headAt, ended } = this.#stream.feed
-    const events = this.#events.splice(0)
-    this.#size = 0
-    const told = events.length > 0 ? { events } : {}
-    if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended, ...told })
+  /** Another node has the session: the reader finds that one. */
+  #sendOn(): void {
+    this.#say({ type: 'unknown', id: this.#id })
+    this.leave()
   }
 
-  /** What is short enough is told with the word of it. The rest is read from the log. */
-  #gather({ index, position, data, last }: LogEvent, isStored: boolean): void {
-    this.#size += data.length
-    if (!isStored || data === '' || this.#size > maxTold) this.#events.length = 0
-    else this.#events.push({ index, position, data, last })
+  pump(): void {
+    const { head, headAt, ended } = this.#stream.feed
+    const told = toTold(this.#events.splice(0))
+    if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended, ...told })
   }
 
   /** Only who comes back to a session that was away has missed something, and it has an owner. */
@@ -153,4 +167,11 @@ class RemoteFollower implements Follower {
   #say(word: Word): void {
     this.#parts.say(this.#node, word)
   }
+}
+
+/** What is short enough is told with the word of it. The rest is read from the log. */
+function toTold(events: readonly LogEvent[]): { readonly events?: readonly WireEvent[] } {
+  const size = events.reduce((sum, { data }) => sum + data.length, 0)
+  if (events.length === 0 || size > maxTold || events.some(({ data }) => data === '')) return {}
+  return { events: events.map(({ index, position, data, last }) => ({ index, position, data, last })) }
 }

@@ -1,11 +1,14 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { isBatch } from '../call/dispatch.ts'
+import { begun, traces } from '../diagnostics/channels.ts'
+import type { ForwardMessage } from '../diagnostics/messages.ts'
 import { Rejection, unreachableRejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
-import { ended, toJsonReply, toStreamReply } from '../http/reply.ts'
+import { ended, toErrorReply, toJsonReply, toStreamReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { readTraceContext } from '../http/trace-context.ts'
 import { isRequest, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
 import type { LiveSessionOptions } from '../session/live-session.ts'
@@ -74,7 +77,17 @@ export class RemoteSession implements SessionHandle {
   }
 
   /** `undefined`: the session is not with its owner any more. */
-  async #ask(request: Forwarded, client?: HttpRequest): Promise<HttpReply | undefined> {
+  #ask(request: Forwarded, client?: HttpRequest): Promise<HttpReply | undefined> {
+    if (!traces.forward.isObserved) return this.#askNow(request, client)
+    const { attendance, record } = this.#parts
+    const { key: sessionKey, owner } = record
+    const trace: ForwardMessage = { ...begun(attendance.endpoint), sessionKey, owner, httpMethod: request.method }
+    const ask = (): Promise<HttpReply | undefined> =>
+      this.#askNow({ ...request, traceContext: readTraceContext(trace.traceContext) }, client)
+    return traces.forward.run(trace, ask, settleForward)
+  }
+
+  async #askNow(request: Forwarded, client?: HttpRequest): Promise<HttpReply | undefined> {
     const { cluster, record } = this.#parts
     const id = crypto.randomUUID()
     const receive = (outcome: Outcome): HttpReply | undefined => this.#toReply(id, outcome)
@@ -116,7 +129,14 @@ export class RemoteSession implements SessionHandle {
   async #recover(streamTag: string, place: Place): Promise<HttpReply> {
     const { options, request } = this.#parts
     const session = await this.#parts.findAnew()
-    return session ? session.listen(request, options.eventIds.encode({ streamTag, ...place })) : ended
+    if (!session) return ended
+    try {
+      return await session.listen(request, options.eventIds.encode({ streamTag, ...place }))
+    } catch (error) {
+      // As it comes from another node.
+      if (error instanceof Rejection) return toErrorReply(error)
+      throw error
+    }
   }
 
   async #findAnew(): Promise<SessionHandle> {
@@ -124,6 +144,10 @@ export class RemoteSession implements SessionHandle {
     if (session) return session
     throw new Rejection('session_not_found')
   }
+}
+
+function settleForward(trace: ForwardMessage, reply: HttpReply | undefined): void {
+  trace.outcome = reply ? 'answered' : 'elsewhere'
 }
 
 function failed(error: unknown, anew: () => Promise<HttpReply>): Promise<HttpReply> {

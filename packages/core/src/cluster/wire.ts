@@ -1,8 +1,10 @@
 import type { LogPosition } from '../backplane/backplane.ts'
+import { readTraceContext } from '../http/trace-context.ts'
 import { isRequestId, type RequestId } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
 import type { Place } from '../stream/feed.ts'
+import type { StreamInfo } from '../stream/stream-info.ts'
 import type { Cursor } from '../stream/stream-reader.ts'
 import type { Forwarded } from './forwarded-request.ts'
 
@@ -54,9 +56,15 @@ export interface WireActivity extends SessionActivity {
 /** Between the node that a client is connected to and the owner of its session, on a channel of each node. */
 export type Word =
   | Ask
-  /** What do your sessions do? */
-  | { readonly type: 'look'; readonly id: string; readonly from: string }
-  | { readonly type: 'seen'; readonly id: string; readonly sessions: readonly WireActivity[] }
+  /** What do your sessions do? With `key`: which streams has this one? */
+  | { readonly type: 'look'; readonly id: string; readonly from: string; readonly key?: string | undefined }
+  /** Older nodes know nothing of streams. */
+  | {
+      readonly type: 'seen'
+      readonly id: string
+      readonly sessions: readonly WireActivity[]
+      readonly streams?: readonly StreamInfo[] | undefined
+    }
   /** The owner has the request, and will answer. */
   | { readonly type: 'taken'; readonly id: string }
   | { readonly type: 'answer'; readonly id: string; readonly outcome: Outcome }
@@ -88,12 +96,12 @@ export function toText(word: Word): string {
 }
 
 /**
- * Reads what came over the bus, which others may write to as well. `undefined`: of a version or type that this node does
- * not know, and so not for it.
+ * Reads a word, which others may have written as well. `undefined`: of a version or type that this node does not know, and so
+ * not for it.
  * @throws TypeError for what is malformed
  */
-export function readWord(text: string): Word | undefined {
-  const word = members('a word between nodes', JSON.parse(text))
+export function readWord(value: unknown): Word | undefined {
+  const word = members('a word between nodes', value)
   if (word.version !== version) return undefined
   const id = string('id', word.id)
   switch (word.type) {
@@ -104,10 +112,16 @@ export function readWord(text: string): Word | undefined {
     case 'left':
       return { type: word.type, id }
     case 'poke':
+      return { type: 'poke', id, ...readFrom(word) }
     case 'look':
-      return { type: word.type, id, ...readFrom(word) }
+      return { type: 'look', id, ...readFrom(word), key: optionally(string, 'key', word.key) }
     case 'seen':
-      return { type: 'seen', id, sessions: readActivities(word.sessions) }
+      return {
+        type: 'seen',
+        id,
+        sessions: readActivities(word.sessions),
+        streams: optionally(readInfos, 'streams', word.streams),
+      }
     case 'answer':
       return { type: 'answer', id, outcome: readOutcome(members('outcome', word.outcome)) }
     case 'came':
@@ -128,7 +142,7 @@ function readFrom({ from }: Members): { readonly from: string } {
 }
 
 function readAsked({ request }: Members): { readonly request: Forwarded } {
-  const { method, url, headers, body, auth, clientAddress } = members('request', request)
+  const { method, url, headers, body, auth, clientAddress, traceContext } = members('request', request)
   const forwarded: Forwarded = {
     method: string('method', method),
     url: string('url', url),
@@ -136,6 +150,7 @@ function readAsked({ request }: Members): { readonly request: Forwarded } {
     body,
     auth: auth === undefined ? undefined : (members('auth', auth) as unknown as AuthInfo),
     clientAddress: clientAddress === undefined ? undefined : string('clientAddress', clientAddress),
+    traceContext: readTraceContext(traceContext),
   }
   return { request: forwarded }
 }
@@ -164,13 +179,11 @@ function readReply(reply: unknown): WireReply {
 }
 
 function readStream(stream: Members): WireStream {
-  const { requestIds, from } = stream
-  if (!Array.isArray(requestIds) || !requestIds.every(isRequestId)) throw malformed('requestIds', requestIds)
-  const cursor = members('from', from)
+  const cursor = members('from', stream.from)
   return {
     headers: readPlainHeaders(stream.headers),
     streamTag: string('streamTag', stream.streamTag),
-    requestIds,
+    requestIds: readRequestIds(stream.requestIds),
     from: {
       ...readPlace(cursor),
       historyGone: cursor.historyGone === true,
@@ -209,6 +222,28 @@ function readActivities(sessions: unknown): WireActivity[] {
   })
 }
 
+function readInfos(name: string, streams: unknown): StreamInfo[] {
+  if (!Array.isArray(streams)) throw malformed(name, streams)
+  return streams.map((stream) => {
+    const { streamTag, kind, requestIds, head, cursor, isRead, ended } = members('stream', stream)
+    if (kind !== 'call' && kind !== 'standalone') throw malformed('kind', kind)
+    return {
+      streamTag: string('streamTag', streamTag),
+      kind,
+      requestIds: readRequestIds(requestIds),
+      head: count('head', head),
+      cursor: optionally(count, 'cursor', cursor),
+      isRead: boolean('isRead', isRead),
+      ended: boolean('ended', ended),
+    }
+  })
+}
+
+function readRequestIds(requestIds: unknown): RequestId[] {
+  if (!Array.isArray(requestIds) || !requestIds.every(isRequestId)) throw malformed('requestIds', requestIds)
+  return requestIds
+}
+
 function readPlainHeaders(headers: unknown): Readonly<Record<string, string>> {
   const read = members('headers', headers)
   for (const [name, value] of Object.entries(read)) {
@@ -239,6 +274,14 @@ function boolean(name: string, value: unknown): boolean {
 function count(name: string, value: unknown): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   throw malformed(name, value)
+}
+
+function optionally<Value>(
+  read: (name: string, value: unknown) => Value,
+  name: string,
+  value: unknown,
+): Value | undefined {
+  return value === undefined ? undefined : read(name, value)
 }
 
 function members(name: string, value: unknown): Members {

@@ -5,6 +5,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
+import type { StreamInfo } from '../stream/stream-info.ts'
 import type { Counts, Era } from './era.ts'
 import type { ModernEra } from './modern/modern-era.ts'
 import { verdictOfHead, verdictOfMessage } from './verdicts.ts'
@@ -24,9 +25,10 @@ export class DualEra implements Era {
   }
 
   answer(request: HttpRequest, head: RequestHead): MaybePromise<HttpReply> {
-    const verdict = verdictOfHead(head)
     // Where the factory cannot serve it there is one era only.
-    if (verdict === '2025' || this.#modern.isUnserved) return this.#sessions.answer(request, head)
+    if (this.#modern.isUnserved) return this.#sessions.answer(request, head)
+    const verdict = verdictOfHead(head)
+    if (verdict === '2025') return this.#sessions.answer(request, head)
     if (verdict === 'method_not_allowed') throw new Rejection('method_not_allowed', { headers: { allow: 'POST' } })
     return this.#answerByBody(request, head)
   }
@@ -62,6 +64,10 @@ export class DualEra implements Era {
 
   activities(node: string): MaybePromise<ReadonlyMap<string, SessionActivity>> {
     return this.#sessions.activities(node)
+  }
+
+  streams(node: string, sessionKey: string): MaybePromise<readonly StreamInfo[] | undefined> {
+    return this.#sessions.streams(node, sessionKey)
   }
 
   counts(): Counts {

@@ -7,6 +7,7 @@ import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification } from '../rpc/json-rpc.ts'
 import { eraOfVersion, findRevision, supportedVersions } from '../rpc/revision.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
+import type { StreamInfo } from '../stream/stream-info.ts'
 
 /** Counts of what an era holds on this node. */
 export interface Counts {
@@ -33,6 +34,8 @@ export interface Era {
   counts(): Counts
   /** What a node's sessions do now, by key: this node's, or another's. A node that is gone has none. */
   activities(node: string): MaybePromise<ReadonlyMap<string, SessionActivity>>
+  /** The streams of a node's session; `undefined` where the node does not have it, or does not say. */
+  streams(node: string, sessionKey: string): MaybePromise<readonly StreamInfo[] | undefined>
 }
 
 /**

@@ -3,12 +3,14 @@ import { Servers, type ServersOptions } from '../call/build-server.ts'
 import { checkBatch, isBatch } from '../call/dispatch.ts'
 import { Cluster, type ClusterOptions, isShared as isSharedByNodes } from '../cluster/cluster.ts'
 import { Directory } from '../cluster/directory.ts'
+import { publishRefusal } from '../diagnostics/publish-refusal.ts'
 import { drainingRejection, Rejection, refusals } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toErrorReply, toJsonReply, toRejection } from '../http/reply.ts'
 import { type RequestHead, readHead } from '../http/request-head.ts'
+import { inParts } from '../promises/in-parts.ts'
 import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
@@ -18,6 +20,7 @@ import { openSession, type SessionParts, type SessionsOptions, type ThisNode } f
 import { type SessionActivity, toActivity } from '../session/session-activity.ts'
 import { type SessionHandle, SessionMoved } from '../session/session-handle.ts'
 import { SessionTable } from '../session/session-table.ts'
+import { describeStreams, type StreamInfo } from '../stream/stream-info.ts'
 import { type Counts, checkVersion, checkVersionInSession, type Era } from './era.ts'
 import { checkMirrors } from './mirrors.ts'
 
@@ -40,6 +43,7 @@ export class SessionsEra implements Era {
     this.#table = table
     const isShared = isSharedByNodes(options.backplane)
     this.#cluster = isShared ? this.#createCluster() : undefined
+    attendance.handsOver = isShared
     this.#parts = {
       ...{ options, attendance, table, caps, isShared },
       servers: new Servers(options, attendance),
@@ -55,6 +59,7 @@ export class SessionsEra implements Era {
       options: this.#options,
       answer: (request) => this.#answerForwarded(request),
       activities: () => [...this.#table.all].map((session) => ({ key: session.record.key, ...toActivity(session) })),
+      streams: (key) => this.#streamsOf(key),
       lapsed: async () => {
         await inParts([...this.#table.all], (session) => session.confirm())
       },
@@ -82,21 +87,30 @@ export class SessionsEra implements Era {
       return session ? this.#post(session, request, head, given) : this.#openAnew(request, head, given)
     }
     if (!session) throw new Rejection('session_not_found')
-    return head.method === 'GET' ? this.#listen(session, request, head) : this.#end(session)
+    return head.method === 'GET' ? this.#listen(session, request, head) : this.#end(session, request, head)
   }
 
   async #listen(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
     try {
       return await session.listen(request, head.lastEventId)
     } catch (error) {
-      if (error instanceof SessionMoved && !request.isForwarded) return this.answer(request, head)
-      throw error
+      return this.#again(error, request, head)
     }
   }
 
-  async #end(session: SessionHandle): Promise<HttpReply> {
-    await session.end('The client ended the session')
-    return ended
+  async #end(session: SessionHandle, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
+    try {
+      await session.end('The client ended the session')
+      return ended
+    } catch (error) {
+      return this.#again(error, request, head)
+    }
+  }
+
+  /** Where the session has moved meanwhile. What another node has sent is looked for there. */
+  #again(error: unknown, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply> {
+    if (error instanceof SessionMoved && !request.isForwarded) return this.answer(request, head)
+    throw error
   }
 
   /** `undefined`: the session does not live here. */
@@ -107,7 +121,9 @@ export class SessionsEra implements Era {
       return session && (await this.#answerIn(session, request, head, undefined))
     } catch (error) {
       if (error instanceof SessionMoved) return undefined
-      return toErrorReply(toRejection(error, request, this.#options))
+      const rejection = toRejection(error, request, this.#options)
+      publishRefusal(rejection, request, this.#parts.attendance.endpoint)
+      return toErrorReply(rejection)
     }
   }
 
@@ -165,7 +181,7 @@ export class SessionsEra implements Era {
   }
 
   async #initialize(message: JsonRpcRequest, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
-    if (this.#parts.attendance.draining) throw drainingRejection()
+    if (this.#parts.attendance.refuses) throw drainingRejection()
     this.#opening++
     try {
       const asked = { ...message, params: negotiate(message.params ?? {}) }
@@ -229,6 +245,16 @@ export class SessionsEra implements Era {
     return new Map([...this.#table.all].map((session) => [session.record.key, toActivity(session)]))
   }
 
+  streams(node: string, sessionKey: string): Promise<readonly StreamInfo[] | undefined> {
+    if (this.#cluster && node !== this.#cluster.name) return this.#cluster.streamsOf(node, sessionKey)
+    return this.#streamsOf(sessionKey)
+  }
+
+  async #streamsOf(sessionKey: string): Promise<readonly StreamInfo[] | undefined> {
+    const session = this.#table.findByKey(sessionKey)
+    return session && describeStreams(session.streams)
+  }
+
   counts(): Counts {
     const counts = { sessions: this.#table.size, streams: 0, calls: 0, questions: 0 }
     for (const { calls, streams } of this.#table.all) {
@@ -252,13 +278,6 @@ function isAnswered({ calls, streams }: LiveSession): boolean {
 
 /** A node that shares no sessions has nobody to tell. */
 const alone: ThisNode = { name: 'alone', lapses: 0, join: async () => undefined }
-
-/** Sessions that are looked at in the store at the same time. */
-const atOnce = 100
-
-async function inParts(sessions: readonly LiveSession[], look: (session: LiveSession) => Promise<void>): Promise<void> {
-  for (let i = 0; i < sessions.length; i += atOnce) await Promise.all(sessions.slice(i, i + atOnce).map(look))
-}
 
 /** Visible ASCII (Session Management 1). A header that came twice is none: its values are joined with a space. */
 const oneId = /^[\x21-\x7e]+$/

@@ -2,7 +2,7 @@ import { aFunction, type Check, checkOptions, expected, listOf, type OptionRow, 
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { Rejection } from './errors.ts'
-import { jsonHeaders } from './headers.ts'
+import { emptyHeaders, jsonHeaders } from './headers.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http.ts'
 
 /** Options of {@link createBearerAuth}. */
@@ -10,8 +10,8 @@ export interface BearerAuthOptions {
   /**
    * Verifies an access token: signature, issuer, audience. Gives `undefined` for one that is not valid, or throws, as the
    * libraries for JWT and the verifiers written for the SDK do: 401. An error that says that the token could not be verified
-   * at all is answered 503: one with the `code` of a network failure (`ECONNREFUSED`, `UND_ERR_…`, `ERR_JWKS_TIMEOUT`) or a
-   * `status` from 500, itself or in its `cause`. All errors but those that JWT libraries throw for a bad token go to
+   * at all is answered 503: one with the `code` of a network, TLS or key set failure (`ECONNREFUSED`, `CERT_HAS_EXPIRED`,
+   * `ERR_JWKS_TIMEOUT`), the message of a fetch that failed, or a `status` from 500, itself or in its `cause`. All errors but those that JWT libraries throw for a bad token go to
    * `onError` of the endpoint. Put issuer and subject into `extra.iss` and `extra.sub`: they say whose a session is.
    */
   verify(token: string): MaybePromise<AuthInfo | undefined>
@@ -84,11 +84,18 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
     const header = request.header('authorization')
     if (header === undefined) throw refuse('unauthorized', challenge)
     const token = /^bearer +([\x21-\x7e]+)$/i.exec(header)?.[1]
-    const auth = token === undefined ? undefined : await verifyToken(token)
-    if (!auth || isExpired(auth) || !isFor(auth, resource))
-      throw refuse('unauthorized', `${challenge}, error="invalid_token"`)
+    if (token === undefined) throw refuseToken('Expected Bearer and one token in Authorization')
+    const auth = await verifyToken(token)
+    if (!auth) throw refuse('unauthorized', `${challenge}, error="invalid_token"`)
+    if (isExpired(auth)) throw refuseToken('The token has expired')
+    if (!isFor(auth, resource)) throw refuseToken(`The token is for another resource than ${resource.href}`)
     if (requiredScopes.every((scope) => auth.scopes.includes(scope))) return auth
     throw refuse('insufficient_scope', `${challenge}, error="insufficient_scope"`)
+  }
+
+  /** Of what is no secret of the verifier's, the reason (RFC 6750 §3). */
+  function refuseToken(description: string): Rejection {
+    return refuse('unauthorized', `${challenge}, error="invalid_token", error_description="${description}"`)
   }
 
   async function verifyToken(token: string): Promise<AuthInfo | undefined> {
@@ -102,12 +109,26 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
   }
 
   async function serveDocument({ method }: HttpRequest): Promise<HttpReply> {
-    if (method !== 'GET' && method !== 'HEAD') return { status: 405, headers: { allow: 'GET, HEAD' }, body: undefined }
-    // Public by nature, and read by clients in web pages before they have a token.
-    const headers = { ...jsonHeaders, 'access-control-allow-origin': '*' }
-    return { status: 200, headers, body: document }
+    if (method === 'OPTIONS') return { status: 204, headers: preflightHeaders, body: undefined }
+    if (method !== 'GET' && method !== 'HEAD')
+      return { status: 405, headers: { allow: documentMethods }, body: undefined }
+    return { status: 200, headers: { ...jsonHeaders, ...anyPage }, body: document }
   }
 }
+
+const documentMethods = 'GET, HEAD, OPTIONS'
+
+/** The document is public by nature, and read by clients in web pages before they have a token. */
+const anyPage = { 'access-control-allow-origin': '*' } as const
+
+/** Clients name the protocol version when they ask for it, about which a browser asks first. */
+const preflightHeaders = {
+  ...emptyHeaders,
+  ...anyPage,
+  allow: documentMethods,
+  'access-control-allow-methods': documentMethods,
+  'access-control-allow-headers': '*',
+} as const
 
 function refuse(code: 'unauthorized' | 'insufficient_scope', challenge: string, cause?: unknown): Rejection {
   return new Rejection(code, { headers: { 'www-authenticate': challenge }, cause })
@@ -123,14 +144,25 @@ interface ErrorLike {
   readonly cause?: unknown
 }
 
-/** System errors (`ECONNREFUSED`), those of fetch in Node, and those of jose for a key set that did not come. Not `ERR_JWT_EXPIRED` and its like. */
-const outageCode = /^(E(?!RR_)[A-Z]\w*|UND_ERR_\w+|ERR_JWKS_TIMEOUT|ERR_JOSE_GENERIC)$/
+/** Of the system (`ECONNREFUSED`), of fetch in Node and in Bun, and of an answer that is no HTTP. Not `ERR_JWT_EXPIRED` and its like. */
+const networkCode = /^(E(?!RR_)[A-Z]\w*|UND_ERR_\w+|HPE_\w+|ConnectionRefused|ConnectionClosed|FailedToOpenSocket)$/
+
+/** Of a certificate that is not trusted, or a handshake that failed. */
+const tlsCode = /^(ERR_(TLS|SSL|OSSL)_\w+|CERT_\w+|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*)$/
+
+/** Of jose, for a key set that did not come, or that is none. */
+const keySetCode = /^ERR_(JWKS_TIMEOUT|JWKS_INVALID|JOSE_GENERIC)$/
+
+/** What fetch says without any code, in Node, Deno and Workers. */
+const fetchFailed = /^(fetch failed|terminated|error sending request|network connection lost)/i
 
 /** The verifier could not reach what it needs: it is not the token's fault, and a new token would not help. */
 function isOutage(error: unknown, depth = 3): boolean {
   if (typeof error !== 'object' || error === null || depth === 0) return false
-  const { code, errorCode, status, statusCode, cause } = error as ErrorLike
-  if (typeof code === 'string' && outageCode.test(code)) return true
+  const { name, code, errorCode, status, statusCode, cause } = error as ErrorLike
+  if (typeof code === 'string' && [networkCode, tlsCode, keySetCode].some((each) => each.test(code))) return true
+  if (error instanceof Error && fetchFailed.test(error.message)) return true
+  if (name === 'TimeoutError' || name === 'AbortError') return true
   if (Number(status ?? statusCode) >= 500) return true
   return errorCode === 'server_error' || errorCode === 'temporarily_unavailable' || isOutage(cause, depth - 1)
 }

@@ -1,7 +1,7 @@
 import { now } from '../promises/clock.ts'
-import { type Link, LinkedList } from '../queues/linked-list.ts'
+import { createLink, type Link, LinkedList } from '../queues/linked-list.ts'
 import { Rejection, retryLater } from './errors.ts'
-import type { HttpRequest } from './http.ts'
+import type { BodySink, HttpRequest } from './http.ts'
 
 /** Bounds of bodies that are being read: see the options of the same names. */
 export interface BodyLimits {
@@ -13,8 +13,8 @@ export interface BodyLimits {
 /** The request bodies that one endpoint is reading. What counts is the memory they take, not what was declared. */
 export class Bodies {
   readonly #limits: BodyLimits
-  /** What to do when they take too long, in the order of their deadlines: one timer serves all. */
-  readonly #underWay = new LinkedList<() => void>()
+  /** In the order of their deadlines: one timer serves all. */
+  readonly #underWay = new LinkedList<Reading<unknown>>()
   #timer: ReturnType<typeof setInterval> | undefined
   #bytes = 0
 
@@ -28,50 +28,33 @@ export class Bodies {
   }
 
   /**
-   * Reads a request's body.
-   * @throws Rejection `body_too_large`, `body_too_slow`, `too_many_bodies`, and what `HttpRequest.readBody` throws
+   * Reads a request's body, and resolves with what `parse` makes of it.
+   * @throws Rejection `body_too_large`, `body_too_slow`, `too_many_bodies`, and what `HttpRequest.readBody` fails with
+   * and `parse` throws
    */
-  read(request: HttpRequest): Promise<Uint8Array> {
-    const body = new JoinedChunks(this.#limits.maxBodyBytes, this.#take)
+  read<T>(request: HttpRequest, parse: (body: Uint8Array) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        this.#end(place, body)
-        reject(error)
-      }
-      const place = this.#began(() => {
-        request.stopReading()
-        fail(new Rejection('body_too_slow'))
-      })
-      const complete = (): void => {
-        resolve(body.bytes)
-        this.#end(place, body)
-      }
-      request.readBody((chunk) => body.add(chunk)).then(complete, fail)
+      const body = new JoinedChunks(this.#limits.maxBodyBytes, this.#take)
+      const reading = new Reading<T>({ request, body, parse, resolve, reject, ended: this.#ended })
+      this.#watch(reading.place)
+      request.readBody(reading)
     })
   }
 
-  #began(tooSlow: () => void): Link<() => void> {
+  #watch(place: Link<Reading<unknown>>): void {
     const { bodyTimeoutMs } = this.#limits
     if (bodyTimeoutMs > 0 && !this.#timer) {
       this.#timer = setInterval(() => this.#look(now() - bodyTimeoutMs), Math.min(1_000, Math.ceil(bodyTimeoutMs / 4)))
       // Its request keeps the process alive. Not every runtime has `unref`.
       if (typeof this.#timer === 'object') this.#timer.unref?.()
     }
-    return this.#underWay.add(tooSlow, now())
-  }
-
-  /** Nobody reads it any more. What the bridge listens with lives as long as the request, the bytes need not. */
-  #end(place: Link<() => void>, body: JoinedChunks): void {
-    if (body.isDropped) return
-    this.#underWay.remove(place)
-    this.#bytes -= body.capacity
-    body.drop()
+    this.#underWay.append(place, now())
   }
 
   #look(begunBy: number): void {
     for (let place = this.#underWay.first; place && place.since <= begunBy; ) {
       const { item, after } = place
-      item()
+      item.stop()
       place = after
     }
     if (this.#underWay.size > 0) return
@@ -83,8 +66,70 @@ export class Bodies {
     if (this.#bytes + bytes > this.#limits.maxBodyBytesInFlight) throw new Rejection('too_many_bodies', retryLater())
     this.#bytes += bytes
   }
+
+  readonly #ended = (place: Link<Reading<unknown>>, bytes: number): void => {
+    this.#underWay.remove(place)
+    this.#bytes -= bytes
+  }
 }
 
+interface ReadingParts<T> {
+  readonly request: HttpRequest
+  readonly body: JoinedChunks
+  readonly parse: (body: Uint8Array) => T
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
+  /** Once, with the bytes that it has held. */
+  readonly ended: (place: Link<Reading<unknown>>, bytes: number) => void
+}
+
+/** A body that is being read. What the bridge listens with lives as long as the request, the bytes need not. */
+class Reading<T> implements BodySink {
+  readonly place: Link<Reading<unknown>> = createLink<Reading<unknown>>(this as Reading<unknown>)
+  readonly #parts: ReadingParts<T>
+  #isOver = false
+
+  constructor(parts: ReadingParts<T>) {
+    this.#parts = parts
+  }
+
+  take(chunk: Uint8Array): void {
+    // Nobody waits for it any more: a bridge that still reads hears of it.
+    if (this.#isOver) throw new Rejection('body_too_slow')
+    this.#parts.body.add(chunk)
+  }
+
+  end(): void {
+    const { body, parse, resolve, reject } = this.#parts
+    const { bytes } = body
+    if (!this.#close()) return
+    try {
+      resolve(parse(bytes))
+    } catch (error) {
+      reject(error)
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#close()) this.#parts.reject(error)
+  }
+
+  /** It takes too long. */
+  stop(): void {
+    this.#parts.request.stopReading()
+    this.fail(new Rejection('body_too_slow'))
+  }
+
+  /** `false`: it was over. */
+  #close(): boolean {
+    if (this.#isOver) return false
+    this.#isOver = true
+    const { body, ended } = this.#parts
+    ended(this.place, body.capacity)
+    body.drop()
+    return true
+  }
+}
 const nothing = new Uint8Array(0)
 
 /** What joined chunks have room for at least, in bytes. */
@@ -99,8 +144,6 @@ class JoinedChunks {
   readonly #take: (bytes: number) => void
   #room: Uint8Array = nothing
   #size = 0
-  /** Its bytes are gone, and nothing more is taken. */
-  isDropped = false
 
   /** `take` is asked for each piece of memory, and throws when there is none. */
   constructor(maxBytes: number, take: (bytes: number) => void) {
@@ -117,8 +160,6 @@ class JoinedChunks {
   }
 
   add(chunk: Uint8Array): void {
-    // Nobody waits for it any more: a bridge that still reads hears of it.
-    if (this.isDropped) throw new Rejection('body_too_slow')
     const size = this.#size + chunk.length
     if (size > this.#maxBytes) throw new Rejection('body_too_large')
     if (this.#size === 0) this.#begin(chunk)
@@ -127,7 +168,6 @@ class JoinedChunks {
   }
 
   drop(): void {
-    this.isDropped = true
     this.#room = nothing
   }
 

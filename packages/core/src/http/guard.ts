@@ -5,11 +5,14 @@ import type { HttpRequest } from './http.ts'
 import { type Acceptable, isJson } from './media-types.ts'
 import type { ContentHead, RequestHead } from './request-head.ts'
 
-export interface GuardOptions {
-  /** Methods that the era answers. */
-  readonly methods: readonly string[]
+export interface CallerOptions {
   readonly allowedHosts: readonly HostName[]
   readonly allowedOrigins: AllowedOrigins
+}
+
+export interface GuardOptions extends CallerOptions {
+  /** Methods that the era answers. */
+  readonly methods: readonly string[]
   readonly maxBodyBytes: number
   readonly response: 'auto' | 'sse' | 'json'
 }
@@ -22,16 +25,21 @@ export function guard(request: HttpRequest, head: RequestHead, options: GuardOpt
   const { methods } = options
   const { method, acceptable, content } = head
   if (!methods.includes(method)) throw new Rejection('method_not_allowed', { headers: { allow: methods.join(', ') } })
-  checkOrigin(head, checkHost(request, head, options), options)
+  checkCaller(request, head, options)
   if (content) checkContent(content, acceptable, request, options)
   else if (method === 'GET' && !acceptable.eventStream) throw new Rejection('not_acceptable')
+}
+
+/** Refuses what a web page sends that is not allowed to, whatever it asks for. */
+export function checkCaller(request: HttpRequest, head: RequestHead, options: CallerOptions): void {
+  checkOrigin(head, checkHost(request, head, options), options)
 }
 
 /**
  * A web page whose name was rebound to 127.0.0.1 still sends its own name as Host. So a request that arrives on a
  * loopback address must name a host that is known. Returns the Host when it is a known one.
  */
-function checkHost(request: HttpRequest, head: RequestHead, { allowedHosts }: GuardOptions): HostName | undefined {
+function checkHost(request: HttpRequest, head: RequestHead, { allowedHosts }: CallerOptions): HostName | undefined {
   if (head.hostCount > 1) throw new Rejection('repeated_header')
   const host = readHost(head.host ?? '')
   const known = host !== undefined && (isLoopbackHost(host) || allowedHosts.some((entry) => isSameHost(entry, host)))
@@ -51,7 +59,7 @@ function isSameHost(entry: HostName, host: HostName): boolean {
  * Browsers name the page that sends a request (Transports, Security Warning 1). Without Origin and Sec-Fetch-Site
  * it is none.
  */
-function checkOrigin(head: RequestHead, knownHost: HostName | undefined, options: GuardOptions): void {
+function checkOrigin(head: RequestHead, knownHost: HostName | undefined, options: CallerOptions): void {
   const { origin: header, site } = head
   if (options.allowedOrigins === '*') return
   if (header === undefined) return checkSite(head, knownHost)

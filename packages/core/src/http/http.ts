@@ -1,4 +1,5 @@
 import type { AuthInfo } from '../rpc/server.ts'
+import type { TraceContext } from './trace-context.ts'
 
 /**
  * One HTTP request as the core sees it. A bridge (`core/node`, `core/web`) builds it from what its platform has.
@@ -24,18 +25,23 @@ export interface HttpRequest {
    * not tell. Of anonymous sessions those make room first whose address holds most.
    */
   readonly clientAddress?: string | undefined
+  /** The port that it came from, where that is known. */
+  readonly clientPort?: number | undefined
+  /** `1.1`, `2.0`, where that is known. */
+  readonly httpVersion?: string | undefined
   /** Another node has sent it here, where its session lives: no other can serve it, also while this one closes. */
   readonly isForwarded?: boolean
+  /** What that node's tracer says of it. */
+  readonly traceContext?: TraceContext | undefined
   /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */
   auth: AuthInfo | undefined
   /** The body as an earlier parser left it, or `undefined` when nobody read it. */
   readonly parsedBody: unknown
   /**
-   * Reads the body once, and hands out each chunk as it comes. What `receive` throws ends the reading.
-   * @throws Rejection what `receive` throws; `client_left` when the body ends early; `body_consumed` when something
-   * else has read it.
+   * Reads the body once, and hands out each chunk as it comes. It fails with what `take` throws; with a Rejection
+   * `client_left` when the body ends early, `body_consumed` when something else has read it.
    */
-  readBody(receive: (chunk: Uint8Array) => void): Promise<void>
+  readBody(sink: BodySink): void
   /** The body takes too long: stops reading it. Its connection serves no further request. */
   stopReading(): void
   /** Calls `listener` once when the client left before the reply was complete. */
@@ -45,6 +51,14 @@ export interface HttpRequest {
    * is in no log.
    */
   readonly onError?: ((error: unknown, status: number) => unknown) | undefined
+}
+
+/** Where the chunks of a body go. Of `end` and `fail` the first call counts, and nothing after it. */
+export interface BodySink {
+  /** Throws when no more is wanted. */
+  take(chunk: Uint8Array): void
+  end(): void
+  fail(error: unknown): void
 }
 
 /** Bridges and adapters mount it: an endpoint, or a document beside it. */

@@ -23,9 +23,10 @@ export interface ReadOptions {
 }
 
 /** Reads a request's body, or takes it as an earlier parser left it. */
-export async function readMessage(request: HttpRequest, options: ReadOptions): Promise<Incoming> {
+export function readMessage(request: HttpRequest, options: ReadOptions): Promise<Incoming> {
   const { parsedBody } = request
-  return toMessage(parsedBody === undefined ? await options.bodies.read(request) : parsedBody, options)
+  if (parsedBody === undefined) return options.bodies.read(request, (body) => toMessage(body, options))
+  return new Promise((resolve) => resolve(toMessage(parsedBody, options)))
 }
 
 /** Makes sure that a body is JSON-RPC. Whether a batch is allowed depends on the session: see `dispatch.ts`. */

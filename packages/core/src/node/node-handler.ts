@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
+import { checkMountable } from '../http/mountable.ts'
 import { type Outlet, PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { toFaultReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
@@ -45,15 +46,18 @@ export interface NodeHandlerOptions<Platform extends unknown[] = []> {
  *
  * createServer(toNodeHandler(endpoint)).listen(3000, '127.0.0.1')
  * ```
+ * @throws TypeError for what is no endpoint
  */
 export function toNodeHandler<Platform extends unknown[] = []>(
   endpoint: Mountable,
   { context }: NodeHandlerOptions<Platform> = {},
 ): NodeHandler<Platform> {
+  checkMountable(endpoint)
   return async (incoming, response, ...platform) => {
     try {
       const known = context && (await context(incoming, response, ...platform))
-      writeReply(await readReply(endpoint, incoming, response, known), response)
+      const request = accept(endpoint, incoming, response, known)
+      writeReply(finish(endpoint, request, response, await endpoint.handle(request)), response)
     } catch (error) {
       // `context` threw, or somebody's refusal has a header that Node does not take.
       writeFault(toFaultReply(endpoint, error), response as ServerResponse)
@@ -76,20 +80,34 @@ export async function readReply(
   endpoint: Mountable,
   incoming: ConnectRequest,
   response: NodeResponse,
-  context: NodeContext = {},
+  context?: NodeContext,
 ): Promise<HttpReply> {
+  const request = accept(endpoint, incoming, response, context)
+  return finish(endpoint, request, response, await endpoint.handle(request))
+}
+
+const unknown: NodeContext = {}
+
+function accept(
+  endpoint: Mountable,
+  incoming: ConnectRequest,
+  response: NodeResponse,
+  context: NodeContext = unknown,
+): NodeRequest {
   checkEmulated(incoming, response)
   const request = new NodeRequest(incoming, response as ServerResponse, context)
   watchResponse(response, endpoint)
-  const isHttp1 = 'shouldKeepAlive' in response
-  const wasQueued = isHttp1 && isQueued(response)
-  if (wasQueued) onClose(response, () => closeAfter(response, endpoint))
-  const reply = await endpoint.handle(request)
+  request.wasQueued = 'shouldKeepAlive' in response && isQueued(response)
+  if (request.wasQueued) onClose(response, () => closeAfter(response as ServerResponse, endpoint))
+  return request
+}
+
+function finish(endpoint: Mountable, request: NodeRequest, response: NodeResponse, reply: HttpReply): HttpReply {
   request.discardBody()
-  if (!isHttp1) return reply
+  if (!('shouldKeepAlive' in response)) return reply
   // While draining no connection is kept for a next request.
   if (endpoint.closing) response.shouldKeepAlive = false
-  else if (typeof reply.body === 'object' && !wasQueued) onClose(response, () => closeAfter(response, endpoint))
+  else if (typeof reply.body === 'object' && !request.wasQueued) onClose(response, () => closeAfter(response, endpoint))
   return reply
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Rejection } from '../http/errors.ts'
-import type { HttpRequest } from '../http/http.ts'
+import type { BodySink, HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { onClose } from './on-close.ts'
 
@@ -53,6 +53,8 @@ export class NodeRequest implements HttpRequest {
   readonly parsedBody: unknown
   readonly localAddress: string | undefined
   readonly onError: ((error: unknown, status: number) => unknown) | undefined
+  /** Its response waited for those of pipelined requests before it. */
+  wasQueued = false
   readonly #incoming: IncomingMessage
   readonly #response: ServerResponse
 
@@ -85,6 +87,14 @@ export class NodeRequest implements HttpRequest {
     return this.#incoming.socket?.remoteAddress
   }
 
+  get clientPort(): number | undefined {
+    return this.#incoming.socket?.remotePort
+  }
+
+  get httpVersion(): string | undefined {
+    return this.#incoming.httpVersion
+  }
+
   header(name: string): string | undefined {
     const value: unknown = this.#incoming.headers[name]
     if (typeof value === 'string') return value
@@ -114,28 +124,29 @@ export class NodeRequest implements HttpRequest {
     })
   }
 
-  readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
+  readBody(sink: BodySink): void {
     const incoming = this.#incoming
-    if (wasRead(incoming)) return Promise.reject(new Rejection('body_consumed'))
+    if (wasRead(incoming)) return sink.fail(new Rejection('body_consumed'))
     // Its events are past.
-    if (incoming.destroyed) return Promise.reject(new Rejection('client_left'))
-    return new Promise((resolve, reject) => {
-      // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage
-      // collection.
-      const onData = (chunk: Buffer): void => {
-        try {
-          receive(chunk)
-        } catch (error) {
-          incoming.off('data', onData)
-          reject(error)
-        }
+    if (incoming.destroyed) return sink.fail(new Rejection('client_left'))
+    // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage
+    // collection.
+    const onData = (chunk: Buffer): void => {
+      try {
+        sink.take(chunk)
+      } catch (error) {
+        incoming.off('data', onData)
+        sink.fail(error)
       }
-      const onEnd = (): void => resolve()
-      const onLeft = (): void => {
-        if (!incoming.readableEnded) reject(new Rejection('client_left'))
-      }
-      incoming.on('data', onData).on('end', onEnd).on('close', onLeft).on('error', onLeft)
-    })
+    }
+    const onLeft = (): void => {
+      if (!incoming.readableEnded) sink.fail(new Rejection('client_left'))
+    }
+    incoming
+      .on('data', onData)
+      .on('end', () => sink.end())
+      .on('close', onLeft)
+      .on('error', onLeft)
   }
 
   stopReading(): void {

@@ -1,5 +1,10 @@
 const later: (work: () => void) => void = globalThis.setImmediate ?? ((work) => setTimeout(work))
 
+/** Calls back when the sockets that have something have been read. On Node that takes no time where none has. */
+export function atTurnsEnd(work: () => void): void {
+  later(work)
+}
+
 let underWay: Promise<void> | undefined
 
 /**

@@ -23,6 +23,8 @@ export class SessionCaps {
   readonly #options: CapsOptions
   readonly #attendance: Attendance
   readonly #perHolder = new Map<string, number>()
+  /** They make room, and are counted no more; the rest of their end may wait for a store. */
+  readonly #leaving = new WeakSet<Holder>()
   #taken = 0
 
   constructor(options: CapsOptions, attendance: Attendance) {
@@ -38,32 +40,64 @@ export class SessionCaps {
   }
 
   release(holder: Holder): void {
-    this.#count(holder, -1)
+    if (!this.#leaving.delete(holder)) this.#count(holder, -1)
   }
 
   /**
-   * For a place that is taken by a session that is about to be opened. It may push out one that was never initialized,
-   * but no session in use: that one makes room when the newcomer has shown, with `notifications/initialized`, that it
-   * is a client.
+   * For a place that is taken by a session that is about to be opened. Where there are more than a hundredth too many it
+   * may push out one that was never initialized, but no session in use: that one makes room when the newcomer has shown, with
+   * `notifications/initialized`, that it is a client.
    * @throws Rejection `too_many_sessions`
    */
-  async makeRoom(holder: Holder): Promise<void> {
+  makeRoom(holder: Holder): Promise<void> | undefined {
+    return this.#isFull(holder) ? this.#makeRoom(holder) : undefined
+  }
+
+  async #makeRoom(holder: Holder): Promise<void> {
     for (const { held, most, includes } of this.#boundsFor(holder)) {
       if (held <= most) continue
-      const neverInitialized = this.#attendance.findUninitialized(includes)
-      if (neverInitialized) await neverInitialized.end(madeRoom)
-      else if (held > most + Math.ceil(most / 100) || !this.#findLeastUsed(includes)) {
+      // Others that open at this moment were not initialized either: within a margin all wait until they are.
+      if (held <= most + Math.floor(most / 100) && this.#hasFree(includes)) continue
+      const neverInitialized = this.#attendance.findUninitialized((session) => this.#isHere(session, includes))
+      if (neverInitialized) await this.#end(neverInitialized)
+      else if (held > most + Math.ceil(most / 100) || !this.#hasFree(includes)) {
         throw new Rejection('too_many_sessions', retryLater())
       }
     }
   }
 
-  /** A session was initialized: the least used one makes room for it, if there are too many now. */
-  async settle(newcomer: PresentSession): Promise<void> {
+  /** A session was initialized: the least used make room for it, if there are too many now. */
+  settle(newcomer: PresentSession): Promise<void> | undefined {
+    return this.#isFull(newcomer) ? this.#settle(newcomer) : undefined
+  }
+
+  async #settle(newcomer: PresentSession): Promise<void> {
+    const ending: Promise<void>[] = []
     for (const { held, most, includes } of this.#boundsFor(newcomer)) {
-      if (held <= most) continue
-      await this.#findLeastUsed((session) => session !== newcomer && includes(session))?.end(madeRoom)
+      for (let excess = held - most; excess > 0; excess--) {
+        const leastUsed = this.#findLeastUsed((session) => session !== newcomer && includes(session))
+        if (!leastUsed) break
+        ending.push(this.#end(leastUsed))
+      }
     }
+    await Promise.all(ending)
+  }
+
+  #end(session: PresentSession): Promise<void> {
+    this.release(session)
+    this.#leaving.add(session)
+    return session.makeRoom(madeRoom)
+  }
+
+  #isHere(session: PresentSession, includes: (session: PresentSession) => boolean): boolean {
+    return includes(session) && !this.#leaving.has(session)
+  }
+
+  /** Most of the time nothing is, and nobody waits. */
+  #isFull(holder: Holder): boolean {
+    const { maxSessions, maxSessionsPerPrincipal } = this.#options
+    const isOver = holder.principal !== null && this.#heldBy(holder) > maxSessionsPerPrincipal
+    return isOver || this.#taken > maxSessions
   }
 
   *#boundsFor(holder: Holder): Iterable<Bound> {
@@ -82,10 +116,14 @@ export class SessionCaps {
    */
   #findLeastUsed(includes: (session: PresentSession) => boolean): PresentSession | undefined {
     return this.#attendance.findFree((session) => {
-      if (!includes(session)) return undefined
+      if (!this.#isHere(session, includes)) return undefined
       if (session.uses <= 1) return 0
       return (session.principal === null ? 2 : 3) - this.#heldBy(session) / (this.#taken + 1)
     })
+  }
+
+  #hasFree(includes: (session: PresentSession) => boolean): boolean {
+    return this.#attendance.findFree((session) => (this.#isHere(session, includes) ? 0 : undefined)) !== undefined
   }
 
   #heldBy(holder: Holder): number {
@@ -94,7 +132,7 @@ export class SessionCaps {
 
   #count(holder: Holder, change: 1 | -1): void {
     const key = toKey(holder)
-    const held = this.#heldBy(holder) + change
+    const held = (this.#perHolder.get(key) ?? 0) + change
     this.#taken += change
     if (held > 0) this.#perHolder.set(key, held)
     else this.#perHolder.delete(key)

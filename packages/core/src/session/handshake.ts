@@ -6,18 +6,16 @@ import type { JsonRpcNotification, JsonRpcRequest, JsonRpcResponse } from '../rp
 import type { LiveSession } from './live-session.ts'
 
 /** Puts a message of the handshake to the server object. Rejects when it does not answer in time. */
-export async function askServer(
+export function askServer(
   session: LiveSession,
   message: JsonRpcRequest,
   timeoutMs: number,
   request?: HttpRequest,
 ): Promise<JsonRpcResponse> {
   const answer = session.calls.request(message, request)
-  try {
-    return await within(timeoutMs, answer, `the server object to answer ${message.method}`)
-  } catch (error) {
+  return within(timeoutMs, answer, `the server object to answer ${message.method}`).catch((error: unknown) => {
     throw toFailure('server', error)
-  }
+  })
 }
 
 /** The messages that bring a fresh server object to where the old one was. */

@@ -19,10 +19,13 @@ import { LogWriter } from '../stream/log-writer.ts'
 import { resume } from '../stream/resume.ts'
 import { SessionStreams, type StreamsOptions } from '../stream/session-streams.ts'
 import { createObserver } from './record-changes.ts'
+import { type RecordHolder, RecordWriter } from './record-writer.ts'
 import { type SessionHandle, SessionMoved } from './session-handle.ts'
+import { traceReplay } from './trace-replay.ts'
 
 /** Options of the endpoint that a live session goes by. */
 export interface LiveSessionOptions extends Omit<CallsOptions, 'onError'>, Omit<StreamsOptions, 'onError'> {
+  readonly sessionIdleMs: number
   /** How long a record lives in the store after its session was used. */
   readonly recordTtlMs: number
   readonly backplane: { readonly sessions: SessionStore; readonly events: EventLog }
@@ -37,11 +40,11 @@ export interface LiveSessionParts {
   /** The session no longer lives on this node: nobody finds it here any more. */
   readonly leave: (session: LiveSession) => void
   /** The session is initialized: it counts fully now. */
-  readonly settle: (session: LiveSession) => Promise<void>
+  readonly settle: (session: LiveSession) => Promise<void> | undefined
 }
 
 /** The live half of a session: its server object's calls, and its streams. Lives on one node, the owner. */
-export class LiveSession implements SessionHandle, PresentSession {
+export class LiveSession implements SessionHandle, PresentSession, RecordHolder {
   readonly sessionId: string
   readonly clientAddress: string | undefined
   readonly seat: Seat
@@ -49,9 +52,12 @@ export class LiveSession implements SessionHandle, PresentSession {
   readonly streams: SessionStreams
   record: SessionRecord
   readonly #parts: LiveSessionParts
+  readonly #recordWriter: RecordWriter
   #isStopped = false
   /** It is over, here and everywhere. */
-  #hasEnded = false
+  hasEnded = false
+  /** Why it does not live here any more. */
+  endReason: string | undefined
 
   constructor(sessionId: string, record: SessionRecord, parts: LiveSessionParts, clientAddress?: string) {
     const { attendance, options } = parts
@@ -61,6 +67,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     this.clientAddress = clientAddress
     this.record = record
     this.seat = attendance.seat(this)
+    this.#recordWriter = new RecordWriter(this, options)
     const { key, term } = record
     const writer = new LogWriter({ sessionKey: key, term, log, failed: (failure) => this.#appendFailed(failure) })
     // No spread, here and in what is made for each call: V8 gives every object that one begins a hidden class of its
@@ -76,6 +83,7 @@ export class LiveSession implements SessionHandle, PresentSession {
     })
     this.calls = new Calls({
       sessionId,
+      sessionKey: key,
       term,
       attendance,
       options,
@@ -96,6 +104,10 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   get uses(): number {
     return this.calls.posts
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   get initialized(): boolean {
@@ -119,13 +131,19 @@ export class LiveSession implements SessionHandle, PresentSession {
   listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply> {
     if (this.#isStopped) throw this.#whyNot()
     if (lastEventId !== undefined) return this.#resume(request, lastEventId)
-    if (this.#parts.attendance.draining) throw drainingRejection()
+    if (this.#parts.attendance.refuses) throw drainingRejection()
     return listen(this.streams, request)
   }
 
-  async #resume(request: HttpRequest, lastEventId: string): Promise<HttpReply> {
+  #resume(request: HttpRequest, eventId: string): Promise<HttpReply> {
+    const { endpoint } = this.#parts.attendance
+    const replayed = { endpoint, sessionKey: this.record.key, eventId, request }
+    return traceReplay(replayed, () => this.#resumeNow(request, eventId))
+  }
+
+  async #resumeNow(request: HttpRequest, lastEventId: string): Promise<HttpReply> {
     const { attendance, options } = this.#parts
-    const { draining } = attendance
+    const draining = attendance.refuses
     try {
       const reply = await resume(this.streams, lastEventId, { request, codec: options.eventIds, draining })
       // Streams that were closed meanwhile look as if they had ended: a client that hears so never comes back.
@@ -139,24 +157,31 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   #whyNot(): Error {
     if (this.#parts.attendance.draining) return drainingRejection()
-    return this.#hasEnded ? new Rejection('session_not_found') : new SessionMoved()
+    return this.hasEnded ? new Rejection('session_not_found') : new SessionMoved()
   }
 
   /** Ends the session on this node and in the store. Does not wait for the server object to close. */
   async end(reason: string): Promise<void> {
-    const { onError } = this.#parts.options
-    this.#hasEnded = true
-    // The record first: as long as it is there the next request would bring the session back to life.
-    const forgetting = this.#forget()
-    this.#stop(reason, forgetting).catch((error: unknown) => onError(error, 'server'))
-    // Where the record may be there still, the session may come back to life, and goes on in its log.
-    await forgetting
-    await this.streams.writer.delete()
+    if (await this.#end(reason)) return
+    // Its record is gone already, or another node's.
+    if (!(await this.#parts.options.backplane.sessions.get(this.record.key))) return
+    this.hasEnded = false
+    throw new SessionMoved()
   }
 
-  async #forget(): Promise<void> {
+  /** `false`: there was nothing of ours to end. */
+  async #end(reason: string): Promise<boolean> {
+    const { backplane, onError } = this.#parts.options
     // Of a session that another node has taken over nothing is ours to delete.
-    await this.#parts.options.backplane.sessions.delete(this.record.key, this.record.term)
+    const forget = async (): Promise<boolean> => backplane.sessions.delete(this.record.key, this.record.term)
+    this.hasEnded = true
+    // The record first: as long as it is there the next request would bring the session back to life.
+    const forgetting = forget()
+    this.#stop(reason, forgetting).catch((error: unknown) => onError(error, 'server'))
+    // Where the record may be there still, the session may come back to life, and goes on in its log.
+    const isForgotten = await forgetting
+    await this.streams.writer.delete()
+    return isForgotten
   }
 
   /** A reply to `initialize` as an event stream. */
@@ -172,10 +197,11 @@ export class LiveSession implements SessionHandle, PresentSession {
     await this.#stop(reason, undefined)
   }
 
-  async #stop(reason: string, forgetting: Promise<void> | undefined): Promise<void> {
+  async #stop(reason: string, forgetting: Promise<boolean> | undefined): Promise<void> {
     if (this.#isStopped) return
     // First: what its calls are answered with may find the session lost, and stop it again.
     this.#isStopped = true
+    this.endReason = reason
     const leave = (): void => this.#parts.leave(this)
     // A request that found only its record would take the session over before that is gone.
     if (forgetting !== undefined) forgetting.then(leave, leave)
@@ -187,74 +213,67 @@ export class LiveSession implements SessionHandle, PresentSession {
 
   // ---- PresentSession ----
 
+  async makeRoom(reason: string): Promise<void> {
+    await this.#end(reason)
+  }
+
   expire(reason: string): void {
-    if (this.#isStopped) return
-    this.#endLater(reason)
+    if (!this.#isStopped) this.#endLater(reason)
   }
 
   prolong(): void {
-    void this.#update({})
+    this.#recordWriter.write({})
   }
 
   /** Gives its server object back, and leaves the session to whichever node is asked for it next. */
   hibernate(): void {
     // One that is being ended is still in its seat.
     if (this.#isStopped || this.streams.writer.isBusy) return
-    this.release('The session hibernates').catch((error: unknown) =>
-      this.#parts.options.onError(error, 'session-store'),
-    )
+    const { sessionIdleMs, onError } = this.#parts.options
+    // Nobody here will end it: its record does.
+    const leftMs = Math.max(1, Math.ceil(sessionIdleMs - this.seat.idleMs))
+    this.release('The session hibernates', leftMs).catch((error: unknown) => onError(error, 'session-store'))
   }
 
   /** Ends the live half, and says in the store that no node has the session: the next one need not wait for a lease. */
-  async release(reason: string): Promise<void> {
+  async release(reason: string, ttlMs = this.#parts.options.recordTtlMs): Promise<void> {
     // First: a call that came in between would run with an owner that has given up.
     const stopped = this.stop(reason)
-    const { backplane, recordTtlMs } = this.#parts.options
-    await backplane.sessions.update(this.record.key, this.record.term, { owner: '' }, recordTtlMs)
+    await this.#recordWriter.confirm({ owner: '' }, ttlMs)
     await stopped
   }
 
   /** Asks the store whether the session is still this node's, and leaves it when it is not. */
   async confirm(): Promise<void> {
-    const { backplane, recordTtlMs } = this.#parts.options
-    if (!(await backplane.sessions.update(this.record.key, this.record.term, {}, recordTtlMs))) this.#lost()
+    if (!(await this.#recordWriter.confirm())) this.lost()
+  }
+
+  // ---- RecordHolder ----
+
+  /** Another node owns the session, or its log is gone: the record and the log are not ours any more. */
+  lost(): void {
+    if (this.#isStopped) return
+    this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }
 
   // ---- Inside ----
 
   #endLater(reason: string): void {
-    this.end(reason).catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
+    this.#end(reason).catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }
 
   #change(changes: SessionChanges): void {
     this.record = { ...this.record, ...changes }
     if (changes.initialized) {
       this.seat.initialized()
-      this.#parts.settle(this).catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
+      this.#parts.settle(this)?.catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
     }
-    void this.#update(changes)
-  }
-
-  async #update(changes: SessionChanges): Promise<void> {
-    const { backplane, recordTtlMs, onError } = this.#parts.options
-    const { key, term } = this.record
-    try {
-      const updated = await backplane.sessions.update(key, term, changes, recordTtlMs)
-      if (!updated) this.#lost()
-    } catch (error) {
-      onError(error, 'session-store')
-    }
+    this.#recordWriter.write(changes)
   }
 
   #appendFailed(failure: unknown): void {
-    if (failure === 'fenced' || failure === 'gone') this.#lost()
+    if (failure === 'fenced' || failure === 'gone') this.lost()
     else this.#parts.options.onError(failure, 'event-log')
-  }
-
-  /** Another node owns the session, or its log is gone: the record and the log are not ours any more. */
-  #lost(): void {
-    if (this.#isStopped) return
-    this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }
 
   async #leaveBehind(): Promise<void> {

@@ -2,13 +2,14 @@ import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import { type Servers, toContext } from '../call/build-server.ts'
 import { drainingRejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import type { JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { CapsOptions, SessionCaps } from './caps.ts'
 import { askServer } from './handshake.ts'
 import { LiveSession, type LiveSessionOptions, type LiveSessionParts } from './live-session.ts'
-import { createSessionId, isSessionId, sessionKey } from './session-id.ts'
-import { toKeptParams, toRecord } from './session-record.ts'
+import { createSessionId, isSessionId, toSessionKey } from './session-id.ts'
+import { toKeptCapabilities, toKeptParams, toRecord } from './session-record.ts'
 import type { SessionTable } from './session-table.ts'
 
 /** Options of the endpoint that sessions are opened and rebuilt by. */
@@ -54,7 +55,8 @@ export async function openSession(parts: SessionParts, message: JsonRpcRequest, 
   caps.take(holder)
   let opened: Opened | undefined
   try {
-    await caps.makeRoom(holder)
+    const making = caps.makeRoom(holder)
+    if (making !== undefined) await making
     opened = await handshake(parts, message, request, principal)
     return opened
   } finally {
@@ -71,7 +73,8 @@ async function handshake(
   const { options, attendance, table } = parts
   const sessionId = createId(options)
   const initializeParams = toKeptParams(message.params ?? {})
-  const key = await sessionKey(sessionId)
+  const known = toSessionKey(sessionId)
+  const key = isThenable(known) ? await known : known
   // Everything that is kept under the key belongs to another session then. Our own ids never repeat.
   const isOurs = options.generateSessionId === createSessionId
   if (!isOurs && (await options.backplane.sessions.get(key))) throw repeatedId()
@@ -100,12 +103,11 @@ async function handshake(
 }
 
 /** What the server object sends until its session is stored is appended then: a log may look at the record. */
-async function holdingEvents<T>(
-  { streams }: LiveSession,
-  options: SessionsOptions,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (isEmbedded(options.backplane.events)) return work()
+function holdingEvents<T>(session: LiveSession, options: SessionsOptions, work: () => Promise<T>): Promise<T> {
+  return isEmbedded(options.backplane.events) ? work() : whileHeld(session, work)
+}
+
+async function whileHeld<T>({ streams }: LiveSession, work: () => Promise<T>): Promise<T> {
   let end: () => void = () => undefined
   streams.writer.holdUntil(
     new Promise<void>((resolve) => {
@@ -130,14 +132,14 @@ async function initialize(
 }
 
 /** `false` when another session has its key. */
-async function store(
+function store(
   session: LiveSession,
   result: Readonly<Record<string, unknown>>,
   { backplane, recordTtlMs }: SessionsOptions,
-): Promise<boolean> {
+): MaybePromise<boolean> {
   session.establish({
     protocolVersion: String(result.protocolVersion),
-    serverCapabilities: (result.capabilities ?? {}) as Readonly<Record<string, unknown>>,
+    serverCapabilities: toKeptCapabilities(result.capabilities),
   })
   return backplane.sessions.create(session.record, recordTtlMs)
 }

@@ -1,5 +1,8 @@
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { toContext } from '../call/build-server.ts'
+import { begun, traces } from '../diagnostics/channels.ts'
+import type { TakeoverMessage } from '../diagnostics/messages.ts'
+import type { HttpRequest } from '../http/http.ts'
 import { isRequest } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { askServer, toHandshake } from './handshake.ts'
@@ -11,7 +14,24 @@ import type { SessionParts } from './open-session.ts'
  * `undefined` when it has ended.
  * @throws Rejection `too_many_sessions`
  */
-export async function rebuildSession(
+export function rebuildSession(
+  parts: SessionParts,
+  sessionId: string,
+  record: SessionRecord,
+  { auth, isForwarded = false, traceContext }: HttpRequest,
+): Promise<LiveSession | undefined> {
+  if (!traces.takeover.isObserved) return takeOver(parts, sessionId, record, auth)
+  const { key: sessionKey, owner: from, term } = record
+  const taking = { sessionKey, from, term: term + 1, isForwarded, traceContext }
+  const trace: TakeoverMessage = { ...begun(parts.attendance.endpoint), ...taking }
+  return traces.takeover.run(trace, () => takeOver(parts, sessionId, record, auth), settleTakeover)
+}
+
+function settleTakeover(trace: TakeoverMessage, session: LiveSession | undefined): void {
+  trace.outcome = session ? 'taken' : 'missed'
+}
+
+async function takeOver(
   parts: SessionParts,
   sessionId: string,
   { key, term: expectedTerm }: SessionRecord,
@@ -27,14 +47,15 @@ export async function rebuildSession(
   const holder = { principal: record.principal, clientAddress: undefined }
   caps.take(holder)
   try {
-    await caps.makeRoom(holder)
+    const making = caps.makeRoom(holder)
+    if (making !== undefined) await making
     session = await rebuild(parts, sessionId, record, auth)
   } finally {
     if (!session) caps.release(holder)
   }
   if (!session) return undefined
   table.add(session)
-  if (session.initialized) parts.settle(session).catch((error: unknown) => options.onError(error, 'session-store'))
+  if (session.initialized) parts.settle(session)?.catch((error: unknown) => options.onError(error, 'session-store'))
   return session
 }
 

@@ -40,6 +40,11 @@ function changeOf(
   return undefined
 }
 
+/** All that may have changed of a record. */
+export function changesOf({ initialized, logLevel, subscriptions }: SessionRecord): SessionChanges {
+  return { initialized, logLevel, subscriptions }
+}
+
 function toInitialized(): SessionChanges {
   return { initialized: true }
 }

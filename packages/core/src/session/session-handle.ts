@@ -13,6 +13,6 @@ export interface SessionHandle {
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
   /** The standalone stream, or the one that the event id names, after that event. */
   listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply>
-  /** Ends the session for good. */
+  /** Ends the session for good. @throws SessionMoved when another node has taken it over meanwhile: it goes on there */
   end(reason: string): Promise<void>
 }

@@ -1,3 +1,5 @@
+import type { MaybePromise } from '../promises/maybe-promise.ts'
+
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** Random bytes that no id has taken yet: to ask the platform for a few costs as much as to ask for many. */
@@ -30,8 +32,16 @@ const hash = globalThis.process?.getBuiltinModule?.('node:crypto')?.hash
  * The name under which a session is stored: base64url of SHA-256 of its id. A reader of the store learns no id.
  */
 export async function sessionKey(sessionId: string): Promise<string> {
-  if (hash) return hash('sha256', sessionId, 'base64url')
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sessionId))
-  const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)))
+  return toSessionKey(sessionId)
+}
+
+/** The same, at once where the platform can. */
+export function toSessionKey(sessionId: string): MaybePromise<string> {
+  return hash ? hash('sha256', sessionId, 'base64url') : digest(sessionId)
+}
+
+async function digest(sessionId: string): Promise<string> {
+  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sessionId))
+  const base64 = btoa(String.fromCharCode(...new Uint8Array(bytes)))
   return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }

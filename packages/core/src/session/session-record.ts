@@ -17,11 +17,39 @@ const maxInitializeParams = 65_536
 
 /** What a server object built anew needs of the client's `initialize`. */
 export function toKeptParams({ protocolVersion, capabilities, clientInfo }: Params): Params {
-  const kept = { protocolVersion, capabilities, clientInfo }
-  if (JSON.stringify(kept).length <= maxInitializeParams) return kept
+  const text = JSON.stringify({ protocolVersion, capabilities, clientInfo })
+  if (text.length <= maxInitializeParams) return toShared(text)
   throw new Rejection('invalid_params', {
     message: `Invalid params: expected at most ${maxInitializeParams} characters in the params of initialize`,
   })
+}
+
+/** What is kept of the server object's answer. */
+export function toKeptCapabilities(capabilities: unknown): Params {
+  return toShared(JSON.stringify(capabilities ?? {}))
+}
+
+/** Parts of records by their JSON: clients and servers say the same again and again, and of a record it is half. */
+const shared = new Map<string, Params>()
+const maxShared = 1_000
+/** Characters of a part. */
+const maxSharedText = 4_096
+
+/** The value of a JSON text, which others may have too: it cannot be changed. */
+function toShared(text: string): Params {
+  const known = shared.get(text)
+  if (known) return known
+  const value = deepFreeze(JSON.parse(text) as Params)
+  if (text.length > maxSharedText) return value
+  shared.set(text, value)
+  if (shared.size > maxShared) shared.delete(shared.keys().next().value as string)
+  return value
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
 }
 
 /** The record of a session that is about to be opened. */

@@ -1,5 +1,7 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { SessionRecord } from '../backplane/backplane.ts'
+import { begun, traces } from '../diagnostics/channels.ts'
+import type { SessionMessage } from '../diagnostics/messages.ts'
 import type { SessionCaps } from './caps.ts'
 import type { LiveSession } from './live-session.ts'
 
@@ -13,6 +15,8 @@ export class SessionTable {
   readonly #byId = new Map<string, LiveSession>()
   readonly #byKey = new Map<string, LiveSession>()
   readonly #lastTerms = new Map<string, number>()
+  /** Of sessions that came while somebody observed them. */
+  readonly #traces = new WeakMap<LiveSession, SessionMessage>()
 
   constructor(attendance: Attendance, caps: SessionCaps) {
     this.#attendance = attendance
@@ -58,6 +62,19 @@ export class SessionTable {
     this.#byId.set(session.sessionId, session)
     this.#byKey.set(session.record.key, session)
     this.#attendance.take(session.seat)
+    if (traces.session.isObserved) this.#trace(session)
+  }
+
+  #trace(session: LiveSession): void {
+    const { key: sessionKey, principal, protocolVersion, initializeParams, term } = session.record
+    const message: SessionMessage = {
+      ...begun(this.#attendance.endpoint),
+      ...{ sessionKey, principal, protocolVersion, term },
+      clientInfo: initializeParams.clientInfo,
+      clientAddress: session.clientAddress,
+    }
+    this.#traces.set(session, message)
+    traces.session.begin(message)
   }
 
   remove(session: LiveSession): void {
@@ -66,5 +83,10 @@ export class SessionTable {
     this.#byKey.delete(session.record.key)
     this.#caps.release(session)
     session.seat.leave()
+    const trace = this.#traces.get(session)
+    if (!trace) return
+    trace.reason = session.endReason ?? ''
+    trace.ended = session.hasEnded
+    traces.session.finish(trace)
   }
 }

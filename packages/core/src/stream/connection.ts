@@ -1,8 +1,11 @@
 import type { Attendance, Deadlines, OpenConnection } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
+import { begun, traces } from '../diagnostics/channels.ts'
+import type { StreamMessage } from '../diagnostics/messages.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
 import type { Link } from '../queues/linked-list.ts'
+import { standaloneTag } from './event-id.ts'
 import type { Feed } from './feed.ts'
 import { comment } from './sse-format.ts'
 import { type Cursor, StreamReader, type StreamReaderOptions } from './stream-reader.ts'
@@ -54,6 +57,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   #state: State = 'unopened'
   #sink: EventSink | undefined
   #place: Link<OpenConnection> | undefined
+  #trace: StreamMessage | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -68,6 +72,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     this.#state = 'open'
     this.#sink = sink
     this.#place = this.#options.attendance.opened(this)
+    if (traces.stream.isObserved) this.#trace = traceConnection(this.#options)
     this.#buffer.open(sink)
     this.#reader.open()
     if (isCondemned) this.cut()
@@ -86,7 +91,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   }
 
   gone(): void {
-    this.#close()
+    this.#close(this.#state === 'ending' ? 'ended' : 'left')
   }
 
   // ---- OpenConnection: what the attendance calls ----
@@ -94,6 +99,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
   /** Drops a stalled reader, ends what has expired or is old, keeps a silent connection open. */
   tick(time: number, { keepAliveMs, stallMs }: Deadlines): void {
     if (this.#state === 'closed') return
+    if (this.#state === 'open') this.#reader.tryAgain()
     const { expiresAt, oldAt } = this.#options
     const silentMs = time - this.#buffer.activeAt
     const isEnding = this.#state === 'ending'
@@ -104,7 +110,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
       if (silentMs >= stallMs || overdueMs >= (isEnding ? stallMs : 0)) this.destroy()
     } else if (time >= expiresAt) {
       this.cut()
-    } else if (time >= oldAt) {
+    } else if (time >= oldAt && this.#reader.mayEnd) {
       this.destroy()
     } else if (keepAliveMs > 0 && silentMs >= keepAliveMs) {
       this.#buffer.add(comment)
@@ -118,7 +124,7 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
 
   /** Breaks the connection off at once, with whatever its client has not read. */
   destroy(): void {
-    this.#close()
+    this.#close('broken')
     this.#sink?.destroy()
   }
 
@@ -141,18 +147,22 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
    */
   handOver(): HandedOver {
     const isCut = this.#state === 'condemned'
-    this.#close()
+    this.#close('ended')
     const { feed, from, activity, oldAt, expiresAt } = this.#options
     return { feed, from, activity, isCut, ages: oldAt !== Infinity, expires: expiresAt !== Infinity }
   }
 
-  #close(): void {
+  #close(outcome: NonNullable<StreamMessage['outcome']>): void {
     const before = this.#state
     if (before === 'closed') return
     this.#state = 'closed'
     if (before !== 'ending') this.#stop()
     if (this.#place) this.#options.attendance.closed(this.#place)
     this.#options.closed?.()
+    if (!this.#trace) return
+    this.#trace.to = this.#reader.cursor
+    this.#trace.outcome = outcome
+    traces.stream.finish(this.#trace)
   }
 
   /** Nothing is written any more. Returns what was not written. */
@@ -162,4 +172,17 @@ export class Connection implements EventStreamBody, SinkEvents, OpenConnection {
     this.#options.activity.finished()
     return rest
   }
+}
+
+function traceConnection({ attendance, feed, format, from, sessionKey }: ConnectionOptions): StreamMessage {
+  const { streamTag, requestIds } = feed
+  const trace: StreamMessage = {
+    ...begun(attendance.endpoint),
+    // What nobody can come back to has no session.
+    sessionKey: format.canResume ? sessionKey : undefined,
+    kind: streamTag === standaloneTag ? 'standalone' : 'call',
+    ...{ streamTag, requestIds, from: from.index },
+  }
+  traces.stream.begin(trace)
+  return trace
 }

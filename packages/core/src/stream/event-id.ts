@@ -42,6 +42,21 @@ function decode(eventId: string): EventPlace | undefined {
   return { streamTag, index: parseInt(index, 36), position: { term: parseInt(term, 36), n: parseInt(n, 36) } }
 }
 
+/** No event of a log has this number. It is the largest that an id has room for. */
+const beyondAll = 36 ** 10 - 1
+
+/**
+ * The end of a stream whose answer is not kept, for a client that was told so: no owner has an event there, and each knows
+ * that nothing follows.
+ */
+export function toGoneEnd(streamTag: string, index: number, { term }: LogPosition): EventPlace {
+  return { streamTag, index, position: { term, n: beyondAll } }
+}
+
+export function isGoneEnd({ index, position }: EventPlace): boolean {
+  return index > 0 && position.n === beyondAll
+}
+
 /** The standalone stream, opened by GET. */
 export const standaloneTag = 'g'
 

@@ -1,13 +1,21 @@
-import type { LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
+import type { BusMessage, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 
 /** An event's number in its stream, and its place in the log. */
 export type Place = Pick<LogEvent, 'index' | 'position'>
 
+/**
+ * What became of an event that was appended. `unstored`: the log failed, and may have it or not. `fenced`: another node
+ * has the session, and the log will never have it.
+ */
+export type Fate = 'stored' | 'unstored' | 'fenced'
+
 /** Follows a stream as it goes on: a reader on this node, or what stands here for one on another. */
 export interface Follower {
+  /** Of one on another node: what that hears of new events by the append that stores them. */
+  announce?(events: readonly LogEvent[]): BusMessage | undefined
   /** A new event. */
-  deliver(event: LogEvent, isStored: boolean): void
+  deliver(event: LogEvent, fate: Fate): void
   /** Goes on with what the log has. */
   pump(): void
   /** Something may have happened that is no event of the stream: tells what makes up for it. */

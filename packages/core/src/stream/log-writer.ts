@@ -1,24 +1,29 @@
-import type { AppendOutcome, EventLog, LogEvent, LogPosition } from '../backplane/backplane.ts'
+import type { Announcer, AnnouncingLog } from '../backplane/announcer.ts'
+import type { AppendOutcome, LogEvent, LogPosition } from '../backplane/backplane.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { toCallTag } from './event-id.ts'
+import type { Fate } from './feed.ts'
 
 export interface LogWriterOptions {
   readonly sessionKey: string
   readonly term: number
-  readonly log: EventLog
+  readonly log: AnnouncingLog
   /** Receives the error of an append that failed, or its outcome when another node has taken over. */
   readonly failed: (failure: unknown) => void
 }
 
 /** A stream that appends: it hears how that went. */
-export interface Appender {
+export interface Appender extends Announcer {
   /**
    * An append was settled, in the order of positions. An event that is not stored can be delivered, not resumed from.
    */
-  settled(event: LogEvent, isStored: boolean): void
+  settled(event: LogEvent, fate: Fate): void
 }
 
 type Outcome = AppendOutcome | 'failed'
+
+/** Of the node that opened the session. */
+const firstTerm = 1
 
 /**
  * The owner's pen: one session's part of the event log. Gives every event its position, and lets events become visible
@@ -47,6 +52,7 @@ export class LogWriter {
 
   /** Whether this owner, or one before it, can have given out this position: one that was never given out is forged. */
   hasIssued({ term, n }: LogPosition): boolean {
+    if (term < firstTerm) return false
     return term < this.#options.term || (term === this.#options.term && n <= this.#n)
   }
 
@@ -56,6 +62,12 @@ export class LogWriter {
 
   nextTag(): string {
     return toCallTag(this.#options.term, ++this.#streams)
+  }
+
+  /** Of the streams that were opened last, newest first. */
+  newestTags(limit: number): string[] {
+    const length = Math.min(limit, this.#streams)
+    return Array.from({ length }, (_, i) => toCallTag(this.#options.term, this.#streams - i))
   }
 
   nextPosition(): LogPosition {
@@ -71,7 +83,7 @@ export class LogWriter {
   }
 
   append(event: LogEvent, appender: Appender): void {
-    const outcome = this.#tryAppend(event)
+    const outcome = this.#tryAppend(event, appender)
     if (typeof outcome !== 'string' || this.#queue !== undefined) this.#settleInTurn(event, appender, outcome)
     else this.#settle(event, appender, outcome)
   }
@@ -82,18 +94,18 @@ export class LogWriter {
   }
 
   /** Removes everything the session has in the log, unless another owner has it by now. */
-  async delete(): Promise<void> {
-    await this.#options.log.delete(this.#options.sessionKey, this.#options.term)
+  delete(): MaybePromise<void> {
+    return this.#options.log.delete(this.#options.sessionKey, this.#options.term)
   }
 
-  #tryAppend(event: LogEvent): MaybePromise<Outcome> {
+  #tryAppend(event: LogEvent, appender: Appender): MaybePromise<Outcome> {
     const { log, sessionKey, failed } = this.#options
     const fail = (error: unknown): 'failed' => {
       failed(error)
       return 'failed'
     }
     try {
-      const append = (): MaybePromise<AppendOutcome> => log.append(sessionKey, event)
+      const append = (): MaybePromise<AppendOutcome> => log.append(sessionKey, [event], appender)
       const outcome = this.#held === undefined ? append() : this.#held.then(append)
       return typeof outcome === 'string' ? outcome : Promise.resolve(outcome).catch(fail)
     } catch (error) {
@@ -120,9 +132,14 @@ export class LogWriter {
   }
 
   #settle(event: LogEvent, appender: Appender, outcome: Outcome): void {
-    appender.settled(event, outcome === 'ok')
+    appender.settled(event, fateOf(outcome))
     if (outcome === 'ok' || outcome === 'failed') return
     const isKnown = outcome === 'fenced' || outcome === 'gone'
     this.#options.failed(isKnown ? outcome : new TypeError(`Expected an outcome of append, got ${String(outcome)}`))
   }
+}
+
+function fateOf(outcome: Outcome): Fate {
+  if (outcome === 'ok') return 'stored'
+  return outcome === 'fenced' ? 'fenced' : 'unstored'
 }

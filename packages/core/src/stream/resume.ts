@@ -4,11 +4,11 @@ import { resumeHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { nothingLeft, toStreamReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
-import { type EventIdCodec, type EventPlace, maxEventIdLength, standaloneTag } from './event-id.ts'
+import { type EventIdCodec, type EventPlace, isGoneEnd, maxEventIdLength, standaloneTag } from './event-id.ts'
 import { type Feed, toStoredFeed } from './feed.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { SessionStreams } from './session-streams.ts'
-import type { Cursor } from './stream-reader.ts'
+import { type Cursor, pageSize } from './stream-reader.ts'
 import type { StreamWriter } from './stream-writer.ts'
 
 export interface ResumeOptions {
@@ -31,13 +31,16 @@ export async function resume(
   // A call's answer may still be fetched; a standalone stream would never end.
   if (draining && place.streamTag === standaloneTag) throw drainingRejection()
   const live = streams.find(place.streamTag)
+  // This owner has told its client, or one before it has, whose end the log need not show.
+  const mayBeTold = live?.ended !== false && streams.writer.hasIssued({ term: place.position.term, n: 0 })
+  if (isGoneEnd(place) && mayBeTold) return nothingLeft
   // The event itself is read too, to see that it is the one the id names.
   const { streamTag, index, position } = place
   const page = await streams.read(streamTag, Math.max(index - 1, 0), 2, index > 0 ? position : undefined)
   const feed = live ?? (page && (await findStored(streams, streamTag, page)))
   if (!feed) throw new Rejection(streams.writer.hasIssued(position) ? 'history_gone' : 'invalid_event_id')
   const { gap, ...from } = page
-    ? findKept(place, page, feed, streams.writer)
+    ? (findKept(place, page, feed, streams.writer) ?? (await findLost(streams, place, newest(feed, page))))
     : findUnkept(streams, place, live as StreamWriter)
   streams.hasResumed = true
   const { head, ended } = newest(feed, page)
@@ -66,15 +69,39 @@ interface Found extends Cursor {
 
 /**
  * The stream's head decides which ids can have been given out. Its beginning has a position of its own in each term.
+ * `undefined`: an earlier owner can have given it out, and the log has lost that event.
  */
-function findKept({ index, position }: EventPlace, page: LogPage, feed: Feed, writer: LogWriter): Found {
+function findKept({ index, position }: EventPlace, page: LogPage, feed: Feed, writer: LogWriter): Found | undefined {
   const { head, headAt } = newest(feed, page)
   const [first, second] = page.events
   const isIssued = index === 0 ? writer.hasIssued(position) : index <= head && !isAfter(position, headAt)
-  const isForged = index > 0 && first !== undefined && !isPlaceOf({ index, position }, first)
-  if (!isIssued || isForged) throw new Rejection('invalid_event_id')
-  const next = first?.index === index ? second : first
-  return { index, position, gap: index < head && next?.index !== index + 1 }
+  const isOther = index > 0 && first !== undefined && !isPlaceOf({ index, position }, first)
+  if (isIssued && !isOther) {
+    const next = first?.index === index ? second : first
+    return { index, position, gap: index < head && next?.index !== index + 1 }
+  }
+  const isOfItsTerm = first?.index === index && first.position.term === position.term
+  const mayBeLost = index > 0 && writer.hasIssued(position) && !writer.isOwnTerm(position) && !isOfItsTerm
+  if (!mayBeLost) throw new Rejection('invalid_event_id')
+  return undefined
+}
+
+/**
+ * A store that failed over may have lost its newest events. What an owner has appended since has indexes that the client
+ * has seen, and positions that come after.
+ */
+async function findLost(
+  streams: SessionStreams,
+  { streamTag, position }: EventPlace,
+  { head, headAt }: Pick<Feed, 'head' | 'headAt'>,
+): Promise<Found> {
+  for (let after = 0; after < head; ) {
+    const { events } = (await streams.read(streamTag, after, pageSize)) ?? { events: [] }
+    const next = events.find((event) => isAfter(event.position, position))
+    if (next) return { index: next.index - 1, position, historyGone: true, gap: true }
+    after = events.at(-1)?.index ?? head
+  }
+  return { index: head, position: headAt, historyGone: true, gap: true }
 }
 
 /** How far a stream has come. A reader on another node sees an event in the log before its owner hears that it is there. */

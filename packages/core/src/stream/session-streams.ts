@@ -48,6 +48,9 @@ export interface SessionStreamsParts {
   readonly makeUpForGap: () => readonly string[]
 }
 
+/** Of a session that never had another stream than its own: most are answered in JSON. Nothing is put in here. */
+const none = new Map<never, never>()
+
 /** The streams of one live session: the standalone one, opened by GET, and one per exchange that was upgraded. */
 export class SessionStreams {
   readonly standalone: StreamWriter
@@ -61,7 +64,7 @@ export class SessionStreams {
   /** Connections that GET has opened, oldest first. */
   readonly #following = new LinkedList<Connection>()
   /** Streams of exchanges that run or are being read. */
-  readonly #running = new Map<string, StreamWriter>()
+  #running: Map<string, StreamWriter> = none
   /** Streams whose end may be in the log or not: nobody must end them once more. Most sessions never have one. */
   #doubtful: Map<string, StreamWriter> | undefined
   /** Streams of a node that is gone, while they are being ended. Most sessions never have one. */
@@ -75,6 +78,11 @@ export class SessionStreams {
 
   get size(): number {
     return this.#running.size + 1
+  }
+
+  /** Streams of exchanges that run or are being read. */
+  get running(): Iterable<StreamWriter> {
+    return this.#running.values()
   }
 
   /** Streams of calls that run or are being read. */
@@ -135,6 +143,7 @@ export class SessionStreams {
   #add({ streamTag, requestIds, attended, isAnnounced }: Omit<StreamWriterOptions, 'log' | 'left'>): StreamWriter {
     const { writer: log } = this.#parts
     const stream = new StreamWriter({ streamTag, requestIds, attended, isAnnounced, log, left: this.#left })
+    if (this.#running === none) this.#running = new Map()
     this.#running.set(streamTag, stream)
     return stream
   }

@@ -2,13 +2,16 @@ import type { EventLog, LogEvent, LogPage, LogPosition } from '../backplane/back
 import { pieceLength } from '../http/paced-sink.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
 import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { EventPlace } from './event-id.ts'
-import type { Feed, Follower, Place } from './feed.ts'
+import { type EventPlace, toGoneEnd } from './event-id.ts'
+import type { Fate, Feed, Follower, Place } from './feed.ts'
 import { eventEnd, type StreamFormat } from './sse-format.ts'
 import type { TurnBuffer } from './turn-buffer.ts'
 
 /** Events read from the log at once. */
 export const pageSize = 64
+
+/** How often a log that fails is read for a client that has no id to come back with, each second at most. */
+const maxTries = 30
 
 /** The response that a reader fills. */
 export interface Response {
@@ -53,6 +56,9 @@ export class StreamReader implements Follower {
   /** Position of the event with that index. */
   #cursorAt: LogPosition
   #isReading = false
+  /** The log failed, and the client has no id to come back with. */
+  #isToTryAgain = false
+  #triesLeft = maxTries
   #isAttached = false
   /** Index in the last id that the client was given. */
   #given: number | undefined
@@ -70,6 +76,11 @@ export class StreamReader implements Follower {
     this.#isGapTold = options.from.isGapTold ?? false
     // A reader that comes back with the last id of a finished stream has everything.
     this.#sawLast = options.feed.ended && options.from.index >= options.feed.head
+  }
+
+  /** Index of the last event that was written. */
+  get cursor(): number {
+    return this.#cursor
   }
 
   open(): void {
@@ -124,11 +135,15 @@ export class StreamReader implements Follower {
     this.#response.cut()
   }
 
-  /** A reader that is behind finds it in the log later. */
-  deliver(event: LogEvent, isStored: boolean): void {
+  /**
+   * A reader that is behind finds it in the log later. What another node's session does not have is nothing for a client
+   * that can go there; one that has no id to go on from gets it here or never.
+   */
+  deliver(event: LogEvent, fate: Fate): void {
+    if (fate === 'fenced' && this.#given !== undefined && this.#options.format.canResume) return this.#response.cut()
     if (this.#isReading || !this.#buffer.hasRoom) return
     try {
-      if (this.#cursor === event.index - 1) this.#write(event, isStored)
+      if (this.#cursor === event.index - 1) this.#write(event, fate === 'stored')
       this.#pump()
     } catch (error) {
       this.#fail(error)
@@ -173,16 +188,28 @@ export class StreamReader implements Follower {
 
   #pumpLater(reading: PromiseLike<LogPage | undefined>, to: Place): void {
     this.#isReading = true
+    const write = (page: LogPage | undefined): void => {
+      this.#isReading = false
+      this.#triesLeft = maxTries
+      if (this.#isAttached) this.#writePage(page, to)
+      this.#pump()
+    }
+    const failed = (error: unknown): void => {
+      this.#isReading = false
+      if (this.mayEnd || --this.#triesLeft === 0) return this.#fail(error)
+      this.#options.onError(error)
+      this.#isToTryAgain = true
+    }
     Promise.resolve(reading)
-      .then((page) => {
-        this.#isReading = false
-        if (this.#isAttached) this.#writePage(page, to)
-        this.#pump()
-      })
-      .catch((error: unknown) => {
-        this.#isReading = false
-        this.#fail(error)
-      })
+      .then(write, failed)
+      .catch((error: unknown) => this.#fail(error))
+  }
+
+  /** Now and then: a client without an id would never get what the log could not give. */
+  tryAgain(): void {
+    if (!this.#isToTryAgain) return
+    this.#isToTryAgain = false
+    this.pump()
   }
 
   /** The log or the codec, which may be somebody else's code, has failed: the client comes back with its cursor. */
@@ -232,11 +259,12 @@ export class StreamReader implements Follower {
 
   /**
    * Events between the cursor and the next one are gone. A client that can come back is cut off, once for each gap: the
-   * reply to its next request says so, in a header. Others hear it in the stream. `false`: nothing more is written.
+   * reply to its next request says so, in a header. Others hear it in the stream, also who has no id yet and can be given
+   * none. `false`: nothing more is written.
    */
   #tellGap(): boolean {
-    const { format } = this.#options
-    if (!this.#isGapTold && format.canResume && !this.#feed.ended) {
+    const canComeBack = this.#options.format.canResume && (this.mayEnd || this.#feed.isKnown)
+    if (!this.#isGapTold && canComeBack && !this.#feed.ended) {
       this.#response.cut()
       return false
     }
@@ -254,7 +282,7 @@ export class StreamReader implements Follower {
   #writeGoneAnswers(): void {
     this.#sawLast = true
     const { streamTag, requestIds, head, headAt } = this.#feed
-    const end = { streamTag, index: head, position: headAt }
+    const end = toGoneEnd(streamTag, head, headAt)
     for (const [i, requestId] of requestIds.entries()) {
       const text = toGoneAnswer(requestId)
       const isLast = i === requestIds.length - 1 && head > (this.#given ?? -1)

@@ -1,15 +1,21 @@
-import type { EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
+import type { BusMessage, EventKind, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { Fifo } from '../queues/fifo.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
-import type { Feed, Follower, Place } from './feed.ts'
+import type { Fate, Feed, Follower, Place } from './feed.ts'
 import type { LogWriter } from './log-writer.ts'
 
+interface Level {
+  readonly characters: number
+  /** Of what is not yet stored. */
+  readonly events: number
+}
+
 /**
- * Characters not yet stored, and characters stored but not yet written: above the first senders wait for the reader,
- * below the second they go on.
+ * What is not yet stored, and what is stored but not yet written: above the first level senders wait for the log and the
+ * reader, below the second they go on.
  */
-const highWater = 1_048_576
-const lowWater = 524_288
+const highWater: Level = { characters: 1_048_576, events: 1_024 }
+const lowWater: Level = { characters: 524_288, events: 512 }
 
 /** Events that are counted for that at most: as many as the memory log keeps of a session. */
 const maxUnread = 10_000
@@ -108,17 +114,23 @@ export class StreamWriter implements Feed {
     else this.#known = work
   }
 
+  announce(events: readonly LogEvent[]): BusMessage | undefined {
+    return this.#reader?.announce?.(events)
+  }
+
   /** An event is in the log, or could not be stored: then only a reader that is up to date gets it. */
-  settled(event: LogEvent, isStored: boolean): void {
+  settled(event: LogEvent, fate: Fate): void {
+    const isStored = fate === 'stored'
     this.head = event.index
     this.headAt = event.position
     this.#unsettled -= event.data.length
-    this.#countUnread(event)
+    // A reader on another node may have it before its owner hears that it is there.
+    if (event.index > this.written) this.#countUnread(event)
     if (event.last) {
       this.ended = true
       this.isEndStored = isStored
     }
-    this.#reader?.deliver(event, isStored)
+    this.#reader?.deliver(event, fate)
     if (isStored && !this.isKnown) this.#becomeKnown()
     if (this.ended) this.#finish()
     else this.#openRoomIfAny()
@@ -197,9 +209,10 @@ export class StreamWriter implements Feed {
   }
 
   /** More than this waits for the log, or for a reader where there is one or will be. */
-  #holds(characters: number): boolean {
+  #holds({ characters, events }: Level): boolean {
     const isRead = this.requestIds.length > 0 || this.#reader !== undefined
-    return this.#unsettled > characters || (isRead && this.#backlog > characters)
+    const isUnsettled = this.#unsettled > characters || this.#assigned - this.head > events
+    return isUnsettled || (isRead && this.#backlog > characters)
   }
 
   #openRoom(): void {

@@ -1,4 +1,5 @@
 import type { EventStreamBody, HttpReply, Mountable } from '../http/http.ts'
+import { checkMountable } from '../http/mountable.ts'
 import { PacedSink, queueBytes } from '../http/paced-sink.ts'
 import { toFaultReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
@@ -30,11 +31,13 @@ export interface FetchHandlerOptions<Platform extends unknown[] = []> {
  * ```ts
  * export default { fetch: toFetchHandler(endpoint) }
  * ```
+ * @throws TypeError for what is no endpoint
  */
 export function toFetchHandler<Platform extends unknown[] = []>(
   endpoint: Mountable,
   { context }: FetchHandlerOptions<Platform> = {},
 ): FetchHandler<Platform> {
+  checkMountable(endpoint)
   return async (request, ...platform) => {
     try {
       const known = context ? await context(request, ...platform) : {}

@@ -1,5 +1,5 @@
 import { Rejection } from '../http/errors.ts'
-import type { HttpRequest } from '../http/http.ts'
+import type { BodySink, HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 
 /** What a runtime or framework knows of a request beyond the fetch `Request`. */
@@ -67,16 +67,21 @@ export class WebRequest implements HttpRequest {
     for (const listener of this.#gone.splice(0)) listener()
   }
 
-  async readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
+  readBody(sink: BodySink): void {
     const { body, bodyUsed } = this.#request
-    if (bodyUsed) throw new Rejection('body_consumed')
+    if (bodyUsed) return sink.fail(new Rejection('body_consumed'))
     this.#reader = body?.getReader()
-    try {
-      for (let chunk = await this.#readChunk(); chunk; chunk = await this.#readChunk()) receive(chunk)
-    } catch (error) {
-      this.#cancel()
-      throw error
-    }
+    this.#readAll(sink).then(
+      () => sink.end(),
+      (error: unknown) => {
+        this.#cancel()
+        sink.fail(error)
+      },
+    )
+  }
+
+  async #readAll(sink: BodySink): Promise<void> {
+    for (let chunk = await this.#readChunk(); chunk; chunk = await this.#readChunk()) sink.take(chunk)
   }
 
   stopReading(): void {

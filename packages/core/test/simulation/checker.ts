@@ -1,4 +1,5 @@
 import type { LogEvent, SessionRecord } from '../../src/index.ts'
+import { Histories } from './histories.ts'
 
 /** What must never happen, whatever fails: the rules by which a run is judged. */
 export type Rule =
@@ -52,6 +53,7 @@ interface Stored {
 /** Judges a run while it goes on: by what the store applied, what tools sent, and what clients got. */
 export class Checker {
   readonly violations: Violation[] = []
+  readonly histories = new Histories()
   /** Payloads that a tool tried to send, with the stream that they are for: `g`, or the call. */
   readonly #sent = new Map<string, string>()
   readonly #stored = new Map<string, Stored>()
@@ -89,6 +91,7 @@ export class Checker {
     }
     this.#owners.set(place, owner)
     this.#ownedSince.set(key, { owner, at: this.#now() })
+    this.histories.owned(key, owner, previous !== undefined)
     if (!previous) return
     this.takeovers++
     if (term <= previous.record.term) this.violated('owner', `term ${term} after ${previous.record.term}`, true)
@@ -102,6 +105,7 @@ export class Checker {
     const stored = this.storedOf(key)
     const { streamTag, index, position } = event
     this.appends++
+    this.histories.appended(key, event)
     if (term === undefined) this.violated('fencing', `an event was stored of a session that had ended`, true)
     else if (position.term < term) {
       this.violated('fencing', `term ${position.term} wrote ${streamTag}.${index} after term ${term} had begun`, true)

@@ -134,6 +134,7 @@ export class Client {
     this.insist('POST', { jsonrpc: '2.0', id: 0, method: 'initialize', params }, (headers) => {
       this.sessionId = headers['mcp-session-id'] ?? ''
       this.key = createHash('sha256').update(this.sessionId).digest('base64url')
+      this.#parts.checker.histories.opened(this.sessionId, this.key)
       this.insist('POST', { jsonrpc: '2.0', method: 'notifications/initialized' }, () => this.#begin())
     })
   }

@@ -19,6 +19,7 @@ export const breaches = {
   'append: the newest event is never dropped': 'to stay within the budget the newest event is dropped',
   'append: progress goes before notifications and messages': 'to stay within the budget messages go first',
   'append: those of one session take effect in order': 'appends overtake each other',
+  'append: one that failed publishes nothing': 'what is told of events comes also when they are not stored',
   'read: every event that was appended before': 'a read now and then misses the newest event',
   'read: in order of index': 'a read now and then gives events in the wrong order',
   'read: a head that is the newest': 'the head is now and then that of the page',
@@ -148,10 +149,12 @@ export class Database {
     return [...this.#records.values()]
   }
 
-  renewLease(node: string, leaseMs: number): void {
-    if (leaseMs === 0 && this.breaks('renewLease: with 0 it is over')) return
-    if (this.#leases.has(node) && leaseMs > 0 && this.breaks('renewLease: from now')) return
+  renewLease(node: string, leaseMs: number): boolean {
+    const ran = this.leaseRuns(node)
+    if (leaseMs === 0 && this.breaks('renewLease: with 0 it is over')) return ran
+    if (this.#leases.has(node) && leaseMs > 0 && this.breaks('renewLease: from now')) return ran
     this.#leases.set(node, this.#parts.now() + leaseMs)
+    return ran
   }
 
   hasLease(node: string): boolean {
@@ -165,18 +168,22 @@ export class Database {
 
   // ---- EventLog ----
 
-  append(key: string, event: LogEvent): AppendOutcome {
+  append(key: string, events: readonly LogEvent[]): AppendOutcome {
+    const newest = events.at(-1) as LogEvent
     const record = this.#records.get(key)
     if (!record && !this.breaks('append: a session that has ended is gone')) return 'gone'
     const log = this.#logOf(key)
-    const isFenced = event.position.term < Math.max(record?.term ?? 0, log.term)
+    const isFenced = newest.position.term < Math.max(record?.term ?? 0, log.term)
     if (isFenced && !this.breaks('append: a lower term is fenced')) return 'fenced'
-    if (this.#isThere(log, event)) {
+    // The others may have been dropped since, the newest never is.
+    if (this.#isThere(log, newest)) {
       if (this.breaks('append: repeated after a lost reply it gives ok')) return 'fenced'
       if (!this.breaks('append: repeated after a lost reply it is there once')) return 'ok'
     }
-    this.#put(key, log, event)
-    this.#parts.checker.appended(key, event, record?.term)
+    for (const event of events) {
+      this.#put(key, log, event)
+      this.#parts.checker.appended(key, event, record?.term)
+    }
     return 'ok'
   }
 

@@ -1,4 +1,12 @@
-import type { AuthInfo, EventSink, EventStreamBody, HttpReply, HttpRequest, SinkEvents } from '../../src/index.ts'
+import type {
+  AuthInfo,
+  BodySink,
+  EventSink,
+  EventStreamBody,
+  HttpReply,
+  HttpRequest,
+  SinkEvents,
+} from '../../src/index.ts'
 import type { Node } from './node.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -204,16 +212,14 @@ class SimulatedRequest implements HttpRequest {
     return name in this.headers ? 1 : 0
   }
 
-  readBody(receive: (chunk: Uint8Array) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#later(() => {
-        try {
-          receive(utf8.encode(JSON.stringify(this.#body)))
-          resolve()
-        } catch (error) {
-          reject(error)
-        }
-      })
+  readBody(sink: BodySink): void {
+    this.#later(() => {
+      try {
+        sink.take(utf8.encode(JSON.stringify(this.#body)))
+        sink.end()
+      } catch (error) {
+        sink.fail(error)
+      }
     })
   }
 

@@ -1,4 +1,5 @@
-import type { Backplane, MessageBus } from '../../src/index.ts'
+import type { AppendOutcome, Backplane, BusMessage, LogEvent, MessageBus } from '../../src/index.ts'
+import type { Checker } from './checker.ts'
 import type { Database, Sentence } from './database.ts'
 import type { Random } from './random.ts'
 import type { Process, VirtualTime } from './virtual-time.ts'
@@ -33,6 +34,7 @@ export interface LinkParts {
   readonly time: VirtualTime
   readonly random: Random
   readonly database: Database
+  readonly checker: Checker
   readonly broker: Broker
   readonly faults: () => Faults
   readonly process: Process
@@ -58,6 +60,8 @@ export class Link {
   /** When the newest append of a session takes effect: the next one does not before that. */
   readonly #appending = new Map<string, number>()
   readonly #publishing = new Map<string, number>()
+  /** The same for what appends publish: there is no order between the two. */
+  readonly #announcing = new Map<string, number>()
 
   constructor(parts: LinkParts) {
     const { database } = parts
@@ -86,11 +90,8 @@ export class Link {
           }),
       },
       events: {
-        append: (...given) =>
-          this.#command({
-            ...{ name: 'append', given, effect: () => database.append(...given) },
-            ...{ outage: 'outage: append rejects', said: 'gone', inOrderOf: given[0] },
-          }),
+        append: (...given) => this.#append(...given),
+        appendAndPublish: (...given) => this.#append(...given),
         read: (...given) =>
           this.#command({ name: 'read', given, effect: () => database.read(given[0], given[1], given[2], given[3]) }),
         release: (...given) => {
@@ -117,9 +118,10 @@ export class Link {
   }
 
   #command<T>({ name, given, effect, outage, said, inOrderOf }: Command<T>): Promise<T> {
-    const { time, random, database, faults, process } = this.#parts
+    const { time, random, database, checker, faults, process } = this.#parts
     const report = (outcome: () => string): void =>
       time.trace?.(`${this.#parts.name}: ${name}(${show(given)}) ${outcome()}`)
+    const failed = (how: string): void => checker.histories.failed(`${name} ${how}`, String(given[0]))
     return new Promise((resolve, reject) => {
       const { isAway } = this
       if (isAway && outage && database.breaks(outage)) return resolve(said as T)
@@ -127,6 +129,7 @@ export class Link {
       const at = this.#inOrder(inOrderOf, time.now + this.#delay())
       if (isFailing && random.chance(isAway ? 0.9 : 0.5)) {
         report(() => `fails at ${Math.round(at)}`)
+        failed('fails')
         return void time.at(at, process, () => reject(lostConnection))
       }
       // What a process sent before it was killed may have gone out, or not.
@@ -134,6 +137,7 @@ export class Link {
       time.at(at, undefined, () => {
         if (process.isGone && !isSent) return
         const result = effect()
+        if (isFailing) failed('is not heard of')
         report(() => `→ ${show([result])}${isFailing ? ', and its reply is lost' : ''}`)
         const answer = (): void => (isFailing ? reject(lostConnection) : resolve(result))
         time.after(random.chance(0.5) ? 0 : this.#delay(), process, answer)
@@ -158,19 +162,38 @@ export class Link {
     return chance > 0.9 ? random.between(2, 60) : random.between(0.1, 2)
   }
 
+  #append(key: string, events: readonly LogEvent[], messages: readonly BusMessage[] = []): Promise<AppendOutcome> {
+    const { database } = this.#parts
+    const effect = (): AppendOutcome => {
+      const outcome = database.append(key, events)
+      const isPublished = outcome === 'ok' || database.breaks('append: one that failed publishes nothing')
+      if (isPublished) for (const { channel, message } of messages) this.#send(channel, message, this.#announcing)
+      return outcome
+    }
+    return this.#command({
+      ...{ name: 'append', given: [key, events, messages], effect, inOrderOf: key },
+      ...{ outage: 'outage: append rejects', said: 'gone' },
+    })
+  }
+
   // ---- MessageBus ----
 
   async #publish(channel: string, message: string): Promise<void> {
-    const { time, random, database, broker, faults } = this.#parts
     if (this.isAway) throw lostConnection
+    this.#send(channel, message, this.#publishing)
+  }
+
+  #send(channel: string, message: string, order: Map<string, number>): void {
+    const { time, random, database, checker, broker, faults } = this.#parts
     const isLost = random.chance(faults().lost) || database.breaks('bus: a lost message is all that is lost')
+    checker.histories.sent(message, isLost)
     const isMixedUp = database.breaksNow('bus: channels are kept apart')
     time.trace?.(`${this.#parts.name}: publish(${message})${isLost ? ' is lost' : ''}`)
     if (isLost) return
     const to = isMixedUp ? random.pick([...broker.subscriptions.keys()]) : channel
     for (const hear of broker.subscriptions.get(to) ?? []) {
-      hear(message, this.#publishing)
-      if (random.chance(faults().doubled)) hear(message, this.#publishing)
+      hear(message, order)
+      if (random.chance(faults().doubled)) hear(message, order)
     }
   }
 

@@ -1,15 +1,20 @@
-import './virtual-time.ts'
+import { outsidePromises } from './virtual-time.ts'
+
+// The core keeps clocks that it finds when it is loaded: it comes after.
+
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { runBatch, type Summary, total } from './batch.ts'
+import { buildServer } from '../../../../bench/src/build-server.ts'
+import { type Summary, total } from './batch.ts'
 import { breaches, type Sentence } from './database.ts'
 import { unnoticed } from './mutants.ts'
+import type { Share } from './share.ts'
 import { runWorld } from './world.ts'
 
 /*
- * tsx packages/core/test/simulation/simulate.ts            runs for --seconds, or --worlds, on --workers processes
+ * tsx packages/core/test/simulation/simulate.ts            runs for --seconds, or --worlds, on --workers processes;
+ *                                                          fewer interleavings than --at-least are a failure
  *   --seed 4711                                            one world, with everything that happens in it
  *   --mutants                                              for each sentence of the contract, a database that breaks it
  */
@@ -23,50 +28,39 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '150' },
     worlds: { type: 'string', default: 'Infinity' },
+    'at-least': { type: 'string', default: '0' },
     workers: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-    share: { type: 'string' },
   },
 })
 
-const self = fileURLToPath(import.meta.url)
-/** Worlds of one batch. */
-const batchSize = 50
 /** Worlds in which a broken sentence must be noticed. */
 const mostWorlds = 4_000
 
-// What promises have queued is run by hand: that must not begin within a promise.
-setImmediate(() => {
+outsidePromises(() => {
   if (values.seed !== undefined) replay(Number(values.seed))
-  else if (values.share !== undefined) work(Number(values.share))
   else if (values.mutants) runMutants()
   else void runWorkers()
 })
 
 function replay(seed: number): void {
-  const { violations, ...counts } = runWorld({ seed, broken: values.broken as Sentence, trace: console.log })
+  const broken = values.broken as Sentence
+  const { violations, histories: _histories, ...counts } = runWorld({ seed, broken, trace: console.log })
   console.log(counts)
   for (const { rule, what } of violations) console.log(`${rule}: ${what}`)
   process.exitCode = violations.length > 0 ? 1 : 0
 }
 
-/** Every so many-th batch is this process's. */
-function work(share: number): void {
-  const workers = Number(values.workers)
-  const endsAt = performance.now() + Number(values.seconds) * 1_000
-  const batches = Number(values.worlds) / batchSize
-  for (let batch = share; batch < batches && performance.now() < endsAt; batch += workers) {
-    const from = Number(values.from) + batch * batchSize
-    process.send?.(runBatch({ from, worlds: batchSize }))
-  }
-  process.disconnect()
-}
-
 async function runWorkers(): Promise<void> {
-  const workers = Number(values.workers)
+  const [from, seconds, workers] = [values.from, values.seconds, values.workers].map(Number) as [number, number, number]
+  // JSON knows no Infinity.
+  const worlds = Math.min(Number(values.worlds), Number.MAX_SAFE_INTEGER)
   const began = performance.now()
   const sum = total()
+  // tsx would take half as long again.
+  const { entry, remove } = await buildServer(new URL('share.ts', import.meta.url).href)
   const ends = Array.from({ length: workers }, (_, share) => {
-    const worker = fork(self, [...process.argv.slice(2), '--share', String(share)], { execArgv: process.execArgv })
+    const its: Share = { share, workers, from, worlds, seconds }
+    const worker = fork(entry, [JSON.stringify(its)], { execArgv: [] })
     worker.on('message', (summary: Summary) => {
       sum.add(summary)
       for (const { seed, rule, what } of summary.violations) console.log(`seed ${seed}: ${rule}: ${what}`)
@@ -74,10 +68,12 @@ async function runWorkers(): Promise<void> {
     return new Promise<number | null>((resolve) => worker.once('exit', resolve))
   })
   const codes = await Promise.all(ends)
-  const seconds = (performance.now() - began) / 1_000
-  console.log(sum.toText(seconds))
+  await remove()
+  console.log(sum.toText((performance.now() - began) / 1_000))
   if (sum.violations > 0) console.log(`Replay one with: pnpm test:simulation --seed ${sum.firstSeed}`)
-  process.exitCode = sum.violations > 0 || codes.some((code) => code !== 0) ? 1 : 0
+  const isTooFew = sum.interleavings < Number(values['at-least'])
+  if (isTooFew) console.log(`Expected at least ${values['at-least']} interleavings`)
+  process.exitCode = sum.violations > 0 || isTooFew || codes.some((code) => code !== 0) ? 1 : 0
 }
 
 function runMutants(): void {

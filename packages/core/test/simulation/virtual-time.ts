@@ -187,6 +187,11 @@ function isBefore(a: Task, b: Task): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
+/** Runs simulations where they must begin: what promises have queued is run by hand, and so not within one. */
+export function outsidePromises(work: () => void): void {
+  setImmediate(work)
+}
+
 // V8 knows no other way to run what promises have queued without leaving the running code; a turn of Node's event loop
 // for each step takes twenty times as long.
 setFlagsFromString('--allow-natives-syntax')

@@ -26,6 +26,8 @@ export interface Outcome {
   readonly takeovers: number
   readonly gaps: number
   readonly nemeses: number
+  /** See {@link Histories}. */
+  readonly histories: readonly number[]
   readonly outcomes: Readonly<Record<string, number>>
 }
 
@@ -73,7 +75,7 @@ class World {
     this.#random = random
     this.#time = time
     this.#checker = checker
-    this.#isCalm = random.chance(0.3)
+    this.#isCalm = random.chance(0.2)
     this.#faults = this.#isCalm ? toCalmFaults(random) : toFaults(random)
     const maxEvents = random.chance(0.2) ? 2 + random.below(6) : Infinity
     checker.mayBeLate = this.#faults.stuck > 0
@@ -95,7 +97,7 @@ class World {
     const random = this.#random
     const time = this.#time
     const checker = this.#checker
-    const sessions = 1 + random.below(6)
+    const sessions = 1 + random.below(15)
     const cutting = random.chance(0.7) ? random.between(0, 0.4) : 0
     for (let i = 0; i < sessions; i++) {
       const nodes = (): readonly Node[] => this.#reachable
@@ -113,13 +115,15 @@ class World {
 
   #toOutcome(sessions: number): Outcome {
     const { violations, appends, delivered, takeovers, gaps } = this.#checker
+    const histories = this.#checker.histories.toHashes()
     const outcomes: Record<string, number> = {}
     for (const { calls } of this.#clients) {
       for (const { outcome = 'none' } of calls) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
     }
     const { seed } = this.#options
     const { steps } = this.#time
-    return { seed, violations, sessions, steps, appends, delivered, takeovers, gaps, nemeses: this.#nemeses, outcomes }
+    const counts = { sessions, steps, appends, delivered, takeovers, gaps, nemeses: this.#nemeses }
+    return { seed, violations, ...counts, histories, outcomes }
   }
 
   /** Nothing may be reported where nothing fails; and nowhere an error of ours. */
@@ -143,6 +147,7 @@ class World {
     const name = `n${this.#nodes.length}`
     const link = new Link({
       ...{ name, time, random: this.#random, database: this.#database, broker: this.#broker, process },
+      checker: this.#checker,
       faults: () => (time.now < faultsEndMs ? this.#faults : noFaults),
     })
     time.enter(process, () => {
@@ -184,13 +189,14 @@ class World {
   }
 
   #pause(over: () => void): void {
-    const { process, name } = this.#random.pick(this.#nodes)
+    const node = this.#random.pick(this.#nodes)
+    const { process } = node
     if (process.isGone || process.heldUp) return over()
     const ms = this.#random.between(0.2, 3) * leaseMs
-    this.#trace(`${name} stands still for ${Math.round(ms)} ms`)
+    this.#befell(node, 'stands still')
     this.#time.hold(process)
     this.#time.after(ms, undefined, () => {
-      this.#trace(`${name} wakes`)
+      this.#befell(node, 'wakes')
       this.#time.wake(process)
       over()
     })
@@ -201,19 +207,20 @@ class World {
     const nodes = this.#nodes.filter(({ isServing }) => isServing)
     if (nodes.length < 2) this.#start()
     const node = random.pick(nodes.length > 0 ? nodes : this.#nodes)
-    this.#trace(`${node.name} is killed`)
+    this.#befell(node, 'is killed')
     node.crash()
     if (random.chance(0.5)) this.#start()
     over()
   }
 
   #cutOff(over: () => void): void {
-    const { link, name } = this.#random.pick(this.#nodes)
+    const node = this.#random.pick(this.#nodes)
+    const { link } = node
     if (link.isAway) return over()
-    this.#trace(`${name} cannot reach the database`)
+    this.#befell(node, 'cannot reach the database')
     link.isAway = true
     this.#time.after(this.#random.between(50, 6_000), undefined, () => {
-      this.#trace(`${name} reaches the database again`)
+      this.#befell(node, 'reaches the database again')
       link.comeBack()
       over()
     })
@@ -223,7 +230,7 @@ class World {
     const node = this.#random.pick(this.#nodes)
     if (!node.isServing || node.process.heldUp) return over()
     this.#start()
-    this.#trace(`${node.name} is closed`)
+    this.#befell(node, 'is closed')
     node.isClosing = true
     const closed = (): void => {
       if (node.process.isGone) return
@@ -233,6 +240,12 @@ class World {
     const drainMs = this.#random.below(1_000)
     this.#time.after(0, node.process, () => void node.endpoint.close({ drainMs }).then(closed, closed))
     over()
+  }
+
+  /** Of a node, and of the sessions that it has. */
+  #befell({ link, name }: Node, what: string): void {
+    this.#trace(`${name} ${what}`)
+    this.#checker.histories.befell(link.nodeName, what)
   }
 
   #trace(line: string): void {

@@ -86,10 +86,12 @@ class MemorySessionStore implements SessionStore {
     }
   }
 
-  renewLease(node: string, leaseMs: number): void {
+  renewLease(node: string, leaseMs: number): boolean {
     const time = now()
+    const ran = this.hasLease(node)
     for (const [other, endsAt] of this.#leases) if (endsAt <= time) this.#leases.delete(other)
     this.#leases.set(node, time + leaseMs)
+    return ran
   }
 
   hasLease(node: string): boolean {

@@ -51,13 +51,14 @@ export class MemoryEventLog implements EventLog {
     this.#bounds = bounds
   }
 
-  append(sessionKey: string, event: LogEvent): AppendOutcome {
+  append(sessionKey: string, events: readonly LogEvent[]): AppendOutcome {
+    const newest = events[events.length - 1] as LogEvent
     const session = this.#sessionOf(sessionKey)
-    if (event.position.term < session.term) return 'fenced'
-    session.term = event.position.term
-    session.append(event)
+    if (newest.position.term < session.term) return 'fenced'
+    session.term = newest.position.term
+    for (const event of events) session.append(event)
     this.#expire()
-    this.#trim(session, event)
+    this.#trim(session, newest)
     return 'ok'
   }
 

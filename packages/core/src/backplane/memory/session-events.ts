@@ -77,10 +77,10 @@ export class SessionEvents {
     return true
   }
 
-  /** The stream, unless it is released already. */
+  /** The stream, unless it runs, or is released already. */
   release(streamTag: string, now: number): StreamLog | undefined {
     const stream = this.streams.get(streamTag)
-    if (!stream || stream.dropped || stream.releasedAt !== undefined) return undefined
+    if (!stream?.newest.last || stream.dropped || stream.releasedAt !== undefined) return undefined
     stream.releasedAt = now
     this.#totals.released++
     this.#released.push(stream)

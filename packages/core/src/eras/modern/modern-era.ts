@@ -108,6 +108,11 @@ export class ModernEra implements Era {
     return new Map()
   }
 
+  /** There are no sessions to have any. */
+  streams(): undefined {
+    return undefined
+  }
+
   /** A server object that is not of one copy of the SDK may be of another. */
   async #pass(message: Message, request: HttpRequest, head: RequestHead): Promise<HttpReply | undefined> {
     const sdk = await this.#sdks.current()

@@ -1,4 +1,6 @@
 import type { Attendance, Deadlines, OpenConnection } from '../../attendance/attendance.ts'
+import { begun, traces } from '../../diagnostics/channels.ts'
+import type { StreamMessage } from '../../diagnostics/messages.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../../http/http.ts'
 import { now } from '../../promises/clock.ts'
 import { createLink, type Link } from '../../queues/linked-list.ts'
@@ -43,6 +45,7 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
   #state: 'unopened' | 'open' | 'ending' | 'closed' = 'unopened'
   #sink: EventSink | undefined
   #connection: Link<OpenConnection> | undefined
+  #trace: StreamMessage | undefined
   #hasRoom = false
   #isWriting = false
   #isComplete = false
@@ -61,6 +64,7 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
     this.#sink = sink
     this.#state = 'open'
     this.#connection = attendance.opened(this)
+    if (traces.stream.isObserved) this.#trace = traceSubscription(this.#parts)
     this.#hasRoom = true
     // First of all, and nothing before it (Subscriptions, Acknowledgement).
     this.#write(formatEventWithoutId(acknowledgement))
@@ -82,7 +86,7 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
   }
 
   gone(): void {
-    this.#close()
+    this.#close(this.#state === 'ending' ? 'ended' : 'left')
   }
 
   // ---- OpenConnection: what the attendance calls ----
@@ -98,7 +102,7 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
   }
 
   destroy(): void {
-    this.#close()
+    this.#close('broken')
     this.#sink?.destroy()
   }
 
@@ -148,11 +152,23 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
     this.#sink?.end(text)
   }
 
-  #close(): void {
+  #close(outcome: NonNullable<StreamMessage['outcome']>): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#waiting = undefined
     if (this.#connection) this.#parts.attendance.closed(this.#connection)
     this.#parts.leave(this)
+    if (!this.#trace) return
+    this.#trace.outcome = outcome
+    traces.stream.finish(this.#trace)
   }
+}
+
+function traceSubscription({ attendance, requestId }: SubscriptionParts): StreamMessage {
+  const trace: StreamMessage = {
+    ...begun(attendance.endpoint),
+    ...{ sessionKey: undefined, kind: 'subscription', streamTag: undefined, requestIds: [requestId], from: 0 },
+  }
+  traces.stream.begin(trace)
+  return trace
 }

@@ -87,6 +87,11 @@ export class StatelessEra implements Era {
   activities(): ReadonlyMap<string, SessionActivity> {
     return new Map()
   }
+
+  /** There are no sessions to have any. */
+  streams(): undefined {
+    return undefined
+  }
 }
 
 function negotiated(request: JsonRpcRequest): JsonRpcRequest {

@@ -47,6 +47,7 @@ export class Visit implements CallStreams, Activity {
     this.#writer = new LogWriter({ sessionKey: this.#key, term: 1, log, failed })
     this.calls = new Calls({
       sessionId: undefined,
+      sessionKey: undefined,
       term: 1,
       attendance,
       options,

@@ -1,0 +1,66 @@
+import { type Channel, type Moment, refusalChannel, traces } from '../diagnostics/channels.ts'
+import type { DiagnosticMessage, RefusalMessage, TracedMessages } from '../diagnostics/messages.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { expected } from '../option-checks.ts'
+
+/** Listeners for {@link observe}, by the last part of a channel's name and, for what takes time, by the moment. */
+export type Observer = {
+  readonly [Name in keyof TracedMessages]?: { readonly [Each in Moment]?: (message: TracedMessages[Name]) => void }
+} & {
+  readonly refusal?: (message: RefusalMessage) => void
+}
+
+/** Whatever a channel carries, its listeners get what it is named for. */
+type AnyChannel = Channel<DiagnosticMessage>
+type AnyListener = (message: DiagnosticMessage) => void
+
+/**
+ * Subscribes to the diagnostics channels for one endpoint: `docs/diagnostics.md` describes each message. Listeners run
+ * while the request waits. What they throw goes to the option `onError` as of `request`, and nowhere else.
+ *
+ * @returns what ends it
+ * @throws Error on a runtime without `node:diagnostics_channel`
+ *
+ * @example
+ * ```ts
+ * const stop = observe(endpoint, {
+ *   call: { asyncEnd: ({ method, durationMs }) => console.log(method, durationMs) },
+ * })
+ * ```
+ */
+export function observe(endpoint: Endpoint, observer: Observer): () => void {
+  if (typeof endpoint?.stats !== 'function') throw expected('an endpoint, as createEndpoint returns it', endpoint)
+  if (!refusalChannel) throw new Error('This runtime has no node:diagnostics_channel: nothing can be observed')
+  const subscribed = listenersOf(observer).map(([channel, listener]) => {
+    const guarded = guard(endpoint, listener)
+    channel.subscribe(guarded)
+    return () => channel.unsubscribe(guarded)
+  })
+  return () => {
+    for (const unsubscribe of subscribed) unsubscribe()
+  }
+}
+
+/** Messages of other endpoints are none of the observer's, and an observer's fault is none of the process's. */
+function guard(endpoint: Endpoint, listener: AnyListener): AnyListener {
+  return (message) => {
+    if (message.endpoint !== endpoint) return
+    try {
+      listener(message)
+    } catch (error) {
+      endpoint.report?.(error)
+    }
+  }
+}
+
+function listenersOf({ refusal, ...traced }: Observer): (readonly [AnyChannel, AnyListener])[] {
+  const found: (readonly [AnyChannel, AnyListener])[] = []
+  if (refusal) found.push([refusalChannel as unknown as AnyChannel, refusal as AnyListener])
+  for (const [name, moments] of Object.entries(traced)) {
+    const { channel } = traces[name as keyof TracedMessages]
+    for (const [moment, listener] of Object.entries(moments ?? {})) {
+      if (listener) found.push([channel?.[moment as Moment] as unknown as AnyChannel, listener as AnyListener])
+    }
+  }
+  return found
+}

@@ -1,0 +1,94 @@
+import type { Endpoint } from '../endpoint.ts'
+import { type Metric, measure } from './measure.ts'
+import type { MetricAttributes } from './operation.ts'
+
+interface Configuration {
+  name: string
+  help: string
+  labelNames: string[]
+}
+
+/** What is used of `prom-client`, so that this package does without it. */
+export interface PrometheusClient<Registry extends PrometheusRegistry = PrometheusRegistry> {
+  readonly register: Registry
+  readonly Histogram: new (
+    given: Configuration & { buckets: number[]; registers: Registry[] },
+  ) => { observe(labels: MetricAttributes, value: number): void }
+  readonly Counter: new (
+    given: Configuration & { registers: Registry[]; collect?: () => void },
+  ) => { inc(labels: MetricAttributes, value: number): void; inc(value: number): void; reset(): void }
+  readonly Gauge: new (
+    given: Configuration & { registers: Registry[]; collect: () => void },
+  ) => { set(value: number): void }
+}
+
+export interface PrometheusRegistry {
+  removeSingleMetric(name: string): void
+}
+
+/**
+ * Keeps the metrics of an endpoint in a registry of `prom-client`: give the module, and a registry where it is not the
+ * module's own. Two endpoints of one process need a registry each.
+ *
+ * @returns what ends it, and takes the metrics out of the registry
+ * @throws as {@link observe}, and what `prom-client` throws for a metric that is there already
+ *
+ * @example
+ * ```ts
+ * prometheusMetrics(endpoint, client)
+ * app.get('/metrics', async (_request, response) => response.type('text').send(await client.register.metrics()))
+ * ```
+ */
+export function prometheusMetrics<Registry extends PrometheusRegistry>(
+  endpoint: Endpoint,
+  client: PrometheusClient<Registry>,
+  register: Registry = client.register,
+): () => void {
+  const registers = [register]
+  const made: string[] = []
+  const configure = (metric: Metric, suffix = ''): Configuration => {
+    const name = toName(metric) + suffix
+    made.push(name)
+    return { name, help: metric.description, labelNames: metric.attributes.map(toLabel) }
+  }
+  const stop = measure(endpoint, {
+    histogram(metric) {
+      const histogram = new client.Histogram({ ...configure(metric), buckets: [...(metric.buckets ?? [])], registers })
+      return (value, attributes) => histogram.observe(toLabels(attributes), value)
+    },
+    counter(metric) {
+      const counter = new client.Counter({ ...configure(metric, '_total'), registers })
+      return (value, attributes) => counter.inc(toLabels(attributes), value)
+    },
+    gauge(metric, read, isTotal) {
+      if (isTotal) {
+        const collect = (): void => {
+          counter.reset()
+          counter.inc(read())
+        }
+        const counter = new client.Counter({ ...configure(metric, '_total'), registers, collect })
+      } else {
+        const collect = (): void => gauge.set(read())
+        const gauge = new client.Gauge({ ...configure(metric), registers, collect })
+      }
+    },
+  })
+  return () => {
+    stop()
+    for (const name of made) register.removeSingleMetric(name)
+  }
+}
+
+/** As OpenTelemetry's own exporter for Prometheus names it, so that one dashboard serves both. */
+function toName({ name, unit }: Metric): string {
+  const suffix = unit === 's' ? '_seconds' : unit === 'By' ? '_bytes' : ''
+  return toLabel(name) + suffix
+}
+
+function toLabel(name: string): string {
+  return name.replaceAll('.', '_')
+}
+
+function toLabels(attributes: MetricAttributes): MetricAttributes {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [toLabel(name), value]))
+}
