@@ -1,0 +1,1 @@
+export { type SqliteBackplane, type SqliteBackplaneOptions, sqliteBackplane } from './sqlite-backplane.ts'

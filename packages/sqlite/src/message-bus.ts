@@ -1,0 +1,163 @@
+import type { BusMessage, MaybePromise, MessageBus } from '@throughline/mcp-http-core'
+import { Bell } from './bell.ts'
+import type { Connection } from './database/connection.ts'
+import { toName } from './names.ts'
+
+/** How long, in milliseconds, until messages are looked for again. */
+const times = {
+  /** While they come. */
+  busy: 1,
+  /** Where nothing tells that there are any. */
+  quiet: 10,
+  /** Where the bell does. */
+  idle: 250,
+}
+
+const pageSize = 200
+
+interface Subscription {
+  readonly listener: (message: string) => void
+  readonly missed: () => void
+}
+
+/** Messages are rows of a table, in the order in which they were committed. Whoever listens looks for those after the last it has seen. */
+export class SqliteBus implements MessageBus {
+  readonly #connection: Connection
+  readonly #bell: Bell
+  readonly #channels = new Map<string, Set<Subscription>>()
+  /** Id of the last message that was seen. */
+  #last = 0
+  #isBroken = false
+  #delay = times.busy
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(connection: Connection, file: string) {
+    this.#connection = connection
+    this.#bell = new Bell(file, () => void this.#look())
+    connection.onFailure = () => {
+      this.#isBroken = true
+    }
+  }
+
+  async publish(channel: string, message: string): Promise<void> {
+    await this.#connection.write(() => this.insert([{ channel, message }]))
+    this.published()
+  }
+
+  /** Within a write of the connection. */
+  insert(messages: readonly BusMessage[]): void {
+    const sql = 'INSERT INTO message (channel, text, at) VALUES (?, ?, ?)'
+    for (const { channel, message } of messages)
+      this.#connection.run(sql, toName(channel), message, this.#connection.now())
+  }
+
+  /** What was inserted is committed. */
+  published(): void {
+    this.#bell.ring()
+    this.#lookSoon()
+  }
+
+  subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed: () => void = () => undefined,
+  ): MaybePromise<() => void> {
+    if (this.#channels.size > 0) return this.#subscribe(channel, { listener, missed })
+    const begin = (): (() => void) => {
+      this.#last = this.#findLast()
+      this.#bell.listen()
+      return this.#subscribe(channel, { listener, missed })
+    }
+    return this.#connection.read(begin)
+  }
+
+  close(): void {
+    this.#channels.clear()
+    this.#stop()
+  }
+
+  #subscribe(channel: string, subscription: Subscription): () => void {
+    const name = toName(channel)
+    const subscriptions = this.#channels.get(name) ?? new Set()
+    this.#channels.set(name, subscriptions.add(subscription))
+    this.#lookSoon()
+    return () => {
+      // By now the channel may be one that was begun anew.
+      if (!subscriptions.delete(subscription) || subscriptions.size > 0) return
+      this.#channels.delete(name)
+      if (this.#channels.size === 0) this.#stop()
+    }
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#bell.stop()
+  }
+
+  /** What is expected now comes soon. */
+  #lookSoon(): void {
+    this.#delay = times.busy
+    this.#wait()
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer)
+    if (this.#channels.size > 0) this.#timer = setTimeout(() => void this.#look(), this.#delay).unref()
+  }
+
+  async #look(): Promise<void> {
+    const isNew = await this.#hear()
+    const longest = this.#bell.isHeard ? times.idle : times.quiet
+    this.#delay = isNew ? times.busy : Math.min(longest, 2 * this.#delay)
+    this.#wait()
+  }
+
+  /** Whether there was anything. Does not reject: what failed is tried again, and then something may have been missed. */
+  async #hear(): Promise<boolean> {
+    const before = this.#last
+    try {
+      const hasMissed = await this.#connection.read(() => this.#readAll())
+      if (hasMissed) for (const all of this.#channels.values()) for (const { missed } of [...all]) missed()
+    } catch {
+      this.#isBroken = true
+    }
+    return this.#last !== before
+  }
+
+  /** Tells everyone. `true`: some are gone already, or may be. */
+  #readAll(): boolean {
+    let hasMissed = this.#isBroken
+    // Another file may be there by now.
+    if (this.#isBroken) this.#last = Math.min(this.#last, this.#findLast())
+    this.#isBroken = false
+    const sql = 'SELECT id, channel FROM message WHERE id > ? ORDER BY id LIMIT ?'
+    for (let isMore = true; isMore; ) {
+      const rows = this.#connection.all(sql, this.#last, pageSize)
+      for (const { id, channel } of rows) {
+        const isNext = id === this.#last + 1
+        const isTold = this.#tell(id as number, channel as string)
+        if (!isNext || !isTold) hasMissed = true
+        this.#last = id as number
+      }
+      isMore = rows.length === pageSize
+    }
+    return hasMissed
+  }
+
+  /** `false`: it is gone by now. */
+  #tell(id: number, channel: string): boolean {
+    const subscriptions = this.#channels.get(channel)
+    if (!subscriptions) return true
+    const row = this.#connection.get('SELECT text FROM message WHERE id = ?', id)
+    if (!row) return false
+    // One may leave while another hears.
+    for (const each of [...subscriptions]) if (subscriptions.has(each)) each.listener(row.text as string)
+    return true
+  }
+
+  #findLast(): number {
+    const row = this.#connection.get("SELECT seq FROM sqlite_sequence WHERE name = 'message'")
+    return Number(row?.seq ?? 0)
+  }
+}
