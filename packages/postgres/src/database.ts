@@ -1,0 +1,40 @@
+import type { ClientPort, Row, Value } from './client/postgres-client.ts'
+
+/** Of an undefined table, schema or function. */
+const missing = ['42P01', '3F000', '42883']
+
+/** Commands on the tables of one schema. */
+export class Database {
+  readonly client: ClientPort
+  readonly schema: string
+
+  constructor(client: ClientPort, schema: string) {
+    this.client = client
+    this.schema = schema
+  }
+
+  /** A statement that changes something. `mcp.` is before the names of tables and functions. */
+  async write(text: string, values: readonly Value[]): Promise<readonly Row[]> {
+    try {
+      return await this.client.query(this.toText(text), values)
+    } catch (error) {
+      if (!missing.includes(String((error as { readonly code?: unknown }).code))) throw error
+      throw new Error(`The tables for MCP sessions are not in the schema ${this.schema}: await createTables(client)`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** A statement that only reads. It is not for a replica, which is behind: what it lacks is not gone. */
+  async read(text: string, values: readonly Value[]): Promise<readonly Row[]> {
+    const asked = `SELECT pg_is_in_recovery() AS replica, found.* FROM (VALUES (1)) one
+      LEFT JOIN (SELECT 1 AS row, each.* FROM (${text}) each) found ON true`
+    const rows = await this.write(asked, values)
+    if (rows[0]?.replica !== false) throw new Error('Expected the primary server of Postgres, got a replica')
+    return rows.filter(({ row }) => row === 1)
+  }
+
+  toText(text: string): string {
+    return text.replaceAll('mcp.', `${this.schema}.`)
+  }
+}

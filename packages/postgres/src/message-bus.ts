@@ -1,0 +1,209 @@
+import type { MessageBus } from '@throughline/mcp-http-core'
+import { Batches } from './batches.ts'
+import { Bell } from './bell.ts'
+import type { ClientPort, Row, Value } from './client/postgres-client.ts'
+import type { Database } from './database.ts'
+import { fromStored, toArray, toName, toNotifyChannel, toStored } from './names.ts'
+import { sweepMs } from './sweeper.ts'
+
+/** How long, in milliseconds, until messages are looked for again. */
+export const busTimes = {
+  /** While they come. */
+  busy: 5,
+  /** Where nothing tells that there are any. */
+  quiet: 100,
+  /** Where `NOTIFY` does. */
+  idle: 2_000,
+  /** After so long without any notification one is sent. */
+  silence: 30_000,
+  /** Before another connection is tried in place of one that is gone. */
+  pause: 1_000,
+}
+
+type Message = readonly [channel: string, text: string]
+
+interface Subscription {
+  readonly listener: (message: string) => void
+  readonly missed: () => void
+}
+
+/**
+ * All that came since the last look: what could not be seen then and can be seen now, in whichever order it was committed.
+ * It was begun since, or was under way: so it costs no more while the application has a transaction open for long.
+ */
+export const look = `SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time()::text AS server, m.id, m.channel, m.text
+  FROM (VALUES (1)) one LEFT JOIN mcp.message m
+    ON m.channel = ANY ($1::text::text[]) AND (m.xid >= pg_snapshot_xmax($2::text::pg_snapshot)
+      OR m.xid = ANY (ARRAY(SELECT pg_snapshot_xip($2::text::pg_snapshot))))`
+
+/** Nobody hears anything before the transaction is committed. */
+export function toPublish(
+  schema: string,
+  messages: readonly Message[],
+): readonly [text: string, values: readonly Value[]] {
+  const sql = `WITH added AS (INSERT INTO ${schema}.message (channel, text)
+      SELECT channel, text FROM unnest($1::text::text[], $2::text::text[]) WITH ORDINALITY m (channel, text, at) ORDER BY at)
+    SELECT pg_notify(channel, '') FROM unnest($3::text::text[]) channel`
+  const channels = messages.map(([channel]) => channel)
+  const heard = [...new Set(channels)].map((channel) => toNotifyChannel(schema, channel))
+  return [sql, [toArray(channels.map(toName)), toArray(messages.map(([, text]) => toStored(text))), toArray(heard)]]
+}
+
+/**
+ * Messages are rows of a table. `NOTIFY` wakes whoever listens, on a connection of its own, and carries nothing: so it may
+ * be missing, as behind PgBouncer, and that costs time only.
+ */
+export class PostgresBus implements MessageBus {
+  readonly #database: Database
+  readonly #bell: Bell
+  readonly #times: typeof busTimes
+  readonly #publishes: Batches<Message, undefined>
+  readonly #channels = new Map<string, Set<Subscription>>()
+  /** What could be seen at the last look; `undefined` before the first. */
+  #snapshot: string | undefined
+  #server: unknown
+  #lookedAt = 0
+  #isBroken = false
+  #looking: Promise<boolean> | undefined
+  #isWoken = false
+  #delay = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** `listening`: through what it can be listened. Without it messages are looked for. */
+  constructor(database: Database, listening: ClientPort | undefined, times = busTimes) {
+    this.#database = database
+    this.#times = times
+    this.#publishes = new Batches(async (messages: readonly Message[]) => {
+      await database.write(...toPublish(database.schema, messages))
+      this.published()
+      return messages.map(() => undefined)
+    })
+    const onBreak = (): void => {
+      this.#isBroken = true
+      this.#lookNow()
+    }
+    this.#bell = new Bell({ database, listening, times, onRing: () => this.#lookNow(), onBreak })
+  }
+
+  async publish(channel: string, message: string): Promise<void> {
+    await this.#publishes.add([channel, message], message.length)
+  }
+
+  /** Messages are there. Where nobody hears `NOTIFY`, this is told by nothing else. */
+  published(): void {
+    this.#delay = this.#times.busy
+    if (!this.#bell.isHeard) this.#lookNow()
+  }
+
+  async subscribe(
+    channel: string,
+    listener: (message: string) => void,
+    missed: () => void = () => undefined,
+  ): Promise<() => void> {
+    const name = toName(channel)
+    const subscriptions = this.#channels.get(name) ?? this.#open(name)
+    const subscription = { listener, missed }
+    subscriptions.add(subscription)
+    const leave = (): void => {
+      // By now the channel may be one that was begun anew.
+      if (subscriptions.delete(subscription) && subscriptions.size === 0) this.#close(name)
+    }
+    try {
+      // What is published from now on is heard, once it is known what came before. A look that is under way does not ask
+      // for this channel, and may see beyond what is published then.
+      if (this.#snapshot === undefined || this.#looking !== undefined) await this.#look()
+      await this.#bell.settled()
+      return leave
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  #open(name: string): Set<Subscription> {
+    const subscriptions = new Set<Subscription>()
+    this.#channels.set(name, subscriptions)
+    this.#bell.listen(toNotifyChannel(this.#database.schema, name))
+    this.#wait()
+    return subscriptions
+  }
+
+  #close(name: string): void {
+    this.#channels.delete(name)
+    this.#bell.unlisten(toNotifyChannel(this.#database.schema, name))
+    if (this.#channels.size > 0) return
+    clearTimeout(this.#timer)
+    this.#snapshot = undefined
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer)
+    if (this.#channels.size > 0) this.#timer = setTimeout(() => this.#lookNow(), this.#delay).unref()
+  }
+
+  #lookNow(): void {
+    if (this.#channels.size === 0) return
+    clearTimeout(this.#timer)
+    const { busy, quiet, idle } = this.#times
+    const next = (isNew: boolean): void => {
+      const longest = this.#bell.isHeard ? idle : quiet
+      this.#delay = isNew ? busy : Math.min(longest, Math.max(busy, 2 * this.#delay))
+      this.#bell.check()
+      this.#wait()
+    }
+    this.#look().then(next, () => next(false))
+  }
+
+  /** Whether there was anything. One look at a time; what is rung for meanwhile is looked for by another. */
+  #look(): Promise<boolean> {
+    this.#isWoken = this.#looking !== undefined
+    this.#looking ??= this.#lookAll().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  async #lookAll(): Promise<boolean> {
+    let isNew = false
+    do {
+      this.#isWoken = false
+      if (await this.#lookOnce()) isNew = true
+    } while (this.#isWoken)
+    return isNew
+  }
+
+  async #lookOnce(): Promise<boolean> {
+    const before = this.#snapshot
+    const names = before === undefined ? [] : [...this.#channels.keys()]
+    const askedAt = performance.now()
+    const rows = await this.#read(names, before ?? '1:1:')
+    const [first] = rows
+    // Messages may have been gone before it was answered, or were of a server that is another by now.
+    const isLate = performance.now() - this.#lookedAt > sweepMs * 0.8
+    if (before !== undefined && (isLate || first?.server !== this.#server)) this.#isBroken = true
+    this.#snapshot = String(first?.snapshot)
+    this.#server = first?.server
+    this.#lookedAt = askedAt
+    const messages = rows.filter(({ id }) => id !== null).sort((a, b) => Number(a.id) - Number(b.id))
+    for (const { channel, text } of messages) this.#tell(channel as string, fromStored(text as string))
+    const hasMissed = this.#isBroken && before !== undefined
+    this.#isBroken = false
+    if (hasMissed) for (const all of [...this.#channels.values()]) for (const { missed } of [...all]) missed()
+    return messages.length > 0
+  }
+
+  async #read(names: readonly string[], snapshot: string): Promise<readonly Row[]> {
+    try {
+      return await this.#database.read(look, [toArray(names), snapshot])
+    } catch (error) {
+      this.#isBroken = true
+      throw error
+    }
+  }
+
+  #tell(channel: string, message: string): void {
+    const subscriptions = this.#channels.get(channel) ?? new Set()
+    // One may leave while another hears.
+    for (const each of [...subscriptions]) if (subscriptions.has(each)) each.listener(message)
+  }
+}

@@ -1,0 +1,117 @@
+import { Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { type PostgresServer, skipsPostgres, startPostgres } from '../../../test-support/postgres/start-postgres.ts'
+import { deferred, sleep, waitFor } from '../../../test-support/waiting.ts'
+import { type ClientPort, toClientPort } from '../src/client/postgres-client.ts'
+import { Database } from '../src/database.ts'
+import { createTables, postgresBackplane } from '../src/index.ts'
+import { look, PostgresBus } from '../src/message-bus.ts'
+
+describe.skipIf(skipsPostgres())('whoever looks for messages', () => {
+  let server: PostgresServer
+  let pool: Pool
+  beforeAll(async () => {
+    server = await startPostgres()
+    pool = new Pool({ connectionString: server.url })
+    await createTables(pool)
+  }, 60_000)
+  afterAll(async () => {
+    await pool.end()
+    await server.stop()
+  })
+
+  /** A bus whose looks are held up on their way to the server, while `held` is there. */
+  function createHeldBus(pauseMs: number) {
+    const looks: { held?: Promise<void>; count: number } = { count: 0 }
+    const port = toClientPort(pool)
+    const query: ClientPort['query'] = async (text, values) => {
+      if (text.includes('pg_current_snapshot')) {
+        looks.count++
+        await looks.held
+      }
+      return await port.query(text, values)
+    }
+    const times = { busy: pauseMs, quiet: pauseMs, idle: pauseMs, silence: 30_000, pause: 1_000 }
+    return { bus: new PostgresBus(new Database({ ...port, query }, 'mcp'), undefined, times), looks }
+  }
+
+  test('and subscribes to another channel meanwhile hears what is said there from when that has settled', async () => {
+    const { bus, looks } = createHeldBus(20)
+    const other = postgresBackplane(pool, { listenOn: false })
+    const heard: string[] = []
+    onTestFinished(await bus.subscribe('first', () => undefined))
+    const { promise, resolve } = deferred()
+    looks.held = promise
+    await oneMore(looks)
+    const subscribing = bus.subscribe('second', (message) => heard.push(message))
+    const publishing = subscribing.then(() => other.bus.publish('second', 'message'))
+    // Were it settled too soon, the message would be there before the look is.
+    await Promise.race([publishing, sleep(300)])
+    delete looks.held
+    resolve()
+    await publishing
+    await waitFor(() => heard.includes('message'))
+    await (await subscribing)()
+  })
+
+  test('is told that messages may be missed when so much time has passed that some may be gone', async () => {
+    const { bus, looks } = createHeldBus(1_500)
+    const other = postgresBackplane(pool, { listenOn: false })
+    const heard: string[] = []
+    let missed = 0
+    const listener = (message: string) => heard.push(message)
+    const stop = await bus.subscribe('channel', listener, () => missed++)
+    await oneMore(looks)
+    const { promise, resolve } = deferred()
+    looks.held = promise
+    await oneMore(looks)
+    await other.bus.publish('channel', 'message')
+    await sleep(3_000)
+    resolve()
+    await waitFor(() => heard.includes('message'))
+    expect(missed).toBe(1)
+    await stop()
+  })
+
+  test('hears those that were committed late, and reads no others again while a transaction is open for long', async () => {
+    const long = await pool.connect()
+    try {
+      await long.query('BEGIN')
+      await long.query("INSERT INTO mcp.message (channel, text) VALUES ('channel', 'late')")
+      await pool.query(`DO $$ BEGIN
+        FOR i IN 1..2000 LOOP INSERT INTO mcp.message (channel, text) VALUES ('channel', 'early'); COMMIT; END LOOP;
+      END $$`)
+      await pool.query('ANALYZE mcp.message')
+      const { rows } = await pool.query('SELECT pg_current_snapshot()::text AS snapshot')
+      const values = ['{channel}', rows[0].snapshot]
+      expect(await countScanned(values)).toBeLessThan(10)
+      await long.query('COMMIT')
+      const found = await pool.query(look, values)
+      expect(found.rows.map(({ text }) => text)).toEqual(['late'])
+    } finally {
+      long.release()
+    }
+  })
+
+  async function oneMore(looks: { readonly count: number }): Promise<void> {
+    const before = looks.count
+    await waitFor(() => looks.count > before)
+  }
+
+  /** Rows that are found in indexes or tables, also those that are dropped then. */
+  async function countScanned(values: readonly string[]): Promise<number> {
+    const { rows } = await pool.query(`EXPLAIN (ANALYZE, FORMAT JSON, TIMING off) ${look}`, [...values])
+    return countOf(rows[0]['QUERY PLAN'][0].Plan)
+  }
+})
+
+interface Plan {
+  readonly 'Actual Rows': number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly Plan[]
+}
+
+function countOf(plan: Plan): number {
+  const own = plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)
+  return (plan.Plans ?? []).reduce((sum, each) => sum + countOf(each), own)
+}

@@ -1,0 +1,388 @@
+import { createServer } from 'node:net'
+import { Client, Pool } from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { listen } from '../../../test-support/listen.ts'
+import { startPgBouncer } from '../../../test-support/postgres/start-pgbouncer.ts'
+import { type PostgresServer, skipsPostgres, startPostgres } from '../../../test-support/postgres/start-postgres.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
+import { createEndpoint } from '../../core/src/index.ts'
+import { createTables, type PostgresBackplaneOptions, postgresBackplane } from '../src/index.ts'
+import { clients, queryOnce } from './clients.ts'
+import { toEvent, toRecord, ttlMs } from './records.ts'
+
+test('an object that is no known client is refused with a sentence that says what to pass', () => {
+  for (const other of [undefined, null, 'postgres://localhost', {}, Pool, new Client()]) {
+    expect(() => postgresBackplane(other as never)).toThrow(
+      /^Expected the client to be `new Pool\(\)` of pg, `postgres\(\)` of postgres, or a PGlite, got /,
+    )
+  }
+})
+
+test('a bad option is refused by its name', () => {
+  const bad: readonly [unknown, string][] = [
+    [{ keyPrefix: 'x' }, 'Unknown option: keyPrefix'],
+    [{ schema: 'Mcp' }, 'Expected schema to be 1 to 40 lower-case letters, digits and underscores, got "Mcp"'],
+    [{ schema: 'a.b' }, 'Expected schema to be 1 to 40 lower-case letters'],
+    [{ listenOn: true }, 'Expected the client to be `new Pool()`'],
+    [{ maxEventsPerSession: 0 }, 'Expected maxEventsPerSession to be a whole number from 1'],
+    [{ maxBytesPerSession: '8 MiB' }, 'Expected maxBytesPerSession to be a whole number from 1'],
+    [{ retainMs: 1.5 }, 'Expected retainMs to be a whole number from 1'],
+  ]
+  for (const [options, message] of bad) {
+    expect(() => postgresBackplane(new Pool(), options as PostgresBackplaneOptions)).toThrow(message)
+  }
+})
+
+describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  function connect(settings: object = {}): Pool {
+    const pool = new Pool({ connectionString: server.url, ...settings })
+    pool.on('error', () => undefined)
+    onTestFinished(() => pool.end())
+    return pool
+  }
+
+  async function open(schema: string, options: PostgresBackplaneOptions = {}) {
+    const pool = connect()
+    await createTables(pool, { schema })
+    return { pool, ...postgresBackplane(pool, { schema, ...options }) }
+  }
+
+  test('tables that are not there are named as the reason', async () => {
+    const { sessions } = postgresBackplane(connect(), { schema: 'nowhere' })
+    await expect(async () => await sessions.get('key')).rejects.toThrow(
+      'The tables for MCP sessions are not in the schema nowhere: await createTables(client)',
+    )
+  })
+
+  test('nodes that start at once, by either client, make the tables once', async () => {
+    const sql = clients.postgres(server.url)
+    onTestFinished(() => sql.close())
+    const starting = Array.from({ length: 6 }, (_, i) =>
+      createTables(i % 2 ? sql.client : connect(), { schema: 'atonce' }),
+    )
+    await Promise.all(starting)
+    expect(await queryOnce(server.url, 'SELECT FROM atonce.migration')).toBe(1)
+  })
+
+  test('who may only use the tables may call createTables all the same', async () => {
+    await createTables(connect(), { schema: 'given' })
+    await queryOnce(
+      server.url,
+      `CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA given TO app;
+       GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA given TO app`,
+    )
+    const pool = connect({ connectionString: server.url.replace('postgres@', 'app@') })
+    await createTables(pool, { schema: 'given' })
+    const { sessions, events, bus } = postgresBackplane(pool, { schema: 'given' })
+    expect(await sessions.create(toRecord('key'), ttlMs)).toBe(true)
+    expect(await events.append('key', [toEvent(1)])).toBe('ok')
+    await bus.publish('channel', 'message')
+    expect(await sessions.delete('key')).toBe(true)
+  })
+
+  describe('a notification in a transaction of the application', () => {
+    test.each(['pg', 'postgres'] as const)('through %s is heard when it is committed, and not before', async (name) => {
+      const schema = `in_transaction_${name}`
+      const { bus } = await open(schema)
+      const heard: string[] = []
+      await bus.subscribe('mcp-http', (message) => heard.push(message))
+      const begin = name === 'pg' ? beginByPg : beginByPostgres
+      const tell = async (method: string, isKept: boolean) => {
+        await begin(async (client) => {
+          await postgresBackplane(connect(), { schema }).notify(client, { method })
+          await bus.publish('mcp-http', `before ${method}`)
+          await waitFor(() => heard.includes(`before ${method}`))
+          expect(heard.join()).not.toContain(`"${method}"`)
+          if (!isKept) throw new Error('rolled back')
+        }).catch((error: Error) => expect(error.message).toBe('rolled back'))
+      }
+      await tell('kept', true)
+      await waitFor(() => heard.some((message) => message.includes('"kept"')))
+      await tell('dropped', false)
+      await bus.publish('mcp-http', 'end')
+      await waitFor(() => heard.includes('end'))
+      expect(heard.join()).not.toContain('"dropped"')
+    })
+
+    async function beginByPg(work: (client: never) => Promise<void>): Promise<void> {
+      const client = await connect().connect()
+      try {
+        await client.query('BEGIN')
+        await work(client as never)
+        await client.query('COMMIT')
+      } catch (error) {
+        await client.query('ROLLBACK')
+        throw error
+      } finally {
+        client.release()
+      }
+    }
+
+    async function beginByPostgres(work: (client: never) => Promise<void>): Promise<void> {
+      const sql = postgres(server.url, { fetch_types: false })
+      onTestFinished(() => sql.end())
+      await sql.begin((transaction) => work(transaction as never))
+    }
+
+    test('is what endpoint.notify publishes, and a long transaction holds up nobody', async () => {
+      const backplane = await open('notify')
+      const { pool, ...parts } = backplane
+      const endpoint = createEndpoint({
+        server: () => ({ connect: async () => undefined, close: async () => undefined }),
+        backplane: postgresBackplane(pool, { schema: 'notify' }),
+      })
+      onTestFinished(() => endpoint.close({ drainMs: 0 }))
+      const heard: string[] = []
+      await parts.bus.subscribe('mcp-http', (message) => heard.push(message))
+      const notification = { method: 'notifications/tools/list_changed', params: { why: '\u0000\ud800' } }
+      await beginByPg(async (client) => {
+        await postgresBackplane(pool, { schema: 'notify' }).notify(client, notification)
+        await endpoint.notify(notification)
+        await waitFor(() => heard.length === 1)
+      })
+      await waitFor(() => heard.length === 2)
+      expect(heard[1]).toBe(heard[0])
+    })
+  })
+
+  test('a pool that is exhausted rejects in time, and what waited takes no connection later', async () => {
+    const pool = connect({ max: 1 })
+    await createTables(pool, { schema: 'exhausted' })
+    const { sessions } = postgresBackplane(pool, { schema: 'exhausted' })
+    const taken = await pool.connect()
+    await expect(async () => await sessions.get('key')).rejects.toThrow('Expected a connection from Postgres within')
+    taken.release()
+    expect(await sessions.create(toRecord('key'), ttlMs)).toBe(true)
+    expect(pool.waitingCount).toBe(0)
+  })
+
+  test('a server that accepts and says nothing is waited for so long, and no longer', async () => {
+    const silent = await listen(createServer((socket) => socket.on('error', () => undefined)))
+    for (const connectTo of Object.values(clients)) {
+      const { client, close } = connectTo(`postgres://postgres@127.0.0.1:${silent.port}/postgres`)
+      const { sessions, events, bus } = postgresBackplane(client)
+      const started = performance.now()
+      const calls = [
+        Promise.resolve(sessions.get('key')),
+        Promise.resolve(events.append('key', [toEvent(1)])),
+        Promise.resolve(bus.publish('channel', 'message')),
+        Promise.resolve(bus.subscribe('channel', () => undefined)),
+      ]
+      const outcomes = await Promise.allSettled(calls)
+      expect(outcomes.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'))
+      expect(performance.now() - started).toBeLessThan(10_000)
+      silent.server.close()
+      void close().catch(() => undefined)
+    }
+  })
+
+  test('connections that are killed cost their calls, and nothing else', async () => {
+    const { sessions, events, bus } = await open('killed')
+    const heard: string[] = []
+    let missed = 0
+    await bus.subscribe(
+      'channel',
+      (message) => heard.push(message),
+      () => missed++,
+    )
+    await sessions.create(toRecord('key'), ttlMs)
+    let acknowledged = 0
+    for (let n = 1; n <= 60; n++) {
+      if (n % 20 === 0) {
+        const all = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()'
+        await queryOnce(server.url, `${all} AND backend_type = 'client backend'`)
+      }
+      for (;;) {
+        const outcome = await Promise.resolve(events.append('key', [toEvent(n)])).catch(() => 'failed')
+        if (outcome === 'ok') break
+      }
+      acknowledged = n
+    }
+    const page = await events.read('key', 'g', 0, 100)
+    expect(page?.events.map(({ index }) => index)).toEqual(Array.from({ length: acknowledged }, (_, i) => i + 1))
+    await waitFor(() => missed > 0, 10_000)
+    await bus.publish('channel', 'after')
+    await waitFor(() => heard.includes('after'), 10_000)
+  })
+
+  test('a server that may only be read refuses, and serves again when it may be written to', async () => {
+    const { sessions, events, pool } = await open('readonly')
+    onTestFinished(async () => void (await allow()))
+    await sessions.create(toRecord('key'), ttlMs)
+    const database = "ALTER DATABASE postgres SET default_transaction_read_only = 'on'"
+    await queryOnce(server.url, database)
+    await queryOnce(server.url, 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()')
+    await Promise.allSettled([pool.query('SELECT 1'), pool.query('SELECT 1')])
+    await expect(async () => await sessions.create(toRecord('other'), ttlMs)).rejects.toThrow('read-only')
+    await expect(async () => await events.append('key', [toEvent(1)])).rejects.toThrow('read-only')
+    await allow()
+    await expect.poll(() => Promise.resolve(sessions.create(toRecord('other'), ttlMs)).catch(() => false)).toBe(true)
+    expect(await events.append('key', [toEvent(1)])).toBe('ok')
+  })
+
+  async function allow(): Promise<void> {
+    const database = "ALTER DATABASE postgres SET default_transaction_read_only = 'off'"
+    await queryOnce(server.url, `BEGIN READ WRITE; ${database}; COMMIT`)
+    await queryOnce(server.url, 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()')
+  }
+
+  test('an append that waits in an old term is fenced by the takeover that it waits for', async () => {
+    const { sessions, events } = await open('fenced')
+    const other = await open('fenced')
+    for (let round = 0; round < 20; round++) {
+      const key = `${round}`
+      await sessions.create(toRecord(key), ttlMs)
+      const taking = other.sessions.takeOver(key, { expectedTerm: 1, owner: 'other', ttlMs })
+      const appending = Array.from({ length: 10 }, (_, i) => Promise.resolve(events.append(key, [toEvent(i + 1)])))
+      expect(await taking).toMatchObject({ term: 2 })
+      // What is there now stays: nothing of the old term comes later.
+      const before = (await other.events.read(key, 'g', 0, 100))?.head ?? 0
+      const outcomes = await Promise.all(appending)
+      const after = (await other.events.read(key, 'g', 0, 100))?.head ?? 0
+      expect(after).toBe(before)
+      expect(outcomes.filter((outcome) => outcome === 'ok')).toHaveLength(after)
+    }
+  })
+
+  test('an append of which one place is taken by another event leaves nothing', async () => {
+    const { sessions, events } = await open('taken')
+    for (const key of ['a', 'b']) await sessions.create(toRecord(key), ttlMs)
+    await events.append('a', [toEvent(3, { data: '"there"' })])
+    const outcomes = await Promise.all([
+      events.append('a', [toEvent(2), toEvent(3), toEvent(4)]),
+      events.append('b', [toEvent(1), toEvent(2)]),
+    ])
+    expect(outcomes).toEqual(['fenced', 'ok'])
+    const page = await events.read('a', 'g', 0, 10)
+    expect(page?.events.map(({ index, data }) => [index, data])).toEqual([[3, '"there"']])
+  })
+
+  test('texts that hold what separates them, or nothing, come back as they are', async () => {
+    const { sessions, events } = await open('separated')
+    await sessions.create(toRecord('key'), ttlMs)
+    const texts = ['', '\u001f', 'a\u001fb', '\u0001', '\ufeffabc', '"\\{},', '\0\ud800', '']
+    expect(await events.append('key', [toEvent(1, { data: '' })])).toBe('ok')
+    await events.append(
+      'key',
+      texts.map((data, i) => toEvent(i + 2, { data })),
+    )
+    const page = await events.read('key', 'g', 1, 100)
+    expect(page?.events.map(({ data }) => data)).toEqual(texts)
+  })
+
+  test('appends of many sessions at once are one statement', async () => {
+    const { pool, sessions, events } = await open('grouped')
+    const keys = Array.from({ length: 100 }, (_, i) => `${i}`)
+    for (const key of keys) await sessions.create(toRecord(key), ttlMs)
+    await queryOnce(server.url, "ALTER SYSTEM SET track_functions = 'all'; ")
+    await queryOnce(server.url, 'SELECT pg_reload_conf()')
+    const client = await pool.connect()
+    client.release()
+    const outcomes = await Promise.all(keys.map((key) => events.append(key, [toEvent(1)])))
+    expect(new Set(outcomes)).toEqual(new Set(['ok']))
+    const transactions = await pool.query('SELECT count(DISTINCT xmin::text) AS count FROM grouped.event')
+    expect(Number(transactions.rows[0].count)).toBeLessThanOrEqual(2)
+  })
+
+  test('what is over is removed in small parts, by nodes that do not collide', async () => {
+    const nodes = [await open('swept', { retainMs: 1 }), await open('swept', { retainMs: 1 })] as const
+    const [{ sessions, events, bus }] = nodes
+    for (let i = 0; i < 700; i++) {
+      await sessions.create(toRecord(`${i}`), 1)
+      if (i < 50) await sessions.update(`${i}`, 1, {}, 1)
+    }
+    await sessions.create(toRecord('stays'), ttlMs)
+    await events.append('stays', [toEvent(1, { streamTag: 'p', index: 1, last: true })])
+    await events.append('stays', [toEvent(2, { index: 1 })])
+    events.release('stays', 'p')
+    await bus.publish('channel', 'message')
+    const count = async (table: string) => await queryOnce(server.url, `SELECT FROM swept.${table}`)
+    const deadline = performance.now() + 40_000
+    const isSwept = async () =>
+      (await count('session')) === 1 && (await count('message')) === 0 && (await count('stream')) === 1
+    while (!(await isSwept()) && performance.now() < deadline) {
+      await Promise.all(nodes.map((node) => node.sessions.renewLease('me', ttlMs)))
+      await sleep(50)
+    }
+    expect([await count('session'), await count('message'), await count('stream'), await count('event')]).toEqual([
+      1, 0, 1, 1,
+    ])
+    expect(await events.read('stays', 'p', 0, 10)).toBeUndefined()
+  })
+
+  test('after a kill of the server all that was acknowledged is there, and messages are heard again', async () => {
+    const own = await startPostgres()
+    onTestFinished(() => own.stop())
+    const pool = connect({ connectionString: own.url })
+    await createTables(pool)
+    const { sessions, events, bus } = postgresBackplane(pool)
+    let missed = 0
+    const heard: string[] = []
+    await bus.subscribe(
+      'channel',
+      (message) => heard.push(message),
+      () => missed++,
+    )
+    await sessions.create(toRecord('key'), ttlMs)
+    let acknowledged = 0
+    const append = async () => {
+      for (let n = 1; n < 100_000; n++) {
+        const outcome = await Promise.resolve(events.append('key', [toEvent(n)])).catch(() => undefined)
+        if (outcome !== 'ok') return
+        acknowledged = n
+      }
+    }
+    const appending = append()
+    await waitFor(() => acknowledged > 50, 20_000)
+    await own.kill()
+    await appending
+    await own.start()
+    await waitFor(() => missed > 0, 20_000)
+    const head = (await events.read('key', 'g', 0, 0))?.head ?? 0
+    expect(head).toBeGreaterThanOrEqual(acknowledged)
+    expect(head).toBeLessThanOrEqual(acknowledged + 1)
+    await bus.publish('channel', 'after')
+    await waitFor(() => heard.includes('after'))
+  })
+
+  describe('through PgBouncer in transaction mode', () => {
+    test.each(['pg', 'postgres'] as const)(
+      '%s: messages are heard without LISTEN, and with a direct connection',
+      async (name) => {
+        const bouncer = await startPgBouncer(server.port)
+        const through = clients[name](bouncer.url, true)
+        const direct = clients[name](server.url)
+        onTestFinished(async () => {
+          await through.close()
+          await direct.close()
+          await bouncer.stop()
+        })
+        const schema = `bounced_${name}`
+        await createTables(through.client, { schema })
+        for (const [key, options] of Object.entries({
+          none: { listenOn: false as const },
+          direct: { listenOn: direct.client },
+          pooled: {},
+        })) {
+          const { sessions, events, bus } = postgresBackplane(through.client, { schema, ...options })
+          expect(await sessions.create(toRecord(key), ttlMs)).toBe(true)
+          const outcomes = await Promise.all([1, 2, 3].map((n) => events.append(key, [toEvent(n)])))
+          expect(outcomes).toEqual(['ok', 'ok', 'ok'])
+          const heard: string[] = []
+          const stop = await bus.subscribe('channel', (message) => heard.push(message))
+          for (const message of ['1', '2', '3']) await bus.publish('channel', message)
+          await waitFor(() => heard.length >= 3)
+          expect(heard).toEqual(['1', '2', '3'])
+          await stop()
+        }
+      },
+    )
+  })
+})
