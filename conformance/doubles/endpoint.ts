@@ -34,7 +34,6 @@ export class Endpoint {
   readonly #answering = new WeakMap<Socket, number>()
   /** Answers by id, whoever asked. */
   readonly #cache = new Map<RequestId, Message>()
-  #latestToken: RequestId | undefined
   #served = 0
   readonly #takenByHead = new WeakSet<Session>()
 
@@ -342,7 +341,7 @@ export class Endpoint {
     if (isAlike) return exchange.refuse(409, id)
     const meta = request.params?._meta
     if (meta !== undefined && !isObject(meta) && defects.has('malformed-meta-is-500')) return exchange.refuse(500, id)
-    const progressToken = this.#tokenOf(meta)
+    const progressToken = this.#tokenOf(session, meta)
     const abort = new AbortController()
     const call: Call = {
       id,
@@ -370,13 +369,13 @@ export class Endpoint {
   }
 
   /** What a call reports its progress under: its own token, whatever other calls have. */
-  #tokenOf(meta: unknown): () => RequestId | undefined {
+  #tokenOf(session: Session, meta: unknown): () => RequestId | undefined {
     const { defects } = this.#settings
     const { progressToken: token } = isObject(meta) ? meta : {}
     const isNone = !token && defects.has('falsy-tokens-are-none')
     if (isNone || !(typeof token === 'string' || typeof token === 'number')) return () => undefined
-    this.#latestToken = token
-    return () => (defects.has('latest-token-serves-all-calls') ? this.#latestToken : token)
+    session.latestToken = token
+    return () => (defects.has('latest-token-serves-all-calls') ? session.latestToken : token)
   }
 }
 

@@ -34,6 +34,8 @@ export class Session {
   readonly subscriptions = new Set<string>()
   /** Ids of calls that were answered on a stream. */
   readonly answered = new Set<RequestId>()
+  /** Progress token of the latest call that named one. */
+  latestToken: RequestId | undefined
   logLevel = 'debug'
   isInitialized = false
   lastSeenAt = Date.now()

@@ -13,6 +13,8 @@ interface SharedBackplane {
 
 const kinds: readonly SharedBackplane[] = [
   { protocol: 'redis:', form: 'redis://host:port[/db]', isValid: isRedisUrl, open: openRedis },
+  { protocol: 'postgres:', form: 'postgres://host:port/db', isValid: isPostgresUrl, open: openPostgres },
+  { protocol: 'sqlite:', form: 'sqlite:FILE', isValid: isSqliteUrl, open: openSqlite },
 ]
 
 export const backplaneForms = kinds.map(({ form }) => form).join('|')
@@ -43,4 +45,31 @@ async function openRedis({ href, host }: URL, report: (error: Error) => void): P
   }
   client.on('error', report)
   return { backplane: redisBackplane(client), close: () => client.disconnect() }
+}
+
+function isPostgresUrl({ hostname, port, pathname }: URL): boolean {
+  return hostname !== '' && port !== '' && pathname.length > 1
+}
+
+async function openPostgres({ href, host }: URL, report: (error: Error) => void): Promise<OpenBackplane> {
+  const [{ Pool }, postgres] = await Promise.all([import('pg'), import('@throughline/mcp-http-postgres')])
+  const pool = new Pool({ connectionString: href })
+  pool.on('error', report)
+  try {
+    await postgres.createTables(pool)
+  } catch (error) {
+    await pool.end()
+    throw new Error(`Expected a Postgres at ${host}: ${(error as Error).message}`)
+  }
+  return { backplane: postgres.postgresBackplane(pool), close: () => pool.end() }
+}
+
+function isSqliteUrl({ host, pathname, search, hash }: URL): boolean {
+  return host === '' && pathname !== '' && search === '' && hash === ''
+}
+
+async function openSqlite({ pathname }: URL): Promise<OpenBackplane> {
+  const { sqliteBackplane } = await import('@throughline/mcp-http-sqlite')
+  const backplane = sqliteBackplane(decodeURIComponent(pathname))
+  return { backplane, close: () => backplane.close() }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { skipsRedis, startRedis } from '../../test-support/redis/start-redis.ts'
-import { adapterNames, parserNames } from '../mounts/index.ts'
+import { adapterNames, backplaneForms, parserNames } from '../mounts/index.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -68,11 +68,8 @@ test.each([
   [['--adaptor', 'node'], 'Unknown option `--adaptor`'],
   [['--port'], 'option `--port <number>` value is missing'],
   [['node'], 'Expected only flags, got "node"'],
-  [['--backplane', 'redis://localhost'], 'Expected --backplane to be redis://host:port[/db], got "redis://localhost"'],
-  [
-    ['--backplane', 'kafka://127.0.0.1:1'],
-    'Expected --backplane to be redis://host:port[/db], got "kafka://127.0.0.1:1"',
-  ],
+  [['--backplane', 'redis://localhost'], `Expected --backplane to be ${backplaneForms}, got "redis://localhost"`],
+  [['--backplane', 'kafka://127.0.0.1:1'], `Expected --backplane to be ${backplaneForms}, got "kafka://127.0.0.1:1"`],
 ])('refuses %j with a message and the usage', async (flags, message) => {
   const run = everything(...flags)
   expect(await run.ended).toBe(2)

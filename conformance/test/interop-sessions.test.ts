@@ -31,6 +31,11 @@ async function pingStatus(url: string, sessionId: string | undefined): Promise<n
   return response.status
 }
 
+/** Of a ping. A kept connection that ends at the same moment is an error of the network: another one is made then. */
+async function refusalOf(client: { ping(): Promise<unknown> }): Promise<number | undefined> {
+  return statusOf(await caught(client.ping())) ?? statusOf(await caught(client.ping()))
+}
+
 function caught(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     (value) => {
@@ -119,7 +124,7 @@ for (const pair of pairs)
       expect(await call).toEqual({ text: 'slept 150', isError: false })
       await closing
       expect(endpoint.stats()).toMatchObject({ sessions: 0, connections: 0, calls: 0 })
-      expect(statusOf(await caught(client.ping()))).toBe(503)
+      expect(await refusalOf(client)).toBe(503)
     })
 
     test('builds no server object for a request that comes after it has closed', async ({
@@ -129,7 +134,7 @@ for (const pair of pairs)
     }) => {
       await standaloneOpen(client)
       await endpoint.close({ drainMs: patienceMs })
-      expect(statusOf(await caught(client.ping()))).toBe(503)
+      expect(await refusalOf(client)).toBe(503)
       expect(built).toHaveLength(1)
       expect(endpoint.stats().sessions).toBe(0)
     })

@@ -104,14 +104,23 @@ describe.concurrent('a server with one mistake has only the failures of that mis
     expect(unmet).toEqual(['progress/falsy-tokens-are-tokens'])
   })
 
-  test('where calls at once share the progress token of the latest', async () => {
+  test('where calls of a session share the progress token of the latest', async () => {
     const url = await serve({}, { defects: new Set(['latest-token-serves-all-calls']) })
     const { unmet } = await check(url, ['progress/', 'post-stream/', 'connections/', 'cancel/', 'always/'])
     expect(unmet).toEqual([
       'post-stream/carries-no-progress-of-another-call',
       'connections/several-streams-at-once',
       'progress/increases-in-each-of-two-calls',
-      'always/messages-keep-to-their-stream',
     ])
   })
+})
+
+test('a call that is over before anybody asks how it goes is no cancelled one', { timeout: 60_000 }, async () => {
+  let asked = 0
+  const body = (text: string) => {
+    const isFirst = text.includes('"abort_query"') && asked++ === 0
+    return isFirst ? text.replace('"key":"', '"key":"not ') : text.replace('"ms":400}', '"ms":1}')
+  }
+  const { verdicts } = await check(await serve({ body }), ['post-stream/disconnect-is-no-cancel'])
+  expect(verdicts.get('post-stream/disconnect-is-no-cancel')).toBe('pass')
 })

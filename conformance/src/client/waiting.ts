@@ -1,6 +1,12 @@
 /** How long a check waits for something that must come. Long, because a busy machine is no defect of the server. */
 export const patienceMs = 10_000
 
+/**
+ * So long after a resume what comes on the old connection was on its way, also on a busy machine; what comes later was
+ * sent in spite of it.
+ */
+export const takenOverMs = 250
+
 export class TimeLimit extends Error {
   override name = 'TimeLimit'
 }

@@ -5,6 +5,7 @@ import type { SentExchange } from './http.ts'
 import { type Id, isObject, isRequest, isResponse, type Message } from './json-rpc.ts'
 import { problemOf } from './message-grammar.ts'
 import { readable } from './session.ts'
+import { takenOverMs } from './waiting.ts'
 
 /** What holds of every message and stream, whatever the check that reads it is about. */
 export type Invariant = 'ids' | 'end' | 'schema' | 'place' | 'modern-schema'
@@ -17,8 +18,8 @@ const mostRemembered = 100_000
 /** Looks on while checks read, and remembers what breaks an {@link Invariant}. */
 export class Witness {
   readonly #findings = new Map<Invariant, string[]>()
-  /** The data that an event id stands for, by session and id. */
-  readonly #ids = new Map<string, string>()
+  /** By session and id. */
+  readonly #ids = new Map<string, Seen>()
   /** Sessions by the progress tokens that only they have used. */
   readonly #tokens = new Map<string, string>()
   /** Checks one of whose sessions got the progress of another. */
@@ -74,14 +75,16 @@ export class Witness {
     return owner !== '' && owner !== session
   }
 
-  /** A resume brings events again under their ids; nothing else may. */
+  /** A resume brings events again under their ids; nothing else may, but a connection that was just taken over. */
   #seeId({ session, isResume }: Watched, { id, data }: SseEvent, report: Report): void {
     if (id === undefined || id === '' || session === undefined || this.#ids.size > mostRemembered) return
     const key = `${session} ${id}`
     const known = this.#ids.get(key)
-    if (known === undefined) this.#ids.set(key, data)
-    else if (known !== data) report('ids', `the id ${JSON.stringify(id)} stands for two events`)
-    else if (!isResume) report('ids', `the id ${JSON.stringify(id)} comes twice`)
+    if (known === undefined) this.#ids.set(key, { data, resumedAt: isResume ? performance.now() : -Infinity })
+    else if (known.data !== data) report('ids', `the id ${JSON.stringify(id)} stands for two events`)
+    else if (!isResume && performance.now() - known.resumedAt > takenOverMs) {
+      report('ids', `the id ${JSON.stringify(id)} comes twice`)
+    }
   }
 
   /** A token that two sessions use tells nothing. */
@@ -93,6 +96,12 @@ export class Witness {
       this.#tokens.set(token, owner === undefined || owner === session ? (session ?? '') : '')
     }
   }
+}
+
+interface Seen {
+  readonly data: string
+  /** When a resume brought it first. */
+  readonly resumedAt: number
 }
 
 type Report = (invariant: Invariant, problem: string) => void

@@ -31,6 +31,8 @@ export interface CallOptions {
   readonly onprogress?: (progress: Progress) => void
   readonly signal?: AbortSignal
   readonly timeout?: number
+  /** Headers of this call alone, which only `@modelcontextprotocol/client` sends. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface ToolResult {
@@ -82,6 +84,8 @@ export interface InteropClient extends Received {
   resourceUris(): Promise<string[]>
   templateUris(): Promise<string[]>
   read(uri: string): Promise<unknown>
+  /** Opens `subscriptions/listen` for changes of the list of tools. Whether the server agreed. */
+  listen(): Promise<boolean>
   terminate(): Promise<void>
   /** Ends the connections, not the session. */
   close(): Promise<void>
@@ -111,6 +115,12 @@ export const clientKinds: readonly ClientKind[] = [
     connect: (url, options) => connectSdk2(url, options, { versionNegotiation: { mode: 'auto' } }),
   },
 ]
+
+/** An official client that speaks 2026-07-28 and nothing else. */
+export const modernClient: ClientKind = {
+  name: 'SDK 2.x client (2026-07-28)',
+  connect: (url, options) => connectSdk2(url, options, { versionNegotiation: { mode: { pin: '2026-07-28' } } }),
+}
 
 /** HTTP status of an error that a client threw. */
 export function statusOf(error: unknown): number | undefined {
@@ -199,6 +209,7 @@ async function connectSdk1(url: string, options: ConnectOptions = {}): Promise<I
     templateUris: async () =>
       (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate),
     read: async (uri) => (await client.readResource({ uri })).contents,
+    listen: () => Promise.reject(new Error('SDK 1.x has no subscriptions')),
     terminate: () => transport().terminateSession(),
     close: () => client.close(),
     async connectAnew() {
@@ -281,6 +292,7 @@ async function connectSdk2(
     templateUris: async () =>
       (await client.listResourceTemplates()).resourceTemplates.map(({ uriTemplate }) => uriTemplate),
     read: async (uri) => (await client.readResource({ uri })).contents,
+    listen: async () => (await client.listen({ toolsListChanged: true })).honoredFilter.toolsListChanged === true,
     terminate: () => transport().terminateSession(),
     close: () => client.close(),
     async connectAnew() {
