@@ -92,11 +92,11 @@ export class Node {
     this.#process = await start(process.execPath, ['--import', 'tsx', program], this.port, env)
   }
 
-  /** Without a goodbye, as when a machine loses its power. */
-  async kill(): Promise<void> {
+  /** With SIGKILL without a goodbye, as when a machine loses its power; with SIGTERM as in a deploy. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const child = this.#process
     if (!child || child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
+    child.kill(signal)
     await once(child, 'exit')
   }
 }

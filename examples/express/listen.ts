@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Backplane } from '@throughline/mcp-http-core'
 import { createEndpoint, mcp } from '@throughline/mcp-http-express'
 import express from 'express'
 import { buildServer } from './server.ts'
@@ -8,8 +9,11 @@ import { buildServer } from './server.ts'
 export const framework = 'Express'
 
 /** Serves the example on Express at `/mcp`, on 127.0.0.1. Port 0 takes a free one. */
-export async function listen(port: number): Promise<{ port: number; close: () => Promise<void> }> {
-  const endpoint = createEndpoint({ server: buildServer })
+export async function listen(
+  port: number,
+  backplane?: Backplane,
+): Promise<{ port: number; close: () => Promise<void> }> {
+  const endpoint = createEndpoint({ server: buildServer, ...(backplane && { backplane }) })
   const app = express()
   app.all('/mcp', mcp(endpoint))
 

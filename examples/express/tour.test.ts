@@ -1,7 +1,10 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 
@@ -48,6 +51,24 @@ describe('the tour', () => {
     expect(marks, output.text).toEqual(
       ['connect', 'list', 'call', 'progress', 'ask', 'cut', 'end'].map((name) => `✓ ${name}`),
     )
+  })
+
+  it('holds on a SQLite file, when the server is killed in the middle of a call', { timeout: 60_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'throughline-tour-'))
+    const { ended, output } = start('--once', '--port', '0', '--backplane', `sqlite:${join(folder, 'mcp.db')}`)
+    expect(await ended, output.text).toBe(0)
+    await rm(folder, { recursive: true, force: true })
+    const marks = output.text.match(/^[✓✗] \w+/gm)
+    expect(marks, output.text).toEqual(
+      ['connect', 'list', 'call', 'progress', 'ask', 'cut', 'kill', 'end'].map((name) => `✓ ${name}`),
+    )
+    expect(output.text).toContain('The server that ran this call ended before its answer')
+  })
+
+  it('says what is wrong with the file, and exits 1', async () => {
+    const { ended, output } = start('--once', '--port', '0', '--backplane', 'sqlite:/no/such/folder/mcp.db')
+    expect(await ended).toBe(1)
+    expect(output.text).toContain('there is no folder /no/such/folder')
   })
 
   it.skipIf(!hasShell)('prints curl lines that work when pasted', { timeout: 60_000 }, async () => {

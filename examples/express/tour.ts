@@ -2,20 +2,22 @@ import { existsSync, readdirSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { type CallToolResult, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { type CallToolResult, ElicitRequestSchema, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import colors from 'picocolors'
 import { openLoopbackProxy } from './loopback-proxy.ts'
+import { RestartingServer } from './restarting-server.ts'
 
 /** The same server on every framework: each folder of the examples that can listen. */
 const examples = new URL('../', import.meta.url)
 const adapterNames = readdirSync(examples).filter((name) => existsSync(new URL(`${name}/listen.ts`, examples)))
 
-const USAGE = `Usage: pnpm start [--adapter ${adapterNames.join('|')}] [--port N] [--once]
+const USAGE = `Usage: pnpm start [--adapter ${adapterNames.join('|')}] [--port N] [--backplane sqlite:FILE] [--once]
 
 Starts an MCP server, drives it with the official client, then keeps serving.
 
   --adapter  framework it runs on (default express)
   --port N   port on 127.0.0.1 (default 3000; 0 takes a free one)
+  --backplane sqlite:FILE  keep sessions and streams in this file: the server is killed in the middle of a call, too
   --once     exit after the tour: 0 when every step held, else 1
   --help     this text`
 
@@ -63,8 +65,8 @@ const textOf = (result: unknown) => {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
 
-/** Drives the server with the official client, through a proxy whose sockets can be cut. */
-async function takeTour(port: number): Promise<void> {
+/** Drives the server with the official client, through a proxy whose sockets can be cut. `restart`: kills it, and starts it again. */
+async function takeTour(port: number, restart?: () => Promise<void>): Promise<void> {
   const proxy = await openLoopbackProxy(port)
   const url = new URL(`http://127.0.0.1:${proxy.port}/mcp`)
   const client = new Client({ name: 'tour', version: '1.0.0' }, { capabilities: { elicitation: {} } })
@@ -141,6 +143,32 @@ async function takeTour(port: number): Promise<void> {
       return `${connections} sockets cut after ${cutAt}; resumed; 1–${steps} all came, none twice, then the answer`
     })
 
+    if (restart) {
+      await step('kill', async () => {
+        const killAt = 7
+        let restarting: Promise<void> | undefined
+        const seen: number[] = []
+        const began = performance.now()
+        const call = client.callTool({ name: 'report', arguments: { steps: 24, stepMs: 120 } }, undefined, {
+          onprogress: ({ progress }) => {
+            seen.push(progress)
+            if (progress === killAt) restarting = restart()
+          },
+        })
+        const error = await call.then(
+          (result) => new Unexpected('The call', 'an error', textOf(result)),
+          (reason: unknown) => reason,
+        )
+        await restarting
+        if (!(error instanceof McpError) || error.code === ErrorCode.RequestTimeout) throw error
+        const seconds = ((performance.now() - began) / 1000).toFixed(1)
+        expectSame('Progress received, each number once and in order', upTo(seen.length), seen)
+        const answer = textOf(await client.callTool({ name: 'forecast', arguments: { city: 'Lisbon' } }))
+        expectSame('The answer in the same session', 'Lisbon: 14 °C, rain', answer)
+        return `killed with -9 after ${killAt} and started again; the call ended after ${seconds} s with “${error.message}”; the session goes on`
+      })
+    }
+
     await step('end', async () => {
       const headers = {
         'content-type': 'application/json',
@@ -191,11 +219,20 @@ function curlLines(port: number): string {
   ].join('\n')
 }
 
-function readArguments(): { adapter: string; port: number; once: boolean; help: boolean } {
+interface Arguments {
+  readonly adapter: string
+  readonly port: number
+  readonly file: string | undefined
+  readonly once: boolean
+  readonly help: boolean
+}
+
+function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
       adapter: { type: 'string', default: 'express' },
       port: { type: 'string', default: '3000' },
+      backplane: { type: 'string' },
       once: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -207,7 +244,38 @@ function readArguments(): { adapter: string; port: number; once: boolean; help: 
   if (!adapterNames.includes(values.adapter)) {
     throw new TypeError(`Expected --adapter to be one of ${adapterNames.join(', ')}, got "${values.adapter}"`)
   }
-  return { adapter: values.adapter, port, once: values.once, help: values.help }
+  const file = values.backplane?.replace(/^sqlite:(?=.)/, '')
+  if (values.backplane !== undefined && file === values.backplane) {
+    throw new TypeError(`Expected --backplane to be sqlite:FILE, got "${values.backplane}"`)
+  }
+  return { adapter: values.adapter, port, file, once: values.once, help: values.help }
+}
+
+interface Served {
+  readonly framework: string
+  readonly port: number
+  close(): Promise<void>
+  restart?(): Promise<void>
+}
+
+/** In this process; with a file in one of its own, that can be killed. */
+async function serve({ adapter, port, file }: Arguments): Promise<Served> {
+  const example = new URL(`${adapter}/listen.ts`, examples).href
+  if (file === undefined) {
+    const { listen, framework } = (await import(example)) as typeof import('./listen.ts')
+    return { framework, ...(await listen(port)) }
+  }
+  const server = new RestartingServer(example, file, port)
+  await server.start()
+  return {
+    framework: `${server.framework}, with its sessions in ${file},`,
+    port: server.port,
+    close: () => server.close(),
+    async restart() {
+      await server.kill()
+      await server.start()
+    },
+  }
 }
 
 async function main(): Promise<number> {
@@ -223,22 +291,20 @@ async function main(): Promise<number> {
     return 0
   }
 
-  const example = new URL(`${options.adapter}/listen.ts`, examples).href
-  const { listen, framework } = (await import(example)) as typeof import('./listen.ts')
-  let served: Awaited<ReturnType<typeof listen>>
+  let served: Served
   try {
-    served = await listen(options.port)
+    served = await serve(options)
   } catch (error) {
-    const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const taken = /EADDRINUSE/.test(String(error))
     const why = taken ? 'it is taken. Try --port 0' : error instanceof Error ? error.message : String(error)
     console.error(`Cannot listen on 127.0.0.1:${options.port}: ${why}`)
     return 1
   }
-  const { port, close } = served
+  const { framework, port, close, restart } = served
 
   console.log(`${framework} serves http://127.0.0.1:${port}/mcp\n`)
   try {
-    await takeTour(port)
+    await takeTour(port, restart)
   } catch (error) {
     // The failed step has printed its line already.
     if (!(error instanceof Unexpected)) console.error(error)
