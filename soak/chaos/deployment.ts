@@ -3,8 +3,13 @@ import type { Random } from '../random.ts'
 import { Journal } from './check/journal.ts'
 import type { Tally } from './check/tally.ts'
 import { NodeProcess } from './node/node-process.ts'
-import type { ClientName, FromNode } from './node/words.ts'
+import type { ClientName, FromNode, NodeSettings } from './node/words.ts'
+import { PostgresStore } from './store/postgres-store.ts'
+import type { ServerStore } from './store/server-store.ts'
+import { SqliteStore } from './store/sqlite-store.ts'
 import { Store } from './store/store.ts'
+
+export type StoreName = 'redis' | 'postgres' | 'sqlite'
 
 export const leaseMs = 1_000
 
@@ -13,10 +18,12 @@ const lossEndsAfterMs = 3_000
 
 const clientNames: readonly ClientName[] = ['ioredis', 'node-redis']
 
+const stores = { redis: Store, postgres: PostgresStore, sqlite: SqliteStore } as const
+
 /** The nodes and their store. Sends requests to nodes as a balancer does that is told of planned ends only. */
 export class Deployment {
   readonly journal = new Journal()
-  readonly store: Store
+  readonly store: Store | PostgresStore | SqliteStore
   readonly errors = new Map<string, number>()
   readonly #tally: Tally
   readonly #random: Random
@@ -25,14 +32,15 @@ export class Deployment {
   #lostAt = -Infinity
   #maxRss = 0
 
-  private constructor(store: Store, tally: Tally, random: Random) {
+  private constructor(store: Store | PostgresStore | SqliteStore, tally: Tally, random: Random) {
     this.store = store
     this.#tally = tally
     this.#random = random
   }
 
-  static async start(count: number, tally: Tally, random: Random): Promise<Deployment> {
-    const deployment = new Deployment(await Store.start(), tally, random)
+  static async start(count: number, name: StoreName, tally: Tally, random: Random): Promise<Deployment> {
+    const store = await stores[name].start()
+    const deployment = new Deployment(store, tally, random)
     await Promise.all(Array.from({ length: count }, (_, index) => deployment.startNode(index)))
     return deployment
   }
@@ -43,6 +51,22 @@ export class Deployment {
 
   get nodes(): readonly NodeProcess[] {
     return this.#nodes
+  }
+
+  /** @throws Error for what only happens to a Redis, on another store */
+  get redis(): Store {
+    if (this.store instanceof Store) return this.store
+    throw new Error('Expected a Redis')
+  }
+
+  get postgres(): PostgresStore {
+    if (this.store instanceof PostgresStore) return this.store
+    throw new Error('Expected a Postgres')
+  }
+
+  get server(): ServerStore {
+    if (!(this.store instanceof SqliteStore)) return this.store
+    throw new Error('Expected a database server')
   }
 
   /** Of a node, at random. */
@@ -68,11 +92,23 @@ export class Deployment {
   async startNode(index: number): Promise<void> {
     const before = this.#nodes[index]
     this.#maxRss = Math.max(this.#maxRss, before?.maxRss ?? 0)
-    const client = clientNames[index % clientNames.length] as ClientName
-    const settings = { port: before?.port ?? 0, redisPort: this.store.port, client, leaseMs }
+    const settings = { port: before?.port ?? 0, store: this.#storeOf(index), leaseMs }
     const died = (how: string) => this.#tally.fault('died', how)
     this.#nodes[index] = await NodeProcess.start(settings, { hear: (message) => this.#hear(message), died })
     this.#routed.add(index)
+  }
+
+  /** Resolves when all that nodes have said until now has come. */
+  async heardAll(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.saidAll()))
+  }
+
+  #storeOf(index: number): NodeSettings['store'] {
+    if (this.store instanceof SqliteStore) return { file: this.store.file }
+    if (this.store instanceof Store) {
+      return { redisPort: this.store.port, client: clientNames[index % clientNames.length] as ClientName }
+    }
+    return { url: this.store.url, client: index % 2 === 0 ? 'pg' : 'postgres' }
   }
 
   /** The balancer sends nothing new there. */
@@ -89,6 +125,10 @@ export class Deployment {
 
   hasLostSince(time: number): boolean {
     return this.#lostAt + lossEndsAfterMs > time
+  }
+
+  hasEndedSince(url: string, time: number): boolean {
+    return this.#nodes.some((node) => node.url === url && (node.isEnding || node.startedAt > time))
   }
 
   /** Nothing may be left when all sessions have ended. */

@@ -5,6 +5,7 @@ import { type Deployment, leaseMs } from './deployment.ts'
 import type { NemesisName, PlannedFault } from './plan.ts'
 import { Probe, type Recovery } from './probe.ts'
 import { spoil } from './rubbish.ts'
+import { Store } from './store/store.ts'
 
 export interface NemesisParts {
   readonly deployment: Deployment
@@ -47,45 +48,56 @@ async function deploy({ deployment }: NemesisParts, fault: PlannedFault): Promis
 
 async function cutBus({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
   for (let times = between(1, 20, fault); times > 0; times--) {
-    await deployment.store.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'pubsub'))
+    await deployment.server.cutBus()
     await sleep(100)
   }
 }
 
 async function cutCommands({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
   for (let times = between(1, 8, fault); times > 0; times--) {
-    await deployment.store.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+    await deployment.server.cutCommands()
     await sleep(100)
   }
 }
 
 async function stall({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  deployment.store.signal('SIGSTOP')
+  deployment.server.signal('SIGSTOP')
   await sleep(between(500, 4_800, fault))
-  deployment.store.signal('SIGCONT')
+  deployment.server.signal('SIGCONT')
+}
+
+/** Nothing that it has acknowledged may be gone. */
+async function crash({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  await deployment.postgres.crash(between(0, 3_000, fault))
 }
 
 async function restartEmpty({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  await deployment.losing(() => deployment.store.restart(between(200, 3_000, fault)))
+  await deployment.losing(() => deployment.redis.restart(between(200, 3_000, fault)))
 }
 
 async function flush({ deployment }: NemesisParts): Promise<void> {
-  await deployment.losing(() => deployment.store.admin((send) => send('FLUSHALL')))
+  await deployment.losing(() => deployment.server.flush())
 }
 
 /** Nothing more fits in. */
 async function fill({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  await deployment.store.admin((send) => send('CONFIG', 'SET', 'maxmemory', '1'))
+  const { store } = deployment
+  if (!(store instanceof Store)) return await store.fill(between(500, 3_000, fault))
+  await deployment.redis.admin((send) => send('CONFIG', 'SET', 'maxmemory', '1'))
   await sleep(between(500, 3_000, fault))
-  await deployment.store.admin((send) => send('CONFIG', 'SET', 'maxmemory', '0'))
+  await deployment.redis.admin((send) => send('CONFIG', 'SET', 'maxmemory', '0'))
+}
+
+async function slowDisk({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
+  await deployment.postgres.slowDown(between(1_000, 8_000, fault), between(20, 100, fault))
 }
 
 async function failOver({ deployment }: NemesisParts, fault: PlannedFault): Promise<void> {
-  await deployment.losing(() => deployment.store.failOver(between(0, 300, fault)))
+  await deployment.losing(() => deployment.server.failOver(between(0, 300, fault)))
 }
 
 async function rubbish({ deployment, random }: NemesisParts): Promise<void> {
-  const spoiled = await deployment.store.admin((send) => spoil(send, random))
+  const spoiled = await deployment.redis.admin((send) => spoil(send, random))
   for (const sessionKey of spoiled) deployment.journal.spoil(sessionKey)
 }
 
@@ -96,9 +108,11 @@ export const nemeses: Readonly<Record<NemesisName, Nemesis>> = {
   'cut-bus': cutBus,
   'cut-commands': cutCommands,
   stall,
+  crash,
   'restart-empty': restartEmpty,
   flush,
   fill,
   'fail-over': failOver,
   rubbish,
+  'slow-disk': slowDisk,
 }

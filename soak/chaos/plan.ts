@@ -7,12 +7,20 @@ export const nemesisNames = [
   'cut-bus',
   'cut-commands',
   'stall',
+  'crash',
   'restart-empty',
   'flush',
   'fill',
   'fail-over',
   'rubbish',
+  'slow-disk',
 ] as const
+/** What can happen to a file. */
+export const nemesesOfFile: readonly (typeof nemesisNames)[number][] = ['kill', 'stop', 'deploy', 'fill']
+/** What can happen to a Redis: it keeps nothing on disk here. */
+export const nemesesOfRedis = nemesisNames.filter((name) => !['crash', 'slow-disk'].includes(name))
+/** What can happen to a Postgres. What a table holds nobody else writes. */
+export const nemesesOfPostgres = nemesisNames.filter((name) => !['restart-empty', 'rubbish'].includes(name))
 export type NemesisName = (typeof nemesisNames)[number]
 
 /** A fault, as it was decided before the run: the same seed gives the same plan. */
@@ -32,11 +40,13 @@ const weights: Readonly<Record<NemesisName, number>> = {
   'cut-bus': 3,
   'cut-commands': 3,
   stall: 2,
+  crash: 2,
   'restart-empty': 1,
   flush: 1,
   fill: 1,
   'fail-over': 2,
   rubbish: 2,
+  'slow-disk': 2,
 }
 
 /** Each kind once, as far as there is time, then by their weights. */

@@ -51,8 +51,9 @@ export class Probe {
 
   async #call(): Promise<number | undefined> {
     let answeredAt: number | undefined
-    const stream = new ChaosStream(this.#client, 'probe', ({ method }) => {
-      if (method === undefined) answeredAt ??= performance.now()
+    // Where the node had not said that it took the call, the next one runs it, and it has a result.
+    const stream = new ChaosStream(this.#client, 'probe', ({ error }) => {
+      if (error !== undefined) answeredAt ??= performance.now()
     })
     const script = { call: 'probe', steps: [{ do: 'sleep', ms: 20_000 }], answerSize: 0 }
     const params = { name: 'play', arguments: script }

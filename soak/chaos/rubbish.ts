@@ -27,7 +27,9 @@ const messages: readonly string[] = [
 /** Publishes all of that on every channel, and writes into logs. Gives the keys of their sessions. */
 export async function spoil(send: Send, random: Random): Promise<string[]> {
   const channels = (await send('PUBSUB', 'CHANNELS', '*')) as string[]
-  for (const channel of channels) for (const message of messages) await send('PUBLISH', channel, message)
+  // What nodes say to one another are lists.
+  const spoiling = messages.flatMap((message) => [message, `[${message}]`])
+  for (const channel of channels) for (const message of spoiling) await send('PUBLISH', channel, message)
   const logs = ((await send('KEYS', '*:l')) as string[]).toSorted()
   const spoiled = random.shuffle(logs).slice(0, 2)
   for (const log of spoiled) await spoilLog(send, log)

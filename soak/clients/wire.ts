@@ -14,6 +14,8 @@ export interface Reply {
   readonly status: number
   readonly headers: IncomingMessage['headers']
   readonly response: IncomingMessage
+  /** Where the request went to, and when. */
+  readonly sent: { readonly url: string; readonly at: number }
   /** Gives the connection up, with all that was to come. */
   leave(): void
 }
@@ -36,6 +38,7 @@ export async function send(url: string, sending: Sending): Promise<Reply> {
 
 function sendOnce(url: string, { method, headers, body, agent, timeoutMs }: Sending): Promise<Reply> {
   return new Promise((resolve, reject) => {
+    const sent = { url, at: performance.now() }
     const outgoing = request(url, { method, headers: { ...headers }, agent: agent ?? false })
     const timer = setTimeout(() => {
       reject(new NoReply(`No reply to ${method} in ${timeoutMs} ms`))
@@ -47,19 +50,20 @@ function sendOnce(url: string, { method, headers, body, agent, timeoutMs }: Send
     })
     outgoing.on('response', (response) => {
       clearTimeout(timer)
-      resolve(toReply(response, outgoing))
+      resolve(toReply(response, outgoing, sent))
     })
     outgoing.end(body)
   })
 }
 
-function toReply(response: IncomingMessage, outgoing: ClientRequest): Reply {
+function toReply(response: IncomingMessage, outgoing: ClientRequest, sent: Reply['sent']): Reply {
   // Whoever leaves expects resets, and sees by `close` that nothing more will come.
   response.on('error', () => undefined)
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
     response,
+    sent,
     leave: () => void outgoing.destroy(),
   }
 }

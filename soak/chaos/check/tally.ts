@@ -13,14 +13,23 @@ export const faultKinds = [
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
+/** What may come of a wait that was too long. */
+const ofTime: readonly FaultKind[] = ['hung', 'refused']
+
 /** Counts what happened, and what must not. */
 export class Tally {
   readonly faults: Record<FaultKind, number> = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as never
   readonly figures: Record<string, number> = {}
   /** Called with every fault, as it is found. */
   onFault: ((kind: FaultKind, text: string) => void) | undefined
+  readonly #cannotJudgeTime: () => boolean
+
+  constructor(cannotJudgeTime: () => boolean = () => false) {
+    this.#cannotJudgeTime = cannotJudgeTime
+  }
 
   fault(kind: FaultKind, text: string): void {
+    if (ofTime.includes(kind) && this.#cannotJudgeTime()) return this.count(`${kind}, after this process stood still`)
     this.faults[kind]++
     this.onFault?.(kind, text)
   }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { End } from '../../clients/follower.ts'
 import { isStream, type Reply, readText } from '../../clients/wire.ts'
 import type { Script } from '../../script.ts'
@@ -48,23 +47,27 @@ class ChaosCall {
 
   async #follow(reply: Reply): Promise<void> {
     const end = await this.#stream.follow(reply)
-    // What the nodes said last is on its way.
-    await sleep(200)
-    this.#stream.check.judge(this.#answers > 0 && end.how === 'nothing-left')
-    this.#judge(end)
+    // One that breaks is told apart by this at once: the node may end later, too.
+    const hasNodeEnded = this.#hasNodeEnded(reply)
+    const { world, openedAt } = this.#client
+    await world.heardAll()
+    // What a replica had not got when it took over nobody knows of: the next owner's answer has its place.
+    const isComplete = this.#answers > 0 && end.how === 'nothing-left' && !world.hasLostSince(openedAt)
+    this.#stream.check.judge(isComplete)
+    this.#judge(end, hasNodeEnded)
   }
 
-  #judge(end: End): void {
+  #judge(end: End, hasNodeEnded: boolean): void {
     const { tally } = this.#client.world
     const { call } = this.#script
     if (this.#answers === 1) return
     if (this.#answers > 1) return this.#client.fault('doubled', `${call}: ${this.#answers} answers`)
-    if (this.#isCancelled && end.how === 'nothing-left') return tally.count('calls that ended cancelled')
+    if (this.#isCancelled && hasNothingLeft(end)) return tally.count('calls that ended cancelled')
     if (end.how === 'hung') return this.#client.fault('hung', `${call}: nothing came for too long`)
     if (this.#client.isOver) return tally.count('calls that ended gone')
     if (end.how !== 'refused') return this.#client.fault('hung', `${call}: ${end.how} without an answer`)
     // It broke before the client had an id to come back with.
-    if (end.text.endsWith('before the first id')) return tally.count('calls that ended unknown')
+    if (end.text === 'broken before the first id' && hasNodeEnded) return tally.count('calls that ended unknown')
     if (!this.#client.world.hasLostSince(this.#client.openedAt))
       return this.#client.fault('refused', `${call}: ${end.status} ${end.text}`)
     tally.count('calls that ended refused')
@@ -77,8 +80,13 @@ class ChaosCall {
       if (reply.status === 200) this.#take(JSON.parse(text) as Message, true)
       else this.#client.fault('refused', `${this.#script.call}: ${reply.status} ${text}`)
     } catch {
-      world.tally.count('calls that ended unknown')
+      if (this.#hasNodeEnded(reply)) world.tally.count('calls that ended unknown')
+      else this.#client.fault('refused', `${this.#script.call}: its answer broke off, though its node lives`)
     }
+  }
+
+  #hasNodeEnded({ sent }: Reply): boolean {
+    return this.#client.world.hasEndedSince(sent.url, sent.at)
   }
 
   #take({ id, method, result, error }: Message, isStored: boolean): void {
@@ -106,4 +114,9 @@ class ChaosCall {
     const params = { requestId: this.#id, reason: 'No longer wanted' }
     await this.#client.tell({ method: 'notifications/cancelled', params }, 'a cancellation')
   }
+}
+
+/** Also where nothing of it was stored, and no id was given: that is told from a broken connection. */
+function hasNothingLeft(end: End): boolean {
+  return end.how === 'nothing-left' || (end.how === 'refused' && end.text === 'ended before the first id')
 }

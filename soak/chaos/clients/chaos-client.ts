@@ -74,22 +74,27 @@ export class ChaosClient {
     if (this.isOver) return
     // What is refused while it is under way may be refused for it.
     this.isOver = true
+    const deletedAt = performance.now()
     const reply = await this.#request('DELETE', {})
     if (typeof reply === 'string') return
     await readText(reply, this.world.hungAfterMs).catch(() => undefined)
     if (reply.status !== 204) this.fault('refused', `DELETE: ${reply.status}`)
-    for (const url of this.world.urls()) await this.#lookAfterEnd(url)
+    for (const url of this.world.urls()) await this.#lookAfterEnd(url, deletedAt)
   }
 
-  async #lookAfterEnd(url: string): Promise<void> {
+  /** A look can take long: what the store has lost since the DELETE may be that. */
+  async #lookAfterEnd(url: string, deletedAt: number): Promise<void> {
     const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
     const body = JSON.stringify({ jsonrpc: '2.0', id: this.nextId(), method: 'ping' })
     try {
       const reply = await this.#send(url, { method: 'POST', headers, body })
       reply.leave()
       if (reply.status === 404) this.world.tally.count('404 after DELETE')
-      else if (this.world.hasLostSince(performance.now())) this.world.tally.count('lost after DELETE')
-      else if (reply.status !== 503) this.fault('refused', `Expected 404 after DELETE, got ${reply.status}`)
+      else if (this.world.hasLostSince(deletedAt)) this.world.tally.count('lost after DELETE')
+      else if (reply.status !== 503) {
+        const ms = Math.round(performance.now() - deletedAt)
+        this.fault('refused', `Expected 404 ${ms} ms after DELETE at ${url}, got ${reply.status}`)
+      }
     } catch {
       // The node is gone by now.
     }
@@ -131,7 +136,7 @@ export class ChaosClient {
   /** `undefined`: again. */
   async #try(sending: Omit<Sending, 'timeoutMs'>, isSafe: boolean): Promise<Reply | 'unknown' | undefined> {
     const { tally } = this.world
-    const url = this.world.url()
+    const [url, sentAt] = [this.world.url(), performance.now()]
     try {
       const reply = await this.#send(url, sending)
       this.note(`${sending.method} ${sending.headers['last-event-id'] ?? ''} at ${url}: ${reply.status}`)
@@ -145,6 +150,8 @@ export class ChaosClient {
       if (error instanceof NoReply) this.fault('hung', `${sending.method} ${sending.body}: ${error}`)
       tally.count('broken requests')
       const isUnheard = (error as { code?: string }).code === 'ECONNREFUSED'
+      const isOfItsNode = error instanceof NoReply || this.world.hasEndedSince(url, sentAt)
+      if (!isUnheard && !isOfItsNode) this.fault('refused', `${sending.method}: ${error}, though its node lives`)
       return isSafe || isUnheard ? undefined : 'unknown'
     }
   }

@@ -15,5 +15,9 @@ export interface ChaosWorld {
   urls(): readonly string[]
   /** Whether the store has lost something since then: sessions, or events, may be gone. */
   hasLostSince(time: number): boolean
+  /** Whether the node at this URL has ended since then, by whichever end: a request to it may be broken. */
+  hasEndedSince(url: string, time: number): boolean
+  /** Resolves when all that nodes have said until now is in the journal. */
+  heardAll(): Promise<void>
   nextName(): string
 }

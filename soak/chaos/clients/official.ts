@@ -4,10 +4,14 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js'
 import type { Random } from '../../random.ts'
 import type { Script, Step } from '../../script.ts'
+import { CallTraffic } from './call-traffic.ts'
 import type { ChaosWorld } from './chaos-world.ts'
 
-/** The official client's own: none of its calls may run into it. */
-const timeoutMs = 40_000
+/** The official client's own, in milliseconds: none of its calls may run into it. */
+const toTimeout = ({ hungAfterMs }: ChaosWorld): number => Math.round((hungAfterMs * 4) / 3)
+
+/** It comes back until its time-out: a store may be away for longer than a few times the time that `retry` asks for. */
+const maxRetries = 10_000
 
 /** Tries of the balancer to find a node that is there. */
 const maxTries = 10
@@ -28,21 +32,22 @@ async function visit(world: ChaosWorld, random: Random): Promise<void> {
   const openedAt = performance.now()
   const transcript: string[] = []
   const note = (text: string): void => void transcript.push(`${Math.round(performance.now())} ${text.slice(0, 200)}`)
+  const traffic = new CallTraffic(note)
   const transport = new StreamableHTTPClientTransport(new URL('http://balancer.invalid/mcp'), {
-    fetch: (_url, init) => balance(world, init, note),
+    fetch: (_url, init) => balance(world, init, { traffic, note }),
     reconnectionOptions: {
       ...{ initialReconnectionDelay: 200, maxReconnectionDelay: 1_000, reconnectionDelayGrowFactor: 1.5 },
-      maxRetries: 20,
+      maxRetries,
     },
   })
   client.onerror = (error) => note(String(error))
   try {
-    await client.connect(transport as Parameters<Client['connect']>[0], { timeout: timeoutMs })
+    await client.connect(transport as Parameters<Client['connect']>[0], { timeout: toTimeout(world) })
     world.tally.count('official sessions')
     for (let i = 0; i < 6 && !world.stopped.aborted; i++) await call(client, toScript(`call ${i}`, random), world)
     await transport.terminateSession()
   } catch (error) {
-    judge(error, world, { openedAt, transcript })
+    judge(error, world, { openedAt, transcript, traffic })
     await sleep(200)
   } finally {
     await client.close()
@@ -54,7 +59,7 @@ async function call(client: Client, script: Script, world: ChaosWorld): Promise<
   world.tally.count('official calls')
   const params = { name: 'play', arguments: { ...script } }
   const onprogress = (): void => void progress++
-  const result = await client.callTool(params, undefined, { timeout: timeoutMs, onprogress })
+  const result = await client.callTool(params, undefined, { timeout: toTimeout(world), onprogress })
   world.tally.count('official results')
   const { sent } = result.played as { sent: number }
   const questions = script.steps.filter((step) => step.do === 'ask').length
@@ -66,13 +71,15 @@ async function call(client: Client, script: Script, world: ChaosWorld): Promise<
 interface Visit {
   readonly openedAt: number
   readonly transcript: readonly string[]
+  readonly traffic: CallTraffic
 }
 
 /** Any error is an outcome, but for the client's own that nothing came. */
-function judge(error: unknown, { tally, hasLostSince }: ChaosWorld, { openedAt, transcript }: Visit): void {
+function judge(error: unknown, { tally, hasLostSince }: ChaosWorld, { openedAt, transcript, traffic }: Visit): void {
   const isTimeout = error instanceof McpError && error.code === ErrorCode.RequestTimeout
   // It does not take the 404 that its stream is answered with for the end of its calls.
   if (isTimeout && hasLostSince(openedAt)) tally.count('official: timed out in a session that was lost')
+  else if (isTimeout && traffic.excuse !== undefined) tally.count(`official: ${traffic.excuse}`)
   else if (isTimeout) tally.fault('hung', `official: ${error}\n    ${transcript.slice(-40).join('\n    ')}`)
   else tally.count(`official: ${String(error).slice(0, 70)}`)
 }
@@ -80,15 +87,18 @@ function judge(error: unknown, { tally, hasLostSince }: ChaosWorld, { openedAt, 
 async function balance(
   world: ChaosWorld,
   init: RequestInit | undefined,
-  note: (text: string) => void,
+  { traffic, note }: { readonly traffic: CallTraffic; readonly note: (text: string) => void },
 ): Promise<Response> {
+  const [method, body] = [init?.method ?? 'GET', String(init?.body ?? '')]
+  const lastEventId = new Headers(init?.headers).get('last-event-id')
   for (let tries = 1; ; tries++) {
-    const url = world.url()
-    const what = `${init?.method} ${new Headers(init?.headers).get('last-event-id') ?? ''} ${String(init?.body ?? '').slice(0, 60)} at ${url}`
+    const [url, sentAt] = [world.url(), performance.now()]
+    const what = `${method} ${lastEventId ?? ''} ${body.slice(0, 60)} at ${url}`
     try {
       const response = await fetch(url, init)
       note(`${what}: ${response.status} ${response.headers.get('content-type')}`)
-      return response
+      const hasNodeEnded = () => world.hasEndedSince(url, sentAt)
+      return traffic.watch({ method, body, lastEventId, hasNodeEnded }, response)
     } catch (error) {
       note(`${what}: ${error}`)
       const { code } = ((error as Error).cause ?? {}) as { code?: string }

@@ -3,8 +3,11 @@ export type ClientName = 'ioredis' | 'node-redis'
 export interface NodeSettings {
   /** 0: any that is free. */
   readonly port: number
-  readonly redisPort: number
-  readonly client: ClientName
+  /** Of a Redis or a Postgres, and the client to use; or a SQLite file. */
+  readonly store:
+    | { readonly redisPort: number; readonly client: ClientName }
+    | { readonly url: string; readonly client: 'pg' | 'postgres' }
+    | { readonly file: string }
   readonly leaseMs: number
 }
 
@@ -34,6 +37,8 @@ export type FromNode =
   /** The log said that another node owns the session. */
   | { readonly type: 'fenced'; readonly sessionKey: string; readonly place: string }
   | { readonly type: 'look'; readonly look: Look }
+  /** All that was said before it has come. */
+  | { readonly type: 'said' }
   /** What `onError` heard. */
   | { readonly type: 'error'; readonly where: string; readonly text: string }
   /** Unhandled rejections, uncaught exceptions, warnings, answers to another session's questions. */

@@ -2,9 +2,10 @@ import { toClientPort } from '../../../packages/redis/src/client/redis-client.ts
 import { clients } from '../../../packages/redis/test/clients.ts'
 import { type RedisServer, startRedis } from '../../../test-support/redis/start-redis.ts'
 import { ProxyProcess } from './proxy-process.ts'
+import type { ServerStore } from './server-store.ts'
 
 /** The real Redis of a run, behind a proxy: it may be another one later, and is at the same port then. */
-export class Store {
+export class Store implements ServerStore {
   readonly #proxy: ProxyProcess
   #server: RedisServer
 
@@ -29,6 +30,18 @@ export class Store {
 
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     process.kill(this.#server.pid, name)
+  }
+
+  cutBus(): Promise<unknown> {
+    return this.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'pubsub'))
+  }
+
+  cutCommands(): Promise<unknown> {
+    return this.admin((send) => send('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))
+  }
+
+  flush(): Promise<unknown> {
+    return this.admin((send) => send('FLUSHALL'))
   }
 
   /** It is away, and then empty. */
