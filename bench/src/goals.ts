@@ -27,8 +27,9 @@ export function toGoals({ workloads }: Pick<Report, 'workloads'>): Goal[] {
     W6: resumeGoals,
     W7: parkedGoals,
     W8: notifyGoals,
-    W10: listenGoals,
-    W11: changeGoals,
+    W10: abandonedGoals,
+    W12: listenGoals,
+    W12B: changeGoals,
   }
   return Object.entries(goalsOf).flatMap(([name, goals]) => {
     const table = tables.get(name)
@@ -108,8 +109,25 @@ function modernCallGoals(table: Table): Goal[] {
 }
 
 function churnGoals(table: Table): Goal[] {
-  const value = divide(table.get('ours-node', 'perSecond'), table.get('dispatch', 'perSecond'))
-  return [atLeast('W2 sessions/s ÷ dispatch', 'ours-node', value, 0.85)]
+  const rate = (target: string, other: string): number | undefined =>
+    divide(table.get(target, 'perSecond'), table.get(other, 'perSecond'))
+  const shared = 'ours-node-30-shared'
+  return [
+    atLeast('W2 sessions/s ÷ dispatch', 'ours-node', rate('ours-node', 'dispatch'), 0.95),
+    atLeast('W2 sessions/s ÷ dispatch, 30 tools', shared, rate(shared, 'dispatch-30'), 1.5),
+    atLeast('W2 sessions/s ÷ not shared, 30 tools', shared, rate(shared, 'ours-node-30'), 2),
+  ]
+}
+
+function abandonedGoals(table: Table): Goal[] {
+  const hibernating = 'ours-node-hibernating'
+  return [
+    atMost('W10 CPU ÷ the same three dispatches', 'ours-node', table.ratio('ours-node'), 1.3),
+    ...['ours-node', hibernating].map((name) =>
+      atMost(`W10 live heap after ${table.cases.join()}, MB`, name, table.get(name, 'heapMb'), 100, 1),
+    ),
+    atMost('W10 B per abandoned session after 5 s', hibernating, table.get(hibernating, 'keptB'), 1_024, 0),
+  ]
 }
 
 function idleGoals(table: Table): Goal[] {
@@ -119,6 +137,12 @@ function idleGoals(table: Table): Goal[] {
     const above = own === undefined || bare === undefined ? undefined : own - bare
     return [
       atMost(`W3 heap KB per session above dispatch, ${name}`, 'ours-node', above, 8, 1),
+      atMost(
+        `W3 heap per session ÷ not shared, 30 tools, ${name}`,
+        'ours-node-30-shared',
+        divide(table.get('ours-node-30-shared', 'sessionKb', name), table.get('ours-node-30', 'sessionKb', name)),
+        0.5,
+      ),
       atMost(`W3 heap KB per open stream, ${name}`, 'ours-node', table.get('ours-node', 'streamKb', name), 15, 1),
       atMost(
         `W3 heap after close, % of before, ${name}`,
@@ -174,7 +198,7 @@ function listenGoals(table: Table): Goal[] {
     const own = table.get('ours-node-2026', 'streamKb', name)
     const bare = table.get('floor', 'streamKb', name)
     const above = own === undefined || bare === undefined ? undefined : own - bare
-    return atMost(`W10 heap KB per stream above a bare response, ${name}`, 'ours-node-2026', above, 4, 1)
+    return atMost(`W12 heap KB per stream above a bare response, ${name}`, 'ours-node-2026', above, 4, 1)
   })
 }
 
@@ -183,8 +207,8 @@ function changeGoals(table: Table): Goal[] {
     const own = table.get('ours-node-2026', 'cpuMs', name)
     const value = divide(table.get('sdk2-handler-2026', 'cpuMs', name), own)
     return [
-      atLeast(`W11 CPU of createMcpHandler ÷ ours, ${name}`, 'ours-node-2026', value, 10, 1),
-      atMost(`W11 events per stream, ${name}`, 'ours-node-2026', table.get('ours-node-2026', 'most', name), 2, 0),
+      atLeast(`W12B CPU of createMcpHandler ÷ ours, ${name}`, 'ours-node-2026', value, 10, 1),
+      atMost(`W12B events per stream, ${name}`, 'ours-node-2026', table.get('ours-node-2026', 'most', name), 2, 0),
     ]
   })
 }

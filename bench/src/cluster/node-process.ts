@@ -6,11 +6,19 @@ export type Asked = 'cpu' | 'heap' | 'sessions'
 
 export type Told = { readonly url: string } | { readonly asked: Asked; readonly value: number }
 
-export interface NodeOptions {
-  readonly entry: string
-  /** `0`: it is alone. */
-  readonly redisPort: number
+/** What it shares with others. */
+export type NodeStore = { readonly redisPort: number } | { readonly postgresUrl: string }
+
+export interface NodeSettings {
+  /** `undefined`: it is alone. */
+  readonly store?: NodeStore | undefined
   readonly hibernateAfterMs?: number
+  /** Of `node:cluster`; without any it is one process. Only `workers/node.ts` knows them. */
+  readonly workers?: number
+}
+
+export interface NodeOptions extends NodeSettings {
+  readonly entry: string
 }
 
 /** A node in a process of its own. */
@@ -18,8 +26,8 @@ export class NodeProcess {
   readonly url: string
   readonly #child: ChildProcess
 
-  static async start({ entry, redisPort, hibernateAfterMs = 0 }: NodeOptions): Promise<NodeProcess> {
-    const child = fork(entry, [String(redisPort), String(hibernateAfterMs)], { execArgv: ['--expose-gc'] })
+  static async start({ entry, ...settings }: NodeOptions): Promise<NodeProcess> {
+    const child = fork(entry, [JSON.stringify(settings satisfies NodeSettings)], { execArgv: ['--expose-gc'] })
     const [told] = (await once(child, 'message')) as [Told]
     if (!('url' in told)) throw new Error('Expected the node to say where it listens first')
     return new NodeProcess(child, told.url)

@@ -1,31 +1,38 @@
-// A node of a cluster, or one alone, in a process of its own: `node.mjs REDIS_PORT HIBERNATE_AFTER_MS`, 0 for none.
-import { createEndpoint } from '@throughline/mcp-http-core'
+// A node of a cluster, or one alone, in a process of its own: `node.mjs SETTINGS`.
+import { type Backplane, createEndpoint } from '@throughline/mcp-http-core'
 import { toNodeHandler } from '@throughline/mcp-http-core/node'
+import { postgresBackplane } from '@throughline/mcp-http-postgres'
 import { redisBackplane } from '@throughline/mcp-http-redis'
 import { Redis } from 'ioredis'
+import { Pool } from 'pg'
 import { listen } from '../targets/running-target.ts'
 import { createServer1 } from '../targets/server1.ts'
 import { toContent } from '../targets/tools.ts'
-import type { Asked, Told } from './node-process.ts'
+import type { Asked, NodeSettings, NodeStore, Told } from './node-process.ts'
+import { sharedNow } from './shared-clock.ts'
 
-const [redisPort = 0, hibernateAfterMs = 0] = process.argv.slice(2).map(Number)
+const { store, hibernateAfterMs = 0 } = JSON.parse(process.argv[2] ?? '') as NodeSettings
 
 const maxSessions = 100_000
 
 const endpoint = createEndpoint({
   server: () => {
     const server = createServer1()
-    // Says when it was sent, by the clock that all processes of the machine share.
+    // Says when it was sent: after the tool's own answer, which would be in its way.
     server.registerTool('stamp', {}, async () => {
-      const data = performance.timeOrigin + performance.now()
-      await server.server.sendLoggingMessage({ level: 'info', data })
+      setTimeout(() => void server.server.sendLoggingMessage({ level: 'info', data: sharedNow() }), 5)
       return toContent('stamped')
     })
     return server
   },
   ...{ maxSessions, maxSessionsPerPrincipal: maxSessions, hibernateAfterMs },
-  ...(redisPort > 0 && { backplane: redisBackplane(new Redis({ port: redisPort, host: '127.0.0.1' })) }),
+  ...(store && { backplane: toBackplane(store) }),
 })
+
+function toBackplane(shared: NodeStore): Backplane {
+  if ('postgresUrl' in shared) return postgresBackplane(new Pool({ connectionString: shared.postgresUrl }))
+  return redisBackplane(new Redis({ port: shared.redisPort, host: '127.0.0.1' }))
+}
 
 const answers: Readonly<Record<Asked, () => number>> = {
   cpu() {

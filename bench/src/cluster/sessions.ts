@@ -3,17 +3,17 @@ import { checkAnswer, initializedText, initializeText, toCall } from '../load/me
 
 const headers = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
-const connections = 16
-
 /** Speaks to one node, over a bounded number of connections. */
 export class NodeClient {
   readonly #pool: Pool
   readonly #path: string
+  readonly #connections: number
 
-  constructor(url: string) {
+  constructor(url: string, connections = 16) {
     const { origin, pathname } = new URL(url)
     this.#pool = new Pool(origin, { connections, pipelining: 1 })
     this.#path = pathname
+    this.#connections = connections
   }
 
   async open(): Promise<string> {
@@ -44,7 +44,7 @@ export class NodeClient {
         checkAnswer(answer, id, text)
       }
     }
-    await Promise.all(Array.from({ length: connections }, work))
+    await Promise.all(Array.from({ length: this.#connections }, work))
   }
 
   async openAll(count: number): Promise<string[]> {
@@ -52,7 +52,7 @@ export class NodeClient {
     const work = async (): Promise<void> => {
       while (opened.length < count) opened.push(await this.open())
     }
-    await Promise.all(Array.from({ length: connections }, work))
+    await Promise.all(Array.from({ length: this.#connections }, work))
     return opened.slice(0, count)
   }
 

@@ -2,13 +2,13 @@
 import type { Adapter } from '../../../conformance/mounts/adapter.ts'
 import { frameworks } from '../../../conformance/mounts/adapters.ts'
 import type { RunningTarget } from './running-target.ts'
-import { everything, sdk1, sdk2, type Target, withNotify } from './target.ts'
+import { everything, manyTools, sdk1, sdk2, type Target, withNotify } from './target.ts'
 
 const floors: readonly Target[] = [
   {
     name: 'floor',
     packages: [],
-    workloads: [...withNotify, 'W10'],
+    workloads: [...withNotify, 'W12'],
     start: async () => (await import('./floor.ts')).startFloor(),
   },
   ...frameworks.flatMap(toFloors),
@@ -24,6 +24,11 @@ function toFloors({ name, framework, serveBare }: Adapter): Target[] {
 async function startDispatch1(options?: { sse: boolean }): Promise<RunningTarget> {
   const [{ startDispatch }, { createServer1 }] = await Promise.all([import('./dispatch.ts'), import('./server1.ts')])
   return startDispatch(createServer1, options)
+}
+
+async function startDispatch30(): Promise<RunningTarget> {
+  const [{ startDispatch }, { createServer30 }] = await Promise.all([import('./dispatch.ts'), import('./server30.ts')])
+  return startDispatch(createServer30)
 }
 
 async function startDispatch2(options?: { sse: boolean }): Promise<RunningTarget> {
@@ -43,6 +48,12 @@ const dispatches: readonly Target[] = [
     packages: [sdk1],
     workloads: everything,
     start: () => startDispatch1({ sse: true }),
+  },
+  {
+    name: 'dispatch-30',
+    packages: [sdk1],
+    workloads: manyTools,
+    start: startDispatch30,
   },
   {
     name: 'dispatch2',

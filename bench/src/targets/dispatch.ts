@@ -7,6 +7,9 @@ import { announcement, listen, type RunningTarget } from './running-target.ts'
 
 type RequestId = string | number
 
+/** Who serves clients that never say goodbye has to end sessions: the oldest, above so many. */
+const maxSessions = 10_010
+
 /** What is used of the server object. SDK 1.x and 2.x have it alike. */
 export interface DispatchServer {
   connect(transport: DispatchTransport): Promise<void>
@@ -76,7 +79,15 @@ export async function startDispatch(createServer: () => DispatchServer, { sse = 
     const server = createServer()
     await server.connect(transport)
     sessions.set(transport.newSessionId, { transport, server })
+    if (sessions.size > maxSessions) await endOldest()
     return transport
+  }
+
+  async function endOldest(): Promise<void> {
+    for (const [sessionId, { server }] of sessions) {
+      sessions.delete(sessionId)
+      return server.close()
+    }
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

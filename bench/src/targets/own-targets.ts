@@ -1,6 +1,6 @@
 // This repository.
 import { frameworks } from '../../../conformance/mounts/adapters.ts'
-import { everything, sdk1, sdk2, type Target, withNotify } from './target.ts'
+import { everything, manyTools, sdk1, sdk2, type Target, withNotify } from './target.ts'
 
 const core = '@throughline/mcp-http-core'
 
@@ -29,11 +29,35 @@ const ours: readonly Target[] = [
   {
     name: 'ours-node-2026',
     packages: [core, sdk2],
-    workloads: ['W1', 'W10', 'W11'],
+    workloads: ['W1', 'W12', 'W12B'],
     revision: '2026-07-28',
     start: async () => (await import('./ours.ts')).startModern(),
   },
   ...inFrameworks,
+  {
+    name: 'ours-node-30',
+    packages: [core, sdk1],
+    workloads: manyTools,
+    start: async () => (await import('./ours.ts')).startWithManyTools(),
+  },
+  {
+    name: 'ours-node-30-shared',
+    packages: [core, sdk1],
+    workloads: manyTools,
+    start: async () => (await import('./ours.ts')).startWithManyTools({ shared: true }),
+  },
+  {
+    name: 'ours-node-hibernating',
+    packages: [core, sdk1],
+    workloads: ['W10'],
+    start: async () => (await import('./ours.ts')).startHibernating(),
+  },
+  {
+    name: 'ours-node-otel',
+    packages: [core, '@throughline/mcp-http-otel', '@opentelemetry/sdk-trace-node', sdk1],
+    workloads: ['W1'],
+    start: async () => (await import('./ours-otel.ts')).startWithOpenTelemetry(),
+  },
   {
     name: 'ours-node-no-log',
     packages: [core, sdk1],

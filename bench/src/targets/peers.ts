@@ -84,7 +84,7 @@ export const peers: readonly Target[] = [
   {
     name: 'sdk2-handler-2026',
     packages: [sdk2, '@modelcontextprotocol/node'],
-    workloads: ['W1', 'W10', 'W11'],
+    workloads: ['W1', 'W12', 'W12B'],
     revision: '2026-07-28',
     start: async () => (await import('./sdk2.ts')).startHandler(),
   },

@@ -20,7 +20,8 @@ export const announcement = {
 
 /** Listens on a free port of 127.0.0.1; the endpoint is at `/mcp`. */
 export async function listen(handler: RequestListener): Promise<string> {
-  const server = createServer(handler)
+  // Longer than any slice of others takes: who keeps to a connection is not to lose it between two of its own.
+  const server = createServer({ keepAliveTimeout: 60_000 }, handler)
   // Thousands of clients connect at once.
   await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, resolve))
   const { port } = server.address() as AddressInfo

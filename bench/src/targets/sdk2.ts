@@ -42,7 +42,7 @@ export async function startOnNode({ json = false } = {}): Promise<RunningTarget>
 
 /** `createMcpHandler` of SDK 2.x, which serves clients of 2025 without sessions. */
 export async function startHandler(): Promise<RunningTarget> {
-  // Room for W10: it stops at 1,024 subscriptions.
+  // Room for W12: it stops at 1,024 subscriptions.
   const handler = createMcpHandler(() => createServer2(), { maxSubscriptions: 100_000 })
   return { ...(await startFetchHandler(handler)), change: () => handler.notify.toolsChanged() }
 }

@@ -1,4 +1,4 @@
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { McpServer, type ToolCallback } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import { park } from './parking.ts'
 import { sendProgress } from './send-progress.ts'
@@ -6,10 +6,17 @@ import { capabilities, echoInput, parkInput, progressInput, serverInfo, toConten
 
 const jsonSchemaValidator = new AjvJsonSchemaValidator()
 
+/** The tool of W1. */
+export type Echo = ToolCallback<typeof echoInput>
+
 /** The server of SDK 1.x that every target on it serves. */
 export function createServer1(): McpServer {
+  return createServer1With(({ text }) => toContent(text))
+}
+
+export function createServer1With(echo: Echo): McpServer {
   const server = new McpServer(serverInfo, { capabilities, jsonSchemaValidator })
-  server.registerTool('echo', { inputSchema: echoInput }, ({ text }) => toContent(text))
+  server.registerTool('echo', { inputSchema: echoInput }, echo)
   server.registerTool('progress', { inputSchema: progressInput }, async (input, { _meta, sendNotification }) => {
     const progressToken = _meta?.progressToken
     if (progressToken === undefined) return toContent('no progress token')

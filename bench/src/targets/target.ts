@@ -1,6 +1,6 @@
 import type { RunningTarget } from './running-target.ts'
 
-export type WorkloadName = 'W1' | 'W2' | 'W3' | 'W4' | 'W5' | 'W6' | 'W7' | 'W8' | 'W9' | 'W10' | 'W11'
+export type WorkloadName = 'W1' | 'W2' | 'W3' | 'W4' | 'W5' | 'W6' | 'W7' | 'W8' | 'W9' | 'W10' | 'W12' | 'W12B'
 
 /** Something that is measured. The load generator reads this; only the server's process calls `start`. */
 export interface Target {
@@ -18,9 +18,11 @@ export interface Target {
   start(): Promise<RunningTarget>
 }
 
-export const everything: readonly WorkloadName[] = ['W1', 'W2', 'W3', 'W4', 'W5', 'W7']
+export const everything: readonly WorkloadName[] = ['W1', 'W2', 'W3', 'W4', 'W5', 'W7', 'W10']
 /** What can send to a session on its own. */
 export const withNotify: readonly WorkloadName[] = [...everything, 'W8']
+/** What is measured of a server with 30 tools. */
+export const manyTools: readonly WorkloadName[] = ['W2', 'W3', 'W10']
 /** What sends no progress on a POST, for its answers are plain JSON. */
 export const withoutProgress = everything.filter((name) => name !== 'W4')
 

@@ -86,7 +86,7 @@ async function prepareChanges(server: ServerProcess, count: number, command: Com
 }
 
 export const changes: Workload = {
-  name: 'W11',
+  name: 'W12B',
   title: `${changesPerBurst.toLocaleString('en')} changes of the list of tools, told to open \`subscriptions/listen\` streams`,
   figures: [
     { key: 'cpuMs', title: 'CPU ms', digits: 1 },

@@ -1,7 +1,7 @@
 import type { WorkloadName } from '../targets/target.ts'
 import { calls, guards } from './calls.ts'
 import { changes } from './changes.ts'
-import { churn } from './churn.ts'
+import { abandoned, churn } from './churn.ts'
 import { idle } from './idle.ts'
 import { large } from './large.ts'
 import { listen } from './listen.ts'
@@ -21,8 +21,9 @@ export const workloads: Readonly<Record<WorkloadName, Workload>> = {
   W7: parked,
   W8: notify,
   W9: guards,
-  W10: listen,
-  W11: changes,
+  W10: abandoned,
+  W12: listen,
+  W12B: changes,
 }
 
 export const workloadNames = Object.keys(workloads) as WorkloadName[]

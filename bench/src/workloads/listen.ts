@@ -40,7 +40,7 @@ async function settle(server: ServerProcess): Promise<Usage> {
 }
 
 export const listen: Workload = {
-  name: 'W10',
+  name: 'W12',
   title: 'open `subscriptions/listen` streams (floor: a bare response that stays open)',
   figures: [
     { key: 'streamKb', title: 'heap KB per stream', digits: 2 },
