@@ -1,5 +1,5 @@
 // Type-checks every ```ts block of the documentation, as if it stood in a file of examples/: a package's README in the
-// folder of that package, everything else in examples/cluster.
+// folder of that package, pages about what is seen of a server in examples/otel, everything else in examples/pages.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,10 +14,13 @@ function listPages(): string[] {
   return ['README.md', ...packages, ...docs].filter((page) => page.endsWith('.md'))
 }
 
+/** Pages about what is seen of a server, whose code needs what that example has. */
+const observed = /^docs.(?:logging|metrics|tracing)\.md$/
+
 function folderOf(page: string): string {
-  const name = /^packages.(\w+)/.exec(page)?.[1] ?? 'cluster'
+  const name = /^packages.(\w+)/.exec(page)?.[1] ?? (observed.test(page) ? 'otel' : 'pages')
   const folder = join(root, 'examples', name)
-  return existsSync(folder) ? folder : join(root, 'examples', 'cluster')
+  return existsSync(folder) ? folder : join(root, 'examples', 'pages')
 }
 
 /** Blocks by the file name they get, with blank lines before each, so that lines are those of the page. */

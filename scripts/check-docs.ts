@@ -1,11 +1,12 @@
 // Holds docs/options.md to what the code declares (the same options, the same defaults), the declared defaults to those
 // that are used, and every relative link and named file of the documentation to one that exists.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import ts from 'typescript'
 import { resolveOptions } from '../packages/core/src/resolve-options.ts'
+import { findMissing, linksOf } from './markdown-links.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -44,6 +45,51 @@ function readDeclared(file: string, declaration: string): Option[] {
         fallback: tag && ts.getTextOfJSDocComment(tag.comment)?.trim(),
       }
     })
+}
+
+/** Types whose members or words a page names, all of them. */
+const listed = [
+  { file: 'packages/core/src/http/error-source.ts', declaration: 'ErrorSource', page: 'docs/options.md' },
+  { file: 'packages/core/src/endpoint.ts', declaration: 'EndpointStats', page: 'docs/sessions-and-resumption.md' },
+  { file: 'packages/core/src/endpoint.ts', declaration: 'Endpoint', page: 'packages/core/README.md' },
+  {
+    file: 'packages/core/src/cluster/endpoint-sessions.ts',
+    declaration: 'EndpointSessions',
+    page: 'packages/core/README.md',
+  },
+  {
+    file: 'packages/core/src/cluster/endpoint-sessions.ts',
+    declaration: 'SessionInfo',
+    page: 'packages/core/README.md',
+  },
+]
+
+/** Names of an interface's public members, or the words of a union. */
+function readNames(file: string, declaration: string): string[] {
+  const source = ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.Latest, true)
+  for (const statement of source.statements) {
+    if (ts.isInterfaceDeclaration(statement) && statement.name.text === declaration)
+      return statement.members
+        .filter((member) => !isInternal(member))
+        .flatMap(({ name }) => name?.getText(source) ?? [])
+    if (ts.isTypeAliasDeclaration(statement) && statement.name.text === declaration)
+      return [...statement.type.getText(source).matchAll(/'([^']+)'/g)].map(([, word = '']) => word)
+  }
+  throw new Error(`Expected ${declaration} in ${file}`)
+}
+
+function isInternal(member: ts.TypeElement): boolean {
+  return ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal')
+}
+
+function checkNamed({ file, declaration, page }: (typeof listed)[number]): string[] {
+  const code = withoutBlocks(readFileSync(join(root, page), 'utf8')).match(/`[^`]+`/g) ?? []
+  const words = new Set(code.flatMap((text) => text.match(/[\w-]+/g) ?? []))
+  return readNames(file, declaration).flatMap((name) => (words.has(name) ? [] : [`${page}: no word on ${name}`]))
+}
+
+function withoutBlocks(page: string): string {
+  return page.replaceAll(/^ *```[\s\S]*?^ *```$/gm, '')
 }
 
 /** The `### ` sections under one `## ` heading, by the option they name. */
@@ -92,19 +138,6 @@ function compareUsed(declared: readonly Option[]): string[] {
   })
 }
 
-/** GitHub's name of a heading. */
-const toAnchor = (heading: string) =>
-  heading
-    .trim()
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-')
-
-function anchorsOf(markdown: string): Set<string> {
-  const headings = markdown.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#+ (.+)$/gm)
-  return new Set(Array.from(headings, ([, heading = '']) => toAnchor(heading)))
-}
-
 function listPages(folder = root): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (entry.name === 'node_modules' || entry.name === 'dist' || entry.name === '.git') return []
@@ -113,20 +146,50 @@ function listPages(folder = root): string[] {
   })
 }
 
+function isForUsers(page: string): boolean {
+  return /^(docs|packages.\w+)[\\/]/.test(relative(root, page))
+}
+
+function isOfPackage(page: string): boolean {
+  return /^(packages[\\/]\w+[\\/])?README\.md$/.test(relative(root, page))
+}
+
 function checkLinks(page: string): string[] {
-  const markdown = readFileSync(page, 'utf8')
-  const prose = markdown.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`]*`/g, '')
-  const problems: string[] = []
-  for (const [, target = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
-    if (/^[a-z]+:/i.test(target)) continue
+  return linksOf(readFileSync(page, 'utf8')).flatMap((target) => {
+    if (/^[a-z]+:/i.test(target)) return []
     const [path = '', anchor] = target.split('#')
-    const file = path === '' ? page : join(dirname(page), path)
-    if (!existsSync(file)) problems.push(`${relative(root, page)}: no file ${target}`)
-    else if (anchor && !anchorsOf(readFileSync(file, 'utf8')).has(anchor)) {
-      problems.push(`${relative(root, page)}: no heading ${target}`)
-    }
-  }
-  return problems
+    const missing = findMissing(path === '' ? page : join(dirname(page), path), anchor)
+    return missing ? [`${relative(root, page)}: no ${missing} ${target}`] : []
+  })
+}
+
+/** A block under `<!-- file: PATH -->` is that file, which has tests. */
+function checkCopies(page: string): string[] {
+  const copies = readFileSync(page, 'utf8').matchAll(/^<!-- file: (\S+) -->\n+```ts\n([\s\S]*?)^```$/gm)
+  return Array.from(copies).flatMap(([, file = '', code]) =>
+    readFileSync(join(root, file), 'utf8') === code ? [] : [`${relative(root, page)}: expected what is in ${file}`],
+  )
+}
+
+/** A sample that imports `./server.ts` leaves a reader of its page alone who is not told what that is. */
+function checkServerFile(page: string): string[] {
+  const whole = readFileSync(page, 'utf8')
+  const isAsked = whole.includes("from './server.ts'")
+  const isTold = withoutBlocks(whole).includes('`server.ts`')
+  return isAsked && !isTold ? [`${relative(root, page)}: expected it to say what server.ts is`] : []
+}
+
+/** The first program of a README can be saved, run and ended, and leaves the app its endpoint. */
+function checkQuickStart(page: string): string[] {
+  const whole = readFileSync(page, 'utf8')
+  const program = /^```ts\n([\s\S]*?)^```$/m.exec(whole)?.[1] ?? ''
+  if (!/\blisten\(|\bserve\(/.test(program)) return []
+  const missing = [
+    /const endpoint = createEndpoint\(/.test(program) || 'a handle of the endpoint',
+    program.includes("process.once('SIGTERM'") || 'a shutdown',
+    withoutBlocks(whole).includes('node server.mjs') || 'a file name and a command',
+  ].filter((each) => each !== true)
+  return missing.map((what) => `${relative(root, page)}: its first program is without ${what}`)
 }
 
 /** Files of the core that a page names. */
@@ -154,8 +217,12 @@ for (const { file, declaration, heading } of described) {
 }
 const options = readDeclared('packages/core/src/options.ts', 'EndpointOptions')
 report('options.ts: declared defaults are those used', compareUsed(options))
+for (const list of listed) report(`${list.page}: all of ${list.declaration}`, checkNamed(list))
 const travels = 'docs/how-a-request-travels.md'
 report(`files named in ${travels}`, checkFileNames(travels))
 const pages = listPages()
 report(`links of ${pages.length} pages`, pages.flatMap(checkLinks))
+report('samples that are files', pages.flatMap(checkCopies))
+report('samples that import one', pages.filter(isForUsers).flatMap(checkServerFile))
+report('quick starts', pages.filter(isOfPackage).flatMap(checkQuickStart))
 process.exitCode = failed ? 1 : 0

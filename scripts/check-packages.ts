@@ -1,60 +1,31 @@
 // Packs every public package, looks at the tarballs as a registry's users would, installs them in an empty folder
 // and runs what their READMEs show. One line per step; ends with 1 and the reason at the first that fails.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { adapters } from '../conformance/mounts/adapters.ts'
+import { findFreePort } from '../test-support/free-port.ts'
+import { leftOut as postgresLeftOut, skipsPostgres, startPostgres } from '../test-support/postgres/start-postgres.ts'
 import { leftOut, redisInstalled, startRedis } from '../test-support/redis/start-redis.ts'
+import {
+  buildIfOlder,
+  creatorFolder,
+  findPublicPackages,
+  mustRun,
+  type PublicPackage,
+  pack,
+  pnpm,
+  root,
+  run,
+  suiteFolder,
+  untilItListens,
+} from './packing.ts'
 import { type Files, type Page, readModules, readProgram, toPrograms } from './readme-programs.ts'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-/** The one package that is a program, not a server. */
-const suiteFolder = join(root, 'conformance')
-
-interface PublicPackage {
-  readonly name: string
-  readonly folder: string
-  readonly tarball: string
-}
-
-interface Outcome {
-  readonly code: number
-  readonly output: string
-}
-
-/** Runs a command to its end. Never throws for a non-zero exit. */
-function run(command: string, args: readonly string[], cwd: string): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    execFile(command, args, { cwd, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      const output = `${stdout}${stderr}`.trim()
-      if (error && typeof error.code !== 'number') reject(new Error(`${command} ${args.join(' ')}: ${error.message}`))
-      else resolve({ code: error ? Number(error.code) : 0, output })
-    })
-  })
-}
-
-async function mustRun(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const { code, output } = await run(command, args, cwd)
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}\n${output}`)
-  return output
-}
-
-/** The pnpm that started this script, else the one that the README names. */
-function pnpm(args: readonly string[], cwd: string): Promise<string> {
-  const starter = process.env.npm_execpath ?? ''
-  if (/^pnpm\.c?js$/.test(basename(starter))) return mustRun(process.execPath, [starter, ...args], cwd)
-  return mustRun('npx', ['-y', 'pnpm@10', ...args], cwd)
-}
 
 async function step(name: string, check: () => Promise<string | undefined>): Promise<void> {
   const started = performance.now()
@@ -68,25 +39,6 @@ async function step(name: string, check: () => Promise<string | undefined>): Pro
 
 /** Its reason is printed already. */
 class StepFailed extends Error {}
-
-async function findPublicPackages(): Promise<Omit<PublicPackage, 'tarball'>[]> {
-  const found: Omit<PublicPackage, 'tarball'>[] = []
-  const folders = (await readdir(join(root, 'packages'))).map((entry) => join(root, 'packages', entry))
-  for (const folder of [...folders, suiteFolder]) {
-    if (!existsSync(join(folder, 'package.json'))) continue
-    const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
-    if (manifest.private !== true) found.push({ name: manifest.name, folder })
-  }
-  return found
-}
-
-async function pack(folder: string, into: string): Promise<string> {
-  const before = new Set(await readdir(into))
-  await pnpm(['pack', '--pack-destination', into], folder)
-  const made = (await readdir(into)).filter((file) => !before.has(file))
-  if (made.length !== 1 || made[0] === undefined) throw new Error(`Expected one tarball, found ${made.length}`)
-  return join(into, made[0])
-}
 
 async function lint(tarball: string): Promise<string> {
   const bytes = await readFile(tarball)
@@ -102,13 +54,19 @@ async function lint(tarball: string): Promise<string> {
 /** What a package must carry for its stack traces, its licence and its page. */
 async function listContents(tarball: string): Promise<string> {
   const files = (await mustRun('tar', ['-tzf', tarball], root)).split('\n')
-  for (const needed of ['package/README.md', 'package/LICENSE', 'package/dist/index.js', 'package/dist/index.cjs']) {
+  const isProgram = files.includes('package/dist/bin.js')
+  const code = isProgram ? ['dist/bin.js', 'dist/templates/shared/Dockerfile'] : ['dist/index.js', 'dist/index.cjs']
+  for (const needed of ['README.md', 'LICENSE', ...code].map((file) => `package/${file}`)) {
     if (!files.includes(needed)) throw new Error(`Expected ${needed} in the tarball`)
   }
-  const stray = files.filter((file) => /\.test\.|node_modules|tsconfig|\.tgz$/.test(file))
+  // Templates are projects with tests.
+  const own = files.filter((file) => !file.startsWith('package/dist/templates/'))
+  const stray = own.filter((file) => /\.test\.|tsconfig|\.tgz$/.test(file)).concat(files.filter(isInstalled))
   if (stray.length > 0) throw new Error(`Expected no tests or tools in the tarball, found\n${stray.join('\n')}`)
   return `${files.length} files`
 }
+
+const isInstalled = (file: string) => file.includes('/node_modules/')
 
 interface Manifest {
   readonly version: string
@@ -157,16 +115,10 @@ async function install(packages: readonly PublicPackage[], into: string): Promis
     JSON.stringify({ name: 'consumer', private: true, dependencies }, null, 2),
   )
   await mustRun('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], into)
+  // What its install script would make takes a minute, and is here already.
+  const built = join('node_modules', 'better-sqlite3', 'build')
+  await cp(join(root, 'examples', 'sqlite', built), join(into, built), { recursive: true })
   return packages.map(({ name }) => name).join(', ')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Sends one message and reads its answer, plain JSON or event stream. */
@@ -205,25 +157,11 @@ async function callForecast(url: string): Promise<string> {
   return shown.match(/Lisbon: [^"]*/)?.[0] ?? ''
 }
 
-async function untilItListens(child: ChildProcess, port: number, output: () => string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (child.exitCode !== null) throw new Error(`The program ended with ${child.exitCode}\n${output()}`)
-    try {
-      await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2_000) })
-      return
-    } catch {
-      // Not listening yet.
-      await sleep(100)
-    }
-  }
-  throw new Error(`Nothing listens on port ${port}\n${output()}`)
-}
-
 type Use = (url: string) => Promise<string>
 
 /** Runs a program that listens on port 3000, on another port, and uses it. */
 async function runProgram(folder: string, file: string, program: string, use: Use = callForecast): Promise<string> {
-  const port = await freePort()
+  const port = await findFreePort()
   await writeFile(join(folder, file), program.replaceAll(/\b3000\b/g, String(port)))
   const child = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
@@ -246,8 +184,9 @@ async function runProgram(folder: string, file: string, program: string, use: Us
   }
 }
 
-/** The same with a Redis on another port, where the program uses one. */
-async function runWithRedis(folder: string, file: string, program: string): Promise<string> {
+/** The same with a database on another port, where the program uses one. */
+async function runWithDatabase(folder: string, file: string, program: string): Promise<string> {
+  if (program.includes('5432')) return await runWithPostgres(folder, file, program)
   if (!program.includes('6379')) return runProgram(folder, file, program)
   if (!redisInstalled) return leftOut
   const redis = await startRedis()
@@ -255,6 +194,16 @@ async function runWithRedis(folder: string, file: string, program: string): Prom
     return await runProgram(folder, file, program.replaceAll('6379', String(redis.port)))
   } finally {
     await redis.stop()
+  }
+}
+
+async function runWithPostgres(folder: string, file: string, program: string): Promise<string> {
+  if (skipsPostgres()) return postgresLeftOut
+  const { url, stop } = await startPostgres()
+  try {
+    return await runProgram(folder, file, program.replaceAll('postgres://127.0.0.1:5432/app', url))
+  } finally {
+    await stop()
   }
 }
 
@@ -404,6 +353,7 @@ async function typeCheckAlone({ name, tarball }: PublicPackage, folder: string):
 }
 
 async function checkAll(temporary: string): Promise<void> {
+  await buildIfOlder()
   const sources = await findPublicPackages()
   if (sources.some(({ folder }) => !existsSync(join(folder, 'dist')))) {
     await step('build', async () => {
@@ -420,8 +370,9 @@ async function checkAll(temporary: string): Promise<void> {
       return listContents(tarball)
     })
   }
-  for (const { name, tarball } of packages) {
+  for (const { name, tarball, folder } of packages) {
     await step(`publint ${name}`, () => lint(tarball))
+    if (folder === creatorFolder) continue
     await step(`attw ${name}`, async () => {
       const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
       const look = (...flags: string[]) =>
@@ -435,15 +386,17 @@ async function checkAll(temporary: string): Promise<void> {
 
   const consumerFolder = join(temporary, 'consumer')
   await mkdir(consumerFolder)
-  await step('npm install', () => install(packages, consumerFolder))
-  const pages = [{ folder: root }, ...packages.filter(({ folder }) => folder !== suiteFolder)]
+  // Of that nothing is imported: `pnpm test:templates` runs it.
+  const imported = packages.filter(({ folder }) => folder !== creatorFolder)
+  await step('npm install', () => install(imported, consumerFolder))
+  const pages = [{ folder: root }, ...imported.filter(({ folder }) => folder !== suiteFolder)]
   let server = ''
   for (const page of pages) {
     const program = await readProgram(page)
     // The repository's own is the server that everything below is tried on.
     server ||= program
     for (const [file, text] of Object.entries(toPrograms(page, program))) {
-      await step(`run ${file}`, () => runWithRedis(consumerFolder, file, text))
+      await step(`run ${file}`, () => runWithDatabase(consumerFolder, file, text))
     }
   }
   for (const [file, text] of Object.entries(modernPrograms)) {

@@ -8,6 +8,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { skipsBrowser } from '../test-support/chromium.ts'
 import { run } from './clients/children.ts'
 import { columns, judge, type Tried, type Verdict, wantedOf } from './clients/judge.ts'
 import { fallbackColumns, fallbackFeatures, judgeFallback } from './clients/judge-fallback.ts'
@@ -24,7 +25,7 @@ const usage = `Usage: pnpm test:clients [--folder DIR] [--only CLIENT]
 /** Clients that are driven at the same time. */
 const together = 2
 
-/** Each feature has 20 s of its own. */
+/** Each feature has 20 s of its own, and the connection 60 s. */
 const clientTimeoutMs = 240_000
 
 /** One client to be driven. */
@@ -122,11 +123,24 @@ function readOptions(): Options {
   const string = { type: 'string' } as const
   const { values } = parseArgs({ options: { folder: string, only: string } })
   const { folder, only = '' } = values
-  const chosen = meetings
-    .map((meeting) => ({ ...meeting, visits: meeting.visits.filter(({ client }) => client.name.includes(only)) }))
+  const named = meetings.map((meeting) => ({ ...meeting, visits: meeting.visits.filter(isNamed) }))
+  const leavesOut = named.some(({ visits }) => visits.some(isInBrowser)) && skipsBrowser()
+  const chosen = named
+    .map((meeting) => ({
+      ...meeting,
+      visits: leavesOut ? meeting.visits.filter((it) => !isInBrowser(it)) : meeting.visits,
+    }))
     .filter(({ visits }) => visits.length > 0)
   if (chosen.length === 0) throw new TypeError(`Expected --only to be in the name of a client, got "${only}"`)
   return { folder, meetings: chosen }
+
+  function isNamed({ client }: Visit): boolean {
+    return client.name.includes(only)
+  }
+}
+
+function isInBrowser({ client }: Visit): boolean {
+  return client.inBrowser === true
 }
 
 function readOptionsOrExit(): Options {

@@ -23,6 +23,8 @@ export interface Client {
   readonly breaks?: readonly Feature[]
   /** What it sends on its way that is refused, in order. */
   readonly refusals?: readonly string[]
+  /** It is driven in a browser, and left out where there is none. */
+  readonly inBrowser?: true
 }
 
 const client2 = { packages: ['@modelcontextprotocol/client@2.4.0'], driver: 'client-2', lacks: [] } as const
@@ -31,6 +33,19 @@ const mcpRemote = {
   driver: 'mcp-remote',
   // It looks for streams and for an authorization server before it says anything.
   refusals: ['GET 400', 'GET 406', 'GET 400'],
+} as const
+
+const inspector = {
+  // It wants Node 22.19, which this process may not be.
+  packages: [
+    '@modelcontextprotocol/inspector@2.12.0',
+    'playwright-core@1.65.1',
+    `node-${process.platform}-${process.arch}@24.22.3`,
+  ],
+  driver: 'mcp-inspector',
+  // Its page makes one call at a time, of tools that are listed; the others are not driven.
+  lacks: ['unknown', 'cancel', 'change', 'large'],
+  inBrowser: true,
 } as const
 
 const auto: Client = { ...client2, name: 'client-2.4.0-auto', setting: 'auto', era: '2026' }
@@ -62,6 +77,7 @@ const mastra: Client = {
 
 /** Those of a server that serves both eras. Neighbours run at the same time, so that both eras are in use at once. */
 export const ofBothEras: readonly Client[] = [
+  { ...inspector, name: 'mcp-inspector-2.12.0', setting: 'legacy', era: '2025' },
   { ...sdk1('1.10.2'), lacks: ['ask'] },
   auto,
   sdk1('1.17.5'),
@@ -74,6 +90,7 @@ export const ofBothEras: readonly Client[] = [
   mastra,
   // findings/mcp-remote-leaves-cancelled-calls-running.sh
   { ...mcpRemote, name: 'mcp-remote-0.15.1-auto', setting: 'auto', era: '2026', lacks: [], breaks: ['cancel'] },
+  { ...inspector, name: 'mcp-inspector-2.12.0-modern', setting: 'modern', era: '2026' },
 ]
 
 function sdk1(version: string): Client {

@@ -6,6 +6,8 @@ const [driver, url, setting, ...features] = process.argv.slice(2)
 
 /** Most time, in milliseconds, that one feature may take. */
 const limitMs = 20_000
+/** The same for the connection: a client may start programs for it, such as a browser. */
+const connectLimitMs = 60_000
 
 const heard = { count: 0 }
 const hooks = {
@@ -22,10 +24,10 @@ function print(feature, failure) {
 }
 
 /** The text of what went wrong; `undefined`: nothing. */
-async function failureOf(work) {
+async function failureOf(work, ms = limitMs) {
   let timer
   const tooLate = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Took longer than ${limitMs} ms`)), limitMs)
+    timer = setTimeout(() => reject(new Error(`Took longer than ${ms} ms`)), ms)
   })
   try {
     await Promise.race([work(), tooLate])
@@ -46,7 +48,7 @@ let client
 const unconnected = await failureOf(async () => {
   const { connect } = await import(`./${driver}.mjs`)
   client = await connect(url, hooks)
-})
+}, connectLimitMs)
 print('connect', unconnected)
 if (!unconnected) {
   for (const feature of features) print(feature, await failureOf(() => checks[feature](toUse(client))))
