@@ -10,13 +10,15 @@ export default defineConfig({
       'scripts/**/*.test.ts',
       'soak/**/*.test.ts',
     ],
-    // Stores by way of other clients, older majors, the faults that chaos makes, and targets that keep the suite waiting:
-    // in CI, and when asked for.
+    // Stores by way of other clients, older majors, the faults that chaos makes, doubles and targets that keep the suite
+    // waiting: in CI, and when asked for.
     exclude: [
       ...configDefaults.exclude,
       ...(process.env.STORES === 'more' ? [] : ['packages/*/test/more/**', 'examples/nats/**']),
-      ...(process.env.MOUNTS === 'more' ? [] : ['conformance/test/mounts/{express4,koa2}.test.ts']),
-      ...(process.env.DOUBLES === 'more' ? [] : ['conformance/test/{peer-sdk1,hostile-targets}.test.ts']),
+      ...(process.env.MOUNTS === 'more' ? [] : ['conformance/test/{mounts/express4,mounts/koa2,everything}.test.ts']),
+      ...(process.env.DOUBLES === 'more'
+        ? []
+        : ['conformance/test/{peer-sdk1,hostile-targets,one-mistake,doubles-streams}.test.ts']),
       ...(process.env.CHAOS === 'more' ? [] : ['soak/chaos/test/faults.test.ts']),
     ],
     // Where the machine stands still for a second, a test that waits for as long fails; those are named at the end. Tests
@@ -25,8 +27,8 @@ export default defineConfig({
     reporters: ['default', new SecondTries()],
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // Most of the time is spent waiting, so that two processors serve three.
-    maxWorkers: 3,
+    // Most of the time is spent waiting, so that two processors serve four.
+    maxWorkers: 4,
     maxConcurrency: 8,
   },
 })
