@@ -32,7 +32,7 @@ async function test(bin: string): Promise<boolean> {
   console.log(`\n==> Node ${stdout.trim()}: ${paths.join(' ')}`)
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-  const child = spawn(node, [vitest, 'run', ...paths], { cwd: root, env, stdio: 'inherit' })
+  const child = spawn(node, [vitest, 'run', '--maxWorkers', '3', ...paths], { cwd: root, env, stdio: 'inherit' })
   const [code] = await once(child, 'close')
   return code === 0
 }
