@@ -90,19 +90,24 @@ export async function untilItListens(child: ChildProcess, port: number, output: 
 /** Builds all packages, unless nothing they are made of was written since the last build. */
 export async function buildIfOlder(): Promise<void> {
   for (const { folder } of await findPublicPackages()) {
-    const [sources, built] = await Promise.all([timesIn(join(folder, 'src')), timesIn(join(folder, 'dist'))])
-    if (built.length > 0 && Math.max(...sources) <= Math.min(...built)) continue
+    const made = await timesIn(join(folder, 'dist'))
+    const sources = await timesIn(folder, ['dist', 'node_modules', 'test'])
+    if (made.length > 0 && Math.max(...sources) <= Math.min(...made)) continue
     await pnpm(['build'], root)
     return
   }
 }
 
-/** When each file in it was written. */
-async function timesIn(folder: string): Promise<number[]> {
+/** When each file in it was written. What packing writes anew, though nothing has changed, is no source. */
+async function timesIn(folder: string, without: readonly string[] = []): Promise<number[]> {
   if (!existsSync(folder)) return []
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile())
-  return await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).mtimeMs))
+  const times: number[] = []
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (without.includes(entry.name) || entry.name.includes('.generated.')) continue
+    const path = join(folder, entry.name)
+    times.push(...(entry.isDirectory() ? await timesIn(path) : [(await stat(path)).mtimeMs]))
+  }
+  return times
 }
 
 /** Packs every public package into a folder, and gives where each is, by its name. */
