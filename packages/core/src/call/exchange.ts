@@ -66,7 +66,7 @@ export class Exchange implements RunningExchange {
   /** The server object has all requests. What it answers before that it answers without a handler. */
   #isHanded = false
   #shape: Shape = 'undecided'
-  #decide: (reply: HttpReply) => void = () => undefined
+  #decide: (reply: HttpReply) => void = nobody
   #upgradeTimer: ReturnType<typeof setTimeout> | undefined
   #connection: Connection | undefined
   /** While calls run and nobody is connected to read their answers. */
@@ -221,10 +221,18 @@ export class Exchange implements RunningExchange {
   /** JSON text of an answer; of an error, if a handler's result cannot be JSON. */
   #stringify(requestId: RequestId, response: JsonRpcResponse): string {
     try {
-      return JSON.stringify({ ...response, id: requestId })
+      return toText(requestId, response)
     } catch (error) {
       this.#calls.parts.options.onError(error, 'server')
       return JSON.stringify(toErrorMessage(rpcCode.internalError, 'Internal error: the result is not JSON', requestId))
     }
   }
+}
+
+const nobody = (): void => undefined
+
+/** One by one: with a spread it takes half as long again. */
+function toText(id: RequestId, response: JsonRpcResponse): string {
+  if ('error' in response) return JSON.stringify({ jsonrpc: '2.0', id, error: response.error })
+  return JSON.stringify({ result: response.result, jsonrpc: '2.0', id })
 }

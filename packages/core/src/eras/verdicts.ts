@@ -77,8 +77,9 @@ export const verdicts: readonly Row[] = [
 
 /** The verdict by the head alone; `undefined` where the body has a say. */
 export function verdictOfHead({ method, version, sessionId }: RequestHead): Verdict | undefined {
-  const bodyless = method === 'GET' || method === 'DELETE'
-  return byHead.get(toKey(bodyless ? method : 'POST', namedBy(version), sessionId !== undefined))
+  const { inSession, outside } = byHead[namedBy(version)]
+  const verdicts = sessionId === undefined ? outside : inSession
+  return method === 'GET' || method === 'DELETE' ? verdicts[method] : verdicts.POST
 }
 
 /** The verdict on a POST whose body was read. */
@@ -103,21 +104,29 @@ function holds({ kind, header, session, claim }: Row['when'], signals: Signals):
 export const everyNamed: readonly Named[] = ['none', '2025', '2026', 'unknown']
 export const everyKindOfBody: readonly Kind[] = ['initialize', 'request', 'notification', 'response', 'batch']
 
-/** Made of the rows: where every body of a head gets the same verdict, no body is read for it. */
-const byHead = new Map(everyNamed.flatMap((header) => [true, false].flatMap((session) => headEntries(header, session))))
-
-function headEntries(header: Named, session: boolean): [string, Verdict | undefined][] {
-  const ofPosts = everyKindOfBody.flatMap((kind) => everyNamed.map((claim) => decide({ kind, header, session, claim })))
-  const only = new Set(ofPosts).size === 1 ? ofPosts[0] : undefined
-  const without = (kind: 'GET' | 'DELETE'): [string, Verdict] => [
-    toKey(kind, header, session),
-    decide({ kind, header, session, claim: 'none' }),
-  ]
-  return [[toKey('POST', header, session), only], without('GET'), without('DELETE')]
+/** Of heads with the same version, with the same answer to whether they name a session. */
+interface OfHeads {
+  readonly GET: Verdict
+  readonly DELETE: Verdict
+  readonly POST: Verdict | undefined
 }
 
-function toKey(method: 'GET' | 'DELETE' | 'POST', header: Named, session: boolean): string {
-  return `${method} ${header} ${session}`
+/** Made of the rows: where every body of a head gets the same verdict, no body is read for it. */
+const byHead: Readonly<Record<Named, { readonly inSession: OfHeads; readonly outside: OfHeads }>> = {
+  none: ofVersion('none'),
+  2025: ofVersion('2025'),
+  2026: ofVersion('2026'),
+  unknown: ofVersion('unknown'),
+}
+
+function ofVersion(header: Named): { inSession: OfHeads; outside: OfHeads } {
+  return { inSession: ofHeads(header, true), outside: ofHeads(header, false) }
+}
+
+function ofHeads(header: Named, session: boolean): OfHeads {
+  const ofPosts = everyKindOfBody.flatMap((kind) => everyNamed.map((claim) => decide({ kind, header, session, claim })))
+  const without = (kind: 'GET' | 'DELETE'): Verdict => decide({ kind, header, session, claim: 'none' })
+  return { GET: without('GET'), DELETE: without('DELETE'), POST: new Set(ofPosts).size === 1 ? ofPosts[0] : undefined }
 }
 
 function namedBy(version: string | undefined): Named {
