@@ -1,15 +1,17 @@
 import { defineConfig } from 'tsup'
+import { library } from '../tsup.preset.ts'
 
-const library = {
+const entry = {
   index: 'src/index.ts',
   fixture: 'src/fixture/index.ts',
   'fixture-modern': 'src/fixture/modern.ts',
 }
-const shared = { target: 'node20', sourcemap: true, silent: true } as const
+// Three builds that go into one folder: none may empty it.
+const shared = { ...library, clean: false }
 
 export default defineConfig([
-  { ...shared, entry: library, format: ['esm', 'cjs'], dts: true },
+  { ...shared, entry },
   // vitest cannot be required, and a command need not be.
-  { ...shared, entry: { vitest: 'src/vitest.ts' }, format: ['esm'], dts: true },
-  { ...shared, entry: { 'cli/bin': 'src/cli/bin.ts' }, format: ['esm'] },
+  { ...shared, entry: { vitest: 'src/vitest.ts' }, format: ['esm'] },
+  { ...shared, entry: { 'cli/bin': 'src/cli/bin.ts' }, format: ['esm'], dts: false },
 ])

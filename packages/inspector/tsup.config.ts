@@ -1,11 +1,4 @@
 import { defineConfig } from 'tsup'
+import { library } from '../../tsup.preset.ts'
 
-export default defineConfig({
-  entry: ['src/index.ts'],
-  format: ['esm', 'cjs'],
-  target: 'node20',
-  dts: true,
-  sourcemap: true,
-  clean: true,
-  silent: true,
-})
+export default defineConfig(library)
