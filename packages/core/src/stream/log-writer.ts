@@ -99,18 +99,22 @@ export class LogWriter {
   }
 
   #tryAppend(event: LogEvent, appender: Appender): MaybePromise<Outcome> {
-    const { log, sessionKey, failed } = this.#options
-    const fail = (error: unknown): 'failed' => {
-      failed(error)
-      return 'failed'
-    }
     try {
-      const append = (): MaybePromise<AppendOutcome> => log.append(sessionKey, [event], appender)
-      const outcome = this.#held === undefined ? append() : this.#held.then(append)
-      return typeof outcome === 'string' ? outcome : Promise.resolve(outcome).catch(fail)
+      const outcome =
+        this.#held === undefined ? this.#send(event, appender) : this.#held.then(() => this.#send(event, appender))
+      return typeof outcome === 'string' ? outcome : Promise.resolve(outcome).catch((error) => this.#fail(error))
     } catch (error) {
-      return fail(error)
+      return this.#fail(error)
     }
+  }
+
+  #send(event: LogEvent, appender: Appender): MaybePromise<AppendOutcome> {
+    return this.#options.log.append(this.#options.sessionKey, [event], appender)
+  }
+
+  #fail(error: unknown): 'failed' {
+    this.#options.failed(error)
+    return 'failed'
   }
 
   #settleInTurn(event: LogEvent, appender: Appender, outcome: MaybePromise<Outcome>): void {

@@ -124,13 +124,13 @@ export class StreamWriter implements Feed {
     this.head = event.index
     this.headAt = event.position
     this.#unsettled -= event.data.length
-    // A reader on another node may have it before its owner hears that it is there.
-    if (event.index > this.written) this.#countUnread(event)
     if (event.last) {
       this.ended = true
       this.isEndStored = isStored
     }
     this.#reader?.deliver(event, fate)
+    // Most are read by now. A reader on another node may have it before its owner hears that it is there.
+    if (event.index > this.written) this.#countUnread(event)
     if (isStored && !this.isKnown) this.#becomeKnown()
     if (this.ended) this.#finish()
     else this.#openRoomIfAny()
