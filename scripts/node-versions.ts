@@ -2,10 +2,10 @@
 // the conformance suite on every mount. `--short` runs core and adapters of each, and one mount.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { installNode } from './install-node.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } })
@@ -13,17 +13,6 @@ const releases = positionals.length > 0 ? positionals : ['20', '22', '24', '26']
 
 const adapters = ['express', 'fastify', 'koa', 'hono'].map((name) => `packages/${name}/test`)
 const mounts = values.short ? ['conformance/test/mounts/node.test.ts'] : ['conformance/test/mounts']
-
-/** The folder with the program `node` of a release, installed from npm. */
-async function install(release: string): Promise<string> {
-  // One folder for each: npm installs one version of a package.
-  const folder = join(root, 'node_modules', '.cache', 'node-versions', release)
-  await mkdir(folder, { recursive: true })
-  const name = `node-${process.platform}-${process.arch}`
-  const flags = ['--prefix', folder, '--no-audit', '--no-fund', '--no-save', '--no-package-lock']
-  await promisify(execFile)('npm', ['install', `${name}@${release}`, ...flags])
-  return join(folder, 'node_modules', name, 'bin')
-}
 
 async function test(bin: string): Promise<boolean> {
   const node = join(bin, 'node')
@@ -38,6 +27,6 @@ async function test(bin: string): Promise<boolean> {
 }
 
 const failed: string[] = []
-for (const release of releases) if (!(await test(await install(release)))) failed.push(release)
+for (const release of releases) if (!(await test(await installNode(release)))) failed.push(release)
 console.log(failed.length === 0 ? `✓ Node ${releases.join(', ')}` : `✗ Node ${failed.join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1

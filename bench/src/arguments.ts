@@ -8,16 +8,19 @@ export interface BenchArguments {
   readonly workloads: readonly WorkloadName[]
   readonly rounds: number
   readonly isQuick: boolean
+  /** The program `node` that the servers run on. */
+  readonly node: string
   /** Where the results go, instead of `results/`. */
   readonly json: string | undefined
 }
 
-export const usage = `tsx bench/src/bench.ts [--targets a,b] [--workloads W1,W2] [--rounds N] [--quick] [--json FILE]
+export const usage = `tsx bench/src/bench.ts [--targets a,b] [--workloads W1,W2] [--rounds N] [--quick] [--node PATH] [--json FILE]
 
   targets    names, or beginnings that end in "*": ours*. Default: all
   workloads  default: all
   rounds     default: 5, with --quick 2
   quick      shorter slices and warm-up, fewer sessions: to see that it works
+  node       the program that servers run on. Default: the one that runs this
   json       write the results here, and the tables and the chart beside it`
 
 /** @throws RangeError or TypeError that says what was expected. */
@@ -29,6 +32,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
       workloads: { type: 'string' },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      node: { type: 'string', default: process.execPath },
       json: { type: 'string' },
     },
   })
@@ -40,6 +44,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
     workloads: values.workloads === undefined ? workloadNames : values.workloads.split(',').map(findWorkload),
     rounds,
     isQuick: values.quick,
+    node: values.node,
     json: values.json,
   }
 }

@@ -30,12 +30,12 @@ export async function runBench(
   { onProgress = () => undefined, onReport = async () => undefined, isTiny = false }: BenchOptions = {},
 ): Promise<Report> {
   const timing = timings[isTiny ? 'tiny' : given.isQuick ? 'quick' : 'full']
-  const settings: RunSettings = { ...timing, rounds: given.rounds, onProgress }
+  const settings: RunSettings = { ...timing, node: given.node, rounds: given.rounds, onProgress }
   const startedAt = new Date()
   const head = {
     startedAt: startedAt.toISOString(),
     settings: { ...timing, rounds: given.rounds },
-    machine: describeMachine(),
+    machine: describeMachine(given.node),
     versions: readVersions(given.targets),
   }
   const results: WorkloadResult[] = []

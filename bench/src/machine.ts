@@ -1,8 +1,16 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { canPin } from './pin.ts'
 import type { Target } from './targets/target.ts'
+
+const printVersions = 'JSON.stringify({ version: process.version, v8: process.versions.v8 })'
+
+interface RuntimeVersions {
+  readonly version: string
+  readonly v8: string
+}
 
 export interface Machine {
   readonly node: string
@@ -16,11 +24,13 @@ export interface Machine {
   readonly pinned: boolean
 }
 
-export function describeMachine(): Machine {
+/** `node` is the program that the servers run on. */
+export function describeMachine(node = process.execPath): Machine {
   const cores = cpus()
+  const { version, v8 } = JSON.parse(execFileSync(node, ['-p', printVersions], { encoding: 'utf8' })) as RuntimeVersions
   return {
-    node: process.version,
-    v8: process.versions.v8,
+    node: version,
+    v8,
     cpu: cores[0]?.model.trim() ?? 'unknown',
     cores: cores.length,
     memoryGb: Math.round(totalmem() / 1_073_741_824),

@@ -4,6 +4,8 @@ import type { Target } from './targets/target.ts'
 import type { Case, Figures, Prepared, Scale, Workload } from './workloads/workload.ts'
 
 export interface RunSettings {
+  /** The program `node` that the servers run on. */
+  readonly node: string
   readonly rounds: number
   readonly sliceMs: number
   /** Of each server, before its first counted slice. */
@@ -80,7 +82,7 @@ class WorkloadRun {
 
   async #startOne(entry: string, target: Target): Promise<ServerProcess | undefined> {
     try {
-      return await ServerProcess.start(entry, target)
+      return await ServerProcess.start(entry, target, this.#settings.node)
     } catch (error) {
       this.#fail('start', target.name, error)
       return undefined

@@ -25,11 +25,11 @@ export class ServerProcess {
     child.on('exit', (code, signal) => this.#abandon(new Error(`${target.name} exited with ${code ?? signal}`)))
   }
 
-  /** Starts the server and waits until it listens. */
-  static async start(entry: string, target: Target): Promise<ServerProcess> {
+  /** Starts the server on a program `node` and waits until it listens. */
+  static async start(entry: string, target: Target, node = process.execPath): Promise<ServerProcess> {
     // Two peers keep every answer of W5: they are to be seen, not to die of it.
     const nodeArgs = ['--expose-gc', '--max-old-space-size=8192', entry, target.name]
-    const [command, args] = onServerCore(process.execPath, nodeArgs)
+    const [command, args] = onServerCore(node, nodeArgs)
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const exited = once(child, 'exit').then(([code, signal]): never => {
       throw new Error(`${target.name} did not start: exited with ${code ?? signal}`)
