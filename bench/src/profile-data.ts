@@ -7,7 +7,11 @@ export interface CallFrame {
 }
 
 export interface CpuProfile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[]
+  readonly nodes: readonly {
+    readonly id: number
+    readonly callFrame: CallFrame
+    readonly children?: readonly number[]
+  }[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
 }

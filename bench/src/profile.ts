@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buildServer } from './build-server.ts'
+import { toFlameGraph } from './flame-graph.ts'
 import { pinLoadGenerator } from './pin.ts'
 import {
   type Cost,
@@ -66,7 +67,8 @@ try {
   const base = `${folder}/${target.name}-${workload.name}`
   await writeFile(`${base}.cpuprofile`, JSON.stringify(cpuProfile))
   await writeFile(`${base}.heapprofile`, JSON.stringify(heapProfile))
-  console.error(`wrote ${base}.cpuprofile and .heapprofile`)
+  await writeFile(`${base}.svg`, toFlameGraph(cpuProfile, `${target.name}, ${workload.name} ${chosen.name}`))
+  console.error(`wrote ${base}.cpuprofile, .heapprofile and .svg`)
 } finally {
   await server.stop()
   await remove()
