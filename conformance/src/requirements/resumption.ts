@@ -572,7 +572,7 @@ export const resumptionRequirements = [
       const proxy = await CuttingProxy.open(url)
       try {
         const cutSession = sessionVia(clientFor(proxy.url), session, { Host: url.host })
-        const everyMs = 200 + 4 * target.roundTripMs
+        const everyMs = 120 + 4 * target.roundTripMs
         const run = await runThroughCuts(cutSession, message, { proxy, everyMs })
         if (run.messages.every(isResponse)) notTestable('the call is answered with JSON')
         expectComplete(progressIn(run.messages), least, `the progress over ${run.connections} connections`)
