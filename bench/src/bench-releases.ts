@@ -17,10 +17,13 @@ const { values, positionals } = parseArgs({
 })
 const releases = positionals.length > 0 ? positionals : ['20', '22', '24', '26']
 
-const targets = ['dispatch', 'dispatch-sse', 'ours-node', 'ours-node-sse', 'sdk1-node', 'sdk1-node-json']
+const targets = {
+  W1: ['dispatch', 'dispatch-sse', 'ours-node', 'ours-node-sse', 'sdk1-node', 'sdk1-node-json'],
+  W2: ['dispatch', 'ours-node'],
+}
 
 interface Asked {
-  readonly workload: 'W1' | 'W2'
+  readonly workload: keyof typeof targets
   readonly target: string
   /** What its cost is a multiple of. */
   readonly of: string
@@ -35,15 +38,21 @@ const asked: readonly Asked[] = [
   { workload: 'W2', target: 'ours-node', of: 'dispatch', title: 'a session that comes and goes, JSON ÷ dispatch' },
 ]
 
-async function measure(release: string): Promise<Report> {
+type Reports = Readonly<Record<Asked['workload'], Report>>
+
+async function measure(release: string): Promise<Reports> {
   const node = join(await installNode(release), 'node')
-  const args = ['--targets', targets.join(), '--workloads', 'W1,W2', '--rounds', values.rounds, '--node', node]
-  return runBench(readArguments(args), { onProgress: (text) => console.error(`Node ${release}: ${text}`) })
+  const run = (workload: Asked['workload']): Promise<Report> => {
+    const args = ['--targets', targets[workload].join(), '--workloads', workload, '--rounds', values.rounds]
+    const onProgress = (text: string): void => console.error(`Node ${release}: ${text}`)
+    return runBench(readArguments([...args, '--node', node]), { onProgress })
+  }
+  return { W1: await run('W1'), W2: await run('W2') }
 }
 
 /** Both are ratios to the same slices of dispatch. */
-function toCell(report: Report, { workload, target, of }: Asked): string {
-  const rows = report.workloads.find(({ name }) => name === workload)?.rows ?? []
+function toCell(reports: Reports, { workload, target, of }: Asked): string {
+  const rows = reports[workload].workloads[0]?.rows ?? []
   const ratioOf = (name: string): Summary | undefined => rows.find((row: Row) => row.target === name)?.ratio
   const [own, other] = [ratioOf(target), ratioOf(of)]
   if (!own || !other) return 'failed'
@@ -51,30 +60,33 @@ function toCell(report: Report, { workload, target, of }: Asked): string {
 }
 
 /** What a call costs, for a look across: the machine may have been slower at one of them. */
-function toCost({ workloads }: Report): string {
-  const row = workloads.find(({ name }) => name === 'W1')?.rows.find(({ target }) => target === 'ours-node')
+function toCost({ W1 }: Reports): string {
+  const row = W1.workloads[0]?.rows.find(({ target }) => target === 'ours-node')
   return `${row?.figures.cpuUs?.median.toFixed(0)} µs`
 }
 
-const reports: Report[] = []
-for (const release of releases) reports.push(await measure(release))
-const [{ machine }] = reports as [Report]
 const toLine = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-const table = [
-  toLine(['CPU of the server', ...reports.map(({ machine }) => `Node ${machine.node.slice(1)}`)]),
-  toLine(['---', ...reports.map(() => '---:')]),
-  ...asked.map((row) => toLine([row.title, ...reports.map((report) => toCell(report, row))])),
-  toLine(['a call, JSON, by itself', ...reports.map(toCost)]),
-]
-const loads = reports.map(({ machine }) => machine.load[0]).join(', ')
-const how = `${values.rounds} rounds of each release, one release after the other; medians, ± the distance of the quartiles.`
-const text = `# Releases of Node
 
-${machine.cpu}, ${machine.cores} cores, ${machine.os}, load ${loads} at the start of each. ${how}
+function toText(all: readonly Reports[]): string {
+  const [{ machine }] = all.map(({ W1 }) => W1) as [Report]
+  const table = [
+    toLine(['CPU of the server', ...all.map(({ W1 }) => `Node ${W1.machine.node.slice(1)}`)]),
+    toLine(['---', ...all.map(() => '---:')]),
+    ...asked.map((row) => toLine([row.title, ...all.map((reports) => toCell(reports, row))])),
+    toLine(['a call, JSON, by itself', ...all.map(toCost)]),
+  ]
+  const loads = all.map(({ W1 }) => W1.machine.load[0]).join(', ')
+  const where = `${machine.cpu}, ${machine.cores} cores, ${machine.os}, load ${loads} at the start of each.`
+  const how = `${values.rounds} rounds of each release, one release after the other; medians, ± the distance of the quartiles.`
+  return `# Releases of Node\n\n${where} ${how}\n\n${table.join('\n')}\n`
+}
 
-${table.join('\n')}
-`
-console.log(text)
-await writeFile(values.out, text)
+const all: Reports[] = []
+for (const release of releases) {
+  all.push(await measure(release))
+  // A run takes long, and may be stopped.
+  await writeFile(values.out, toText(all))
+}
+console.log(toText(all))
 // Connections of the load generator may be open still.
 process.exit(0)
