@@ -87,11 +87,12 @@ export async function untilItListens(child: ChildProcess, port: number, output: 
   throw new Error(`Nothing listens on port ${port}\n${output()}`)
 }
 
-/** Builds all packages, unless nothing they are made of was written since the last build. */
+/** Builds all packages, unless nothing they are made of, nor how that is done, was written since the last build. */
 export async function buildIfOlder(): Promise<void> {
+  const { mtimeMs: presetTime } = await stat(join(root, 'tsup.preset.ts'))
   for (const { folder } of await findPublicPackages()) {
     const made = await timesIn(join(folder, 'dist'))
-    const sources = await timesIn(folder, ['dist', 'node_modules', 'test'])
+    const sources = [presetTime, ...(await timesIn(folder, ['dist', 'node_modules', 'test']))]
     if (made.length > 0 && Math.max(...sources) <= Math.min(...made)) continue
     await pnpm(['build'], root)
     return

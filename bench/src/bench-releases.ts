@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { installNode } from '../../scripts/install-node.ts'
 import { readArguments } from './arguments.ts'
 import { runBench } from './bench-run.ts'
-import type { Report, Row } from './report.ts'
+import type { Report } from './report.ts'
 import type { Summary } from './statistics.ts'
 
 const { values, positionals } = parseArgs({
@@ -50,10 +50,10 @@ async function measure(release: string): Promise<Reports> {
   return { W1: await run('W1'), W2: await run('W2') }
 }
 
-/** Both are ratios to the same slices of dispatch. */
+/** Of ratios to the slices of dispatch beside each. */
 function toCell(reports: Reports, { workload, target, of }: Asked): string {
   const rows = reports[workload].workloads[0]?.rows ?? []
-  const ratioOf = (name: string): Summary | undefined => rows.find((row: Row) => row.target === name)?.ratio
+  const ratioOf = (name: string): Summary | undefined => rows.find((row) => row.target === name)?.ratio
   const [own, other] = [ratioOf(target), ratioOf(of)]
   if (!own || !other) return 'failed'
   return `${(own.median / other.median).toFixed(2)} ± ${Math.round(100 * Math.hypot(own.spread, other.spread))} %`
@@ -68,7 +68,8 @@ function toCost({ W1 }: Reports): string {
 const toLine = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
 function toText(all: readonly Reports[]): string {
-  const [{ machine }] = all.map(({ W1 }) => W1) as [Report]
+  const [{ W1 }] = all as readonly [Reports]
+  const { machine } = W1
   const table = [
     toLine(['CPU of the server', ...all.map(({ W1 }) => `Node ${W1.machine.node.slice(1)}`)]),
     toLine(['---', ...all.map(() => '---:')]),

@@ -2,8 +2,7 @@ import { CustomChart, type CustomSeriesOption } from 'echarts/charts'
 import { GridComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import type { CallFrame, CpuProfile } from './profile-data.ts'
-import { packageOf } from './profile-data.ts'
+import { type CallFrame, type CpuProfile, packageOf } from './profile-data.ts'
 
 use([CustomChart, GridComponent, TitleComponent, SVGRenderer])
 
@@ -92,7 +91,7 @@ function toSeries(frames: readonly Frame[], total: number): CustomSeriesOption {
 function toTree({ nodes, samples, timeDeltas }: CpuProfile): Tree {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const [first] = nodes
-  const root: Tree = { frame: { ...(first as { callFrame: CallFrame }).callFrame }, total: 0, children: new Map() }
+  const root: Tree = { frame: (first as { callFrame: CallFrame }).callFrame, total: 0, children: new Map() }
   const places = new Map<number, readonly Tree[]>()
   const walk = (id: number, path: readonly Tree[]): void => {
     places.set(id, path)

@@ -1,5 +1,5 @@
 /** What watching a server costs: see `bench/README.md`. `pnpm bench:otel [--rounds N] [--node PATH] [--only a,b] [--out FILE]` */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -106,7 +106,7 @@ function toRow({ title, of, limit }: Variant, { cost, added, ratio }: Compared):
 
 pinLoadGenerator()
 const { entry, remove } = await buildServer('otel/node.ts')
-const { cpu, cores, os, load } = describeMachine()
+const { cpu, cores, os, node, load } = describeMachine(values.node)
 const rows: string[] = []
 try {
   for (const variant of chosen) {
@@ -117,8 +117,7 @@ try {
 } finally {
   await remove()
 }
-const version = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim()
-const machine = `${cpu}, ${cores} cores, ${os}, Node ${version}, load ${load.join(' ')} at the start, ${describeMachine().load.join(' ')} at the end`
+const machine = `${cpu}, ${cores} cores, ${os}, Node ${node}, load ${load.join(' ')} at the start, ${describeMachine().load.join(' ')} at the end`
 const how = `${rounds} rounds of ${sliceCalls} calls of W1's echo in ${sessions} sessions; each round compares with the rounds of the other server before and after it. Medians; ± is the distance of the quartiles. CPU of the server's process, in µs for each call.`
 const table = ['| | µs | more, µs | ratio | to | goal |', '| --- | ---: | ---: | ---: | --- | --- |', ...rows].join(
   '\n',

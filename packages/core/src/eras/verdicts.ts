@@ -78,8 +78,8 @@ export const verdicts: readonly Row[] = [
 /** The verdict by the head alone; `undefined` where the body has a say. */
 export function verdictOfHead({ method, version, sessionId }: RequestHead): Verdict | undefined {
   const { inSession, outside } = byHead[namedBy(version)]
-  const verdicts = sessionId === undefined ? outside : inSession
-  return method === 'GET' || method === 'DELETE' ? verdicts[method] : verdicts.POST
+  const heads = sessionId === undefined ? outside : inSession
+  return method === 'GET' || method === 'DELETE' ? heads[method] : heads.POST
 }
 
 /** The verdict on a POST whose body was read. */

@@ -8,6 +8,6 @@ const settled = Promise.resolve()
 export function afterThisTurn(work: () => void): void {
   if (!tick) return queueMicrotask(work)
   // A tick that an event's listener asks for comes before the promises that it settles, one that a promise asks for
-  // after all of them. A promise costs a quarter of `queueMicrotask`, which Node makes an async resource for.
+  // after all of them. A promise costs less than `queueMicrotask`, which Node makes an async resource for.
   void settled.then(() => tick(work))
 }
