@@ -1,8 +1,9 @@
 import type { RunningExchange } from '../attendance/attendance.ts'
 import type { EventKind } from '../backplane/backplane.ts'
-import type { HttpReply, HttpRequest } from '../http/http.ts'
+import type { EventStreamBody, HttpReply, HttpRequest } from '../http/http.ts'
 import type { Acceptable } from '../http/media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
+import { afterThisTurn } from '../promises/after-this-turn.ts'
 import type { Link } from '../queues/linked-list.ts'
 import { type JsonRpcRequest, type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
@@ -24,6 +25,8 @@ export interface CallStreams {
   /** A stream for the answers to these requests. */
   open(requestIds: readonly RequestId[], attended: (isAttended: boolean) => void): StreamWriter
   connect(stream: StreamWriter, auth: AuthInfo | undefined, from: Cursor): Connection
+  /** The one answer of a stream that has not been opened. `undefined`: it must be opened for it. */
+  answerWhole(requestId: RequestId, text: string): EventStreamBody | undefined
 }
 
 /** A POST, beside its messages. */
@@ -43,8 +46,11 @@ export interface Classification {
   readonly revision: string
 }
 
-/** How the answer travels: not decided yet, as JSON, as a stream, or not at all since the client left too early. */
-type Shape = 'undecided' | 'json' | 'stream' | 'left'
+/**
+ * How the answer travels: not decided yet, as JSON, as a stream that it ends, as one that is nothing else, or not at all
+ * since the client left too early.
+ */
+type Shape = 'undecided' | 'json' | 'stream' | 'whole' | 'left'
 
 /**
  * One POST being answered, from its arrival to its last answer. Decides between a JSON body and an event stream, as
@@ -115,17 +121,21 @@ export class Exchange implements RunningExchange {
     return this.stream?.ask(text)
   }
 
-  /** The server object has all requests. Where a stream is the only way it is opened now. */
+  /**
+   * The server object has all requests. Where a stream is the only way it is opened as soon as they have run as far as
+   * they do by themselves: what is answered by then needs no stream to wait in.
+   */
   handed(): void {
     this.#isHanded = true
-    if (!this.#canJson && !this.#posted.statusOf) this.#upgrade()
+    if (!this.#canJson && !this.#posted.statusOf && this.#shape === 'undecided') afterThisTurn(() => this.#upgrade())
   }
 
   answer(requestId: RequestId, response: JsonRpcResponse): void {
     const isLast = this.#countAnswer()
     const text = this.#stringify(requestId, response)
     const status = this.#statusOf(response)
-    if (!this.#canJson && status === 200) this.#upgrade()
+    if (!this.#canJson && status === 200 && !this.#answerWhole(text)) this.#upgrade()
+    if (this.#shape === 'whole') return
     if (this.#shape === 'stream') return this.stream?.append('message', text, isLast)
     this.#answers.push(text)
     if (isLast) this.#decideJson(status)
@@ -202,6 +212,17 @@ export class Exchange implements RunningExchange {
     for (const text of this.#answers.splice(0)) stream.append('message', text)
     this.#connection = streams.connect(stream, this.#posted.request.auth, { index: 0, position: stream.origin })
     this.#decide(toStreamReply(this.#connection))
+  }
+
+  #answerWhole(text: string): boolean {
+    const [requestId] = this.requestIds as [RequestId]
+    if (this.#shape !== 'undecided' || this.requestIds.length > 1) return false
+    const body = this.#calls.parts.streams.answerWhole(requestId, text)
+    if (!body) return false
+    clearTimeout(this.#upgradeTimer)
+    this.#shape = 'whole'
+    this.#decide(toStreamReply(body))
+    return true
   }
 
   #decideJson(status = 200): void {

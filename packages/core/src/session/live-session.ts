@@ -186,6 +186,8 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
 
   /** A reply to `initialize` as an event stream. */
   answerOnStream(text: string, requestId: RequestId, request: HttpRequest, headers: Record<string, string>): HttpReply {
+    const whole = this.streams.answerWhole(requestId, text)
+    if (whole) return toStreamReply(whole, headers)
     const stream = this.streams.open([requestId])
     stream.append('message', text, true)
     const from = { index: 0, position: stream.origin }

@@ -50,6 +50,11 @@ export class LogWriter {
     return this.#queue !== undefined
   }
 
+  /** What is appended now waits, for what was appended before or for the session's record. */
+  get isHeld(): boolean {
+    return this.isBusy || this.#held !== undefined
+  }
+
   /** Whether this owner, or one before it, can have given out this position: one that was never given out is forged. */
   hasIssued({ term, n }: LogPosition): boolean {
     if (term < firstTerm) return false

@@ -2,6 +2,9 @@ import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
 import type { EventLog, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
+import { traces } from '../diagnostics/channels.ts'
+import type { EventStreamBody } from '../http/http.ts'
+import { pieceLength } from '../http/paced-sink.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
@@ -14,9 +17,10 @@ import { expiryOf, oldAt } from './expiry.ts'
 import type { Feed } from './feed.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
-import { ResumableFormat } from './sse-format.ts'
+import { ResumableFormat, type StreamFormat } from './sse-format.ts'
 import type { Cursor } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
+import { writeWhole } from './whole-stream.ts'
 
 /**
  * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that
@@ -115,6 +119,26 @@ export class SessionStreams {
   }
 
   /**
+   * The answer to a request as a stream of its own, written before anybody reads it. `undefined` where that takes more: a
+   * log that is waited for, a client that is written to at its pace, somebody who observes what happens meanwhile.
+   */
+  answerWhole(requestId: RequestId, text: string): EventStreamBody | undefined {
+    const { sessionKey, log, writer } = this.#parts
+    if (!isEmbedded(log) || writer.isHeld || text.length > pieceLength || traces.stream.isObserved) return undefined
+    try {
+      return writeWhole(text, requestId, { sessionKey, writer, log, format: this.#format() })
+    } catch {
+      // The codec may be somebody else's. The reader of a stream meets that too, and says it.
+      return undefined
+    }
+  }
+
+  #format(): StreamFormat {
+    const { eventIds, retryMs } = this.#parts.options
+    return new ResumableFormat({ eventIds, retryMs, priming: this.revision.priming })
+  }
+
+  /**
    * A stream of which the log has no end and that does not run here: its node is gone, and with it the calls. Ends it
    * for who comes back for them.
    */
@@ -198,7 +222,7 @@ export class SessionStreams {
    */
   connect(feed: Feed, auth: AuthInfo | undefined, from: Cursor, closed?: () => void): Connection {
     const { sessionKey, log, attendance, activity, options, makeUpForGap } = this.#parts
-    const { eventIds, retryMs, onError } = options
+    const { onError } = options
     const isStandalone = feed === this.standalone
     return new Connection({
       feed,
@@ -207,7 +231,7 @@ export class SessionStreams {
       attendance,
       activity,
       from,
-      format: new ResumableFormat({ eventIds, retryMs, priming: this.revision.priming }),
+      format: this.#format(),
       oldAt: this.#oldAt(isStandalone),
       // A call whose client cannot come back for the answer is spared: it would wait for ever.
       expiresAt: isStandalone || this.canPoll ? expiryOf(auth) : Infinity,

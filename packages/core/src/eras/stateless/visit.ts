@@ -4,6 +4,8 @@ import type { EventLog } from '../../backplane/backplane.ts'
 import type { CallsOptions } from '../../call/call.ts'
 import { Calls } from '../../call/calls.ts'
 import type { CallStreams } from '../../call/exchange.ts'
+import { traces } from '../../diagnostics/channels.ts'
+import { pieceLength } from '../../http/paced-sink.ts'
 import type { RequestId } from '../../rpc/json-rpc.ts'
 import type { Revision } from '../../rpc/revision.ts'
 import type { AuthInfo } from '../../rpc/server.ts'
@@ -12,6 +14,7 @@ import { noGapMessages } from '../../stream/history-gap.ts'
 import { LogWriter } from '../../stream/log-writer.ts'
 import type { Cursor } from '../../stream/stream-reader.ts'
 import { StreamWriter } from '../../stream/stream-writer.ts'
+import { WholeStream } from '../../stream/whole-stream.ts'
 import { plainFormat } from './plain-format.ts'
 
 export interface VisitParts {
@@ -85,6 +88,11 @@ export class Visit implements CallStreams, Activity {
 
   open(requestIds: readonly RequestId[], attended: (isAttended: boolean) => void): StreamWriter {
     return new StreamWriter({ streamTag: this.#writer.nextTag(), requestIds, log: this.#writer, attended })
+  }
+
+  answerWhole(_requestId: RequestId, text: string): WholeStream | undefined {
+    if (text.length > pieceLength || traces.stream.isObserved) return undefined
+    return new WholeStream(plainFormat.opening(undefined, []) + plainFormat.message(text))
   }
 
   connect(feed: StreamWriter, _auth: AuthInfo | undefined, from: Cursor): Connection {
