@@ -1,3 +1,4 @@
+import { stayAwake } from '../load/stay-awake.ts'
 import type { ServerProcess } from '../server-process.ts'
 
 /** Runs `work`, and tells the CPU time that the server spent meanwhile, in microseconds. */
@@ -6,7 +7,7 @@ export async function measureCpu<T>(
   work: () => Promise<T>,
 ): Promise<{ value: T; cpuUs: number }> {
   const before = await server.request('usage')
-  const value = await work()
+  const value = await stayAwake(work)
   const after = await server.request('usage')
   return { value, cpuUs: after.cpuUs - before.cpuUs }
 }
