@@ -50,7 +50,8 @@ export class StreamLog {
   }
 
   remove(kept: Kept, { index }: LogEvent): void {
-    const at = this.#seek(index - 1)
+    // The oldest mostly goes first: then there is nothing to look for.
+    const at = this.#kept[this.#start] === kept ? this.#start : this.#seek(index - 1)
     kept.event = undefined
     if (at > this.#start) this.#kept.splice(at, 1)
     else if (++this.#start > 64 && this.#start * 2 > this.#kept.length) this.#forget()
