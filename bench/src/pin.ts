@@ -8,10 +8,17 @@ export const canPin = cores.length > 1
 
 /** Keeps this process, all its threads, off the servers' core. */
 export function pinLoadGenerator(): void {
-  if (!canPin) return
-  const others = cores.slice(1).join()
-  const { status, stderr } = spawnSync('taskset', ['-a', '-c', '-p', others, String(process.pid)])
+  if (canPin) pin(process.pid, cores.slice(1).join())
+}
+
+function pin(pid: number, to: string): void {
+  const { status, stderr } = spawnSync('taskset', ['-a', '-c', '-p', to, String(pid)])
   if (status !== 0) throw new Error(`taskset failed: ${stderr}`)
+}
+
+/** Puts a process that runs already, all its threads, on the servers' core. */
+export function moveToServerCore(pid: number): void {
+  if (canPin) pin(pid, String(cores[0]))
 }
 
 /** A command that runs on the servers' core. */

@@ -4,7 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { buildServer } from '../build-server.ts'
 import { toCall } from '../load/messages.ts'
+import { stayAwake } from '../load/stay-awake.ts'
 import { describeMachine } from '../machine.ts'
+import { pinLoadGenerator } from '../pin.ts'
 import { type Summary, summarize } from '../statistics.ts'
 import { NodeProcess, type NodeSettings } from './node-process.ts'
 import { NodeClient } from './sessions.ts'
@@ -25,8 +27,10 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds)
 
-/** Calls of one slice, spread over the sessions. */
-const sliceCalls = 4_000
+/** Calls of one slice, spread over the sessions: few, so that what else the machine does meets all kinds of slices. */
+const sliceCalls = 1_600
+/** Of slices, in a round of the others. */
+const callRounds = 4
 const sessions = 16
 
 interface Row {
@@ -38,6 +42,7 @@ interface Row {
   readonly isLeast?: boolean
 }
 
+pinLoadGenerator()
 const { entry, remove } = await buildServer('cluster/node.ts')
 if (values.store !== 'redis' && values.store !== 'postgres') {
   throw new TypeError(`Expected --store to be redis or postgres, got ${values.store}`)
@@ -52,7 +57,7 @@ async function start(hibernateAfterMs = 0): Promise<NodeProcess> {
 }
 
 async function startOn(settings: NodeSettings): Promise<NodeProcess> {
-  const node = await NodeProcess.start({ entry, ...settings })
+  const node = await NodeProcess.start({ entry, isPinned: true, ...settings })
   started.push(node)
   return node
 }
@@ -63,7 +68,7 @@ async function cpuOf(nodes: readonly NodeProcess[], work: () => Promise<void>): 
     return each.reduce((total, cpu) => total + cpu, 0)
   }
   const before = await sum()
-  await work()
+  await stayAwake(work)
   return (await sum()) - before
 }
 
@@ -83,7 +88,7 @@ async function benchCalls(): Promise<Row[]> {
   for (let warmUp = 0; warmUp < warmUps; warmUp++) await slices.alone()
   const onOwner: number[] = []
   const forwarded: number[] = []
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < callRounds * rounds; round++) {
     const [before, own, by] = [await slices.alone(), await slices.owner(), await slices.forwarded()]
     const [ownAfter, after] = [await slices.owner(), await slices.alone()]
     onOwner.push((own + ownAfter) / (before + after))
@@ -106,7 +111,7 @@ async function benchCalls(): Promise<Row[]> {
   ]
 }
 
-const warmUps = 3
+const warmUps = 8
 
 type Clients = [NodeClient, NodeClient, NodeClient]
 

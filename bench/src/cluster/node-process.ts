@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { moveToServerCore } from '../pin.ts'
 
 /** `cpu` in microseconds, `heap` in bytes after collecting. */
 export type Asked = 'cpu' | 'heap' | 'sessions'
@@ -19,6 +20,8 @@ export interface NodeSettings {
 
 export interface NodeOptions extends NodeSettings {
   readonly entry: string
+  /** On the servers' core, with all nodes that are. */
+  readonly isPinned?: boolean
 }
 
 /** A node in a process of its own. */
@@ -26,8 +29,9 @@ export class NodeProcess {
   readonly url: string
   readonly #child: ChildProcess
 
-  static async start({ entry, ...settings }: NodeOptions): Promise<NodeProcess> {
+  static async start({ entry, isPinned = false, ...settings }: NodeOptions): Promise<NodeProcess> {
     const child = fork(entry, [JSON.stringify(settings satisfies NodeSettings)], { execArgv: ['--expose-gc'] })
+    if (isPinned && child.pid !== undefined) moveToServerCore(child.pid)
     const [told] = (await once(child, 'message')) as [Told]
     if (!('url' in told)) throw new Error('Expected the node to say where it listens first')
     return new NodeProcess(child, told.url)
