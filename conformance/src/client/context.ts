@@ -1,7 +1,7 @@
 import type { Revision } from '../requirement.ts'
 import type { Exchange } from './exchange.ts'
 import { setUp } from './expect.ts'
-import { HttpClient, type RequestOptions, type SentExchange } from './http.ts'
+import { HttpClient, type RequestOptions, type SentExchange, type SentRequest } from './http.ts'
 import { RawConnection } from './raw-connection.ts'
 import { getHeaders, openSession, postHeaders, type Session, type SessionOptions, withDefaults } from './session.ts'
 import type { Target } from './target.ts'
@@ -44,7 +44,8 @@ export interface OwnedContext extends CheckContext {
 export function createContext(target: Target, requirementId = ''): OwnedContext {
   const transcript = new Transcript(target.secrets)
   const onExchange = (sent: SentExchange) => target.witness.watch(sent, requirementId)
-  const settings = { ...target.client, onExchange }
+  const onRequest = (request: SentRequest) => target.witness.asked(request)
+  const settings = { ...target.client, onRequest, onExchange }
   const client = new HttpClient(target.url, transcript, settings)
   const ids = new Set<string>()
   const raws: RawConnection[] = []

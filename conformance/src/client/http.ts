@@ -26,11 +26,15 @@ export interface RequestOptions {
   readonly unpaced?: boolean
 }
 
-/** An exchange, and what was sent for it. */
-export interface SentExchange {
+export interface SentRequest {
   readonly method: string
+  /** Names and values in turn. */
   readonly headers: readonly string[]
   readonly body: Buffer | undefined
+}
+
+/** An exchange, and what was sent for it. */
+export interface SentExchange extends SentRequest {
   readonly exchange: Exchange
 }
 
@@ -43,6 +47,8 @@ export interface ClientSettings {
   readonly pace?: Pace
   /** What the way to the server costs by itself: added to waits that are short because a server is quick. */
   readonly roundTripMs?: number
+  /** Sees every request before it is sent: what a server does with it may come on another stream first. */
+  readonly onRequest?: (request: SentRequest) => void
   /** Sees every exchange when its head has come. */
   readonly onExchange?: (sent: SentExchange) => void
 }
@@ -94,6 +100,7 @@ export class HttpClient {
     })
     const what = `#${sent.number} ${method}`
     this.transcript.add(() => `→ ${what} ${path} ${headerLines(headers)} ${body?.toString('utf8') ?? ''}`)
+    this.settings.onRequest?.({ method, headers, body })
     const startedAt = performance.now()
     const send = this.#isSecure ? secureRequest : plainRequest
     const request = send(this.url, { method, path, headers, agent: options.agent ?? false })

@@ -1,7 +1,7 @@
 import { modernRevision } from '../requirement.ts'
 import type { SseEvent } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
-import type { SentExchange } from './http.ts'
+import type { SentExchange, SentRequest } from './http.ts'
 import { type Id, isObject, isRequest, isResponse, type Message } from './json-rpc.ts'
 import { problemOf } from './message-grammar.ts'
 import { readable } from './session.ts'
@@ -40,6 +40,16 @@ export class Witness {
     return this.#tokens.has(tokenOf(progressToken) ?? '')
   }
 
+  /** Remembers what a request asks for: progress may come on another stream before its own has begun. */
+  asked(request: SentRequest): void {
+    if (request.method !== 'POST' || headerOf(request, 'mcp-protocol-version') === modernRevision) return
+    const session = headerOf(request, 'mcp-session-id') ?? ''
+    for (const { params } of requestsIn(request.body)) {
+      const token = tokenOf(isObject(params?._meta) ? params._meta.progressToken : undefined)
+      if (token !== undefined) this.#rememberToken(token, session)
+    }
+  }
+
   /** Begins to look at an exchange. `during` is the check that it belongs to. */
   watch(sent: SentExchange, during: string): void {
     const { exchange } = sent
@@ -47,7 +57,6 @@ export class Witness {
     const watched = new Watched(sent)
     // What is wrong in a request comes back in its response.
     if (watched.requests.some(({ id }) => typeof id !== 'string' && !Number.isInteger(id))) return
-    this.#rememberTokens(watched)
     const report = (invariant: Invariant, problem: string) => {
       this.report(invariant, `${problem} (${exchange.what} of ${during})`)
     }
@@ -88,13 +97,10 @@ export class Witness {
   }
 
   /** A token that two sessions use tells nothing. */
-  #rememberTokens({ session, requests }: Watched): void {
-    for (const { params } of requests) {
-      const token = tokenOf(isObject(params?._meta) ? params._meta.progressToken : undefined)
-      if (token === undefined || this.#tokens.size > mostRemembered) continue
-      const owner = this.#tokens.get(token)
-      this.#tokens.set(token, owner === undefined || owner === session ? (session ?? '') : '')
-    }
+  #rememberToken(token: string, session: string): void {
+    if (this.#tokens.size > mostRemembered) return
+    const owner = this.#tokens.get(token)
+    this.#tokens.set(token, owner === undefined || owner === session ? session : '')
   }
 }
 
@@ -189,7 +195,7 @@ function tokenOf(token: unknown): string | undefined {
   return typeof token === 'string' || typeof token === 'number' ? JSON.stringify(token) : undefined
 }
 
-function headerOf({ headers }: SentExchange, name: string): string | undefined {
+function headerOf({ headers }: SentRequest, name: string): string | undefined {
   const index = headers.findIndex((text, at) => at % 2 === 0 && text.toLowerCase() === name)
   return index < 0 ? undefined : headers[index + 1]
 }
