@@ -13,7 +13,12 @@ function toCall(session: string, progressToken: number): SentRequest {
 /** The head of its answer, an event stream, has come. */
 function answer(): Exchange {
   const head = { status: 200, rawHeaders: ['Content-Type', 'text/event-stream'], httpVersion: '1.1' }
-  return new Exchange(head, { what: '#1 POST', startedAt: 0, transcript: new Transcript(new Map()), abort: () => undefined })
+  return new Exchange(head, {
+    what: '#1 POST',
+    startedAt: 0,
+    transcript: new Transcript(new Map()),
+    abort: () => undefined,
+  })
 }
 
 function tell(exchange: Exchange, progressToken: number): void {
