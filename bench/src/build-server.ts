@@ -5,14 +5,26 @@ import { build, type Plugin } from 'esbuild'
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url))
 
-/** Packages of this repository are measured as they are published: bundled. Everything else stays where it is installed. */
-const externals: Plugin = {
-  name: 'externals',
-  setup({ onResolve }) {
-    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'entry-point' || path.startsWith('@throughline/') ? undefined : { path, external: true },
-    )
-  },
+const corePaths: Readonly<Record<string, string>> = {
+  '@throughline/mcp-http-core': 'index.ts',
+  '@throughline/mcp-http-core/node': 'node/index.ts',
+}
+
+/**
+ * Packages of this repository are measured as they are published: bundled. Everything else stays where it is installed.
+ * `core`: a folder of sources that the core comes from instead.
+ */
+function createExternals(core?: string): Plugin {
+  return {
+    name: 'externals',
+    setup({ onResolve }) {
+      onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+        const corePath = core && corePaths[path]
+        if (corePath) return { path: join(core, corePath) }
+        return kind === 'entry-point' || path.startsWith('@throughline/') ? undefined : { path, external: true }
+      })
+    },
+  }
 }
 
 export interface BuiltServer {
@@ -25,7 +37,7 @@ export interface BuiltServer {
  * Builds the server's process to plain JavaScript. tsx would run it too, but names every closure when it is made, which
  * would be measured with it.
  */
-export async function buildServer(source = 'server.ts'): Promise<BuiltServer> {
+export async function buildServer(source = 'server.ts', core?: string): Promise<BuiltServer> {
   await mkdir(dist, { recursive: true })
   const outdir = await mkdtemp(join(dist, 'server-'))
   await build({
@@ -39,7 +51,7 @@ export async function buildServer(source = 'server.ts'): Promise<BuiltServer> {
     target: 'node20',
     sourcemap: true,
     logLevel: 'warning',
-    plugins: [externals],
+    plugins: [createExternals(core)],
   })
   return {
     entry: join(outdir, basename(source).replace(/ts$/, 'mjs')),

@@ -2,14 +2,17 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
-import { buildWork } from '../src/instructions/build-work.ts'
+import { buildServer } from '../src/build-server.ts'
 import { readCount } from '../src/instructions/count.ts'
 import { type Settings, works } from '../src/instructions/settings.ts'
 
 const run = promisify(execFile)
 
 test('all that is counted gets right answers', async () => {
-  const { entry, remove } = await buildWork(fileURLToPath(new URL('../../packages/core/src', import.meta.url)))
+  const { entry, remove } = await buildServer(
+    'instructions/work.ts',
+    fileURLToPath(new URL('../../packages/core/src', import.meta.url)),
+  )
   onTestFinished(remove)
   for (const work of works)
     for (const response of ['auto', 'sse'] as const) {

@@ -11,6 +11,7 @@ async function sleptDuring(work: () => Promise<unknown>): Promise<number> {
   return performance.eventLoopUtilization(before).idle
 }
 
+// With one core it would take the servers' time, and so it sleeps there.
 test.runIf(canPin)(
   'the load generator does not sleep while servers are measured, and does before and after',
   async () => {

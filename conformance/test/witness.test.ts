@@ -26,27 +26,27 @@ function tell(exchange: Exchange, progressToken: number): void {
   exchange.push(Buffer.from(`data: ${JSON.stringify(message)}\n\n`))
 }
 
-test('progress is foreign where another session alone has asked for it', () => {
+/** A session gets progress that another has asked for; and this one too, where it says so. */
+function mixUp(asksToo: boolean): Witness {
   const witness = new Witness()
   const mine = toCall('mine', 1)
   witness.asked(toCall('theirs', 2))
   witness.asked(mine)
   const exchange = answer()
   witness.watch({ ...mine, exchange }, 'a check')
+  if (asksToo) witness.asked(toCall('mine', 2))
   tell(exchange, 2)
+  return witness
+}
+
+test('progress is foreign where another session alone has asked for it', () => {
+  const witness = mixUp(false)
   expect(witness.findings('place')).toHaveLength(1)
   expect(witness.wasDisturbed('a check')).toBe(true)
 })
 
 test('it is not where this one has asked too, and its answer has not begun', () => {
-  const witness = new Witness()
-  const mine = toCall('mine', 1)
-  witness.asked(toCall('theirs', 2))
-  witness.asked(mine)
-  const exchange = answer()
-  witness.watch({ ...mine, exchange }, 'a check')
-  witness.asked(toCall('mine', 2))
-  tell(exchange, 2)
+  const witness = mixUp(true)
   expect(witness.findings('place')).toEqual([])
   expect(witness.wasDisturbed('a check')).toBe(false)
 })

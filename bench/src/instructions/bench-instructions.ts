@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { buildWork } from './build-work.ts'
+import { type BuiltServer, buildServer } from '../build-server.ts'
 import { countInstructions } from './count.ts'
 import { counts, type Settings, type Work, works } from './settings.ts'
 
@@ -48,11 +48,12 @@ if (spawnSync('valgrind', ['--version']).status !== 0) {
   process.exit(2)
 }
 
+const entries: BuiltServer[] = []
 const folder = await mkdtemp(join(tmpdir(), 'instructions-'))
 try {
   const core = join(root, 'packages/core/src')
   const sources = values.against === undefined ? [core] : [core, unpack(values.against, folder)]
-  const entries = await Promise.all(sources.map((source) => buildWork(source)))
+  for (const source of sources) entries.push(await buildServer('instructions/work.ts', source))
   const names = ['here', ...(values.against === undefined ? [] : [values.against, 'here ÷ that'])]
   console.log(`| instructions, in thousands, the client's too | ${names.join(' | ')} |`)
   console.log(`| --- |${' ---: |'.repeat(names.length)}`)
@@ -65,8 +66,8 @@ try {
       console.log(`| one of ${work}, response: '${response}' | ${figures.join(' | ')} |`)
     }
   }
-  for (const { remove } of entries) await remove()
 } finally {
+  for (const { remove } of entries) await remove()
   await rm(folder, { recursive: true, force: true })
 }
 

@@ -2,9 +2,7 @@ import type { Attendance } from '../attendance/attendance.ts'
 import type { Activity } from '../attendance/seat.ts'
 import type { EventLog, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
-import { traces } from '../diagnostics/channels.ts'
 import type { EventStreamBody } from '../http/http.ts'
-import { pieceLength } from '../http/paced-sink.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
@@ -20,7 +18,7 @@ import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat, type StreamFormat } from './sse-format.ts'
 import type { Cursor } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
-import { writeWhole } from './whole-stream.ts'
+import { fitsWhole, writeWhole } from './whole-stream.ts'
 
 /**
  * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that
@@ -124,7 +122,7 @@ export class SessionStreams {
    */
   answerWhole(requestId: RequestId, text: string): EventStreamBody | undefined {
     const { sessionKey, log, writer } = this.#parts
-    if (!isEmbedded(log) || writer.isHeld || text.length > pieceLength || traces.stream.isObserved) return undefined
+    if (!fitsWhole(text) || !isEmbedded(log) || writer.isHeld) return undefined
     try {
       return writeWhole(text, requestId, { sessionKey, writer, log, format: this.#format() })
     } catch {

@@ -1,5 +1,7 @@
 import type { EventLog, LogEvent } from '../backplane/backplane.ts'
+import { traces } from '../diagnostics/channels.ts'
 import type { EventSink, EventStreamBody, SinkEvents } from '../http/http.ts'
+import { pieceLength } from '../http/paced-sink.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Fate } from './feed.ts'
 import type { Appender, LogWriter } from './log-writer.ts'
@@ -29,6 +31,14 @@ export class WholeStream implements EventStreamBody, SinkEvents {
   gone(): void {
     // Nobody waits for that.
   }
+}
+
+/**
+ * Whether an answer may be a whole stream: a longer one goes at its client's pace, and who observes streams sees a
+ * connection.
+ */
+export function fitsWhole(text: string): boolean {
+  return text.length <= pieceLength && !traces.stream.isObserved
 }
 
 export interface WholeParts {

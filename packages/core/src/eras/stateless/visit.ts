@@ -4,8 +4,6 @@ import type { EventLog } from '../../backplane/backplane.ts'
 import type { CallsOptions } from '../../call/call.ts'
 import { Calls } from '../../call/calls.ts'
 import type { CallStreams } from '../../call/exchange.ts'
-import { traces } from '../../diagnostics/channels.ts'
-import { pieceLength } from '../../http/paced-sink.ts'
 import type { RequestId } from '../../rpc/json-rpc.ts'
 import type { Revision } from '../../rpc/revision.ts'
 import type { AuthInfo } from '../../rpc/server.ts'
@@ -14,7 +12,7 @@ import { noGapMessages } from '../../stream/history-gap.ts'
 import { LogWriter } from '../../stream/log-writer.ts'
 import type { Cursor } from '../../stream/stream-reader.ts'
 import { StreamWriter } from '../../stream/stream-writer.ts'
-import { WholeStream } from '../../stream/whole-stream.ts'
+import { fitsWhole, WholeStream } from '../../stream/whole-stream.ts'
 import { plainFormat } from './plain-format.ts'
 
 export interface VisitParts {
@@ -91,7 +89,7 @@ export class Visit implements CallStreams, Activity {
   }
 
   answerWhole(_requestId: RequestId, text: string): WholeStream | undefined {
-    if (text.length > pieceLength || traces.stream.isObserved) return undefined
+    if (!fitsWhole(text)) return undefined
     return new WholeStream(plainFormat.opening(undefined, []) + plainFormat.message(text))
   }
 
