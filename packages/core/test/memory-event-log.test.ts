@@ -95,7 +95,7 @@ test('delivered streams are forgotten after a while', async () => {
   log.append('s', [toEvent('p2', 1)])
   expect(indexes(log, 's', 'p1')).toEqual([1])
   await sleep(30)
-  log.append('s', [toEvent('p2', 2)])
+  log.append('s', [toEvent('p3', 1)])
   expect(indexes(log, 's', 'p1')).toEqual([])
   expect(log.stats().events).toBe(2)
 })

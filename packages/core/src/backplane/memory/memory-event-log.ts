@@ -56,8 +56,9 @@ export class MemoryEventLog implements EventLog {
     const session = this.#sessionOf(sessionKey)
     if (newest.position.term < session.term) return 'fenced'
     session.term = newest.position.term
+    const { streams } = this.#totals
     for (const event of events) session.append(event)
-    this.#expire()
+    if (this.#totals.streams !== streams) this.#expire()
     this.#trim(session, newest)
     return 'ok'
   }
@@ -104,8 +105,8 @@ export class MemoryEventLog implements EventLog {
   }
 
   /**
-   * Streams that were delivered long enough ago. Done while appending, so that no timer is needed: without appends
-   * nothing grows.
+   * Streams that were delivered long enough ago. Done where a stream begins, so that no timer is needed: without new
+   * ones no more are delivered.
    */
   #expire(): void {
     let oldest = this.#released.peek()
