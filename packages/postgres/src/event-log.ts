@@ -169,7 +169,7 @@ export class PostgresEventLog implements EventLog {
       const channels = new Set<string>()
       for (const { channel, message } of messages) {
         added.push([at + 1, toName(channel), toStored(message)])
-        channels.add(toNotifyChannel(this.#database.schema, channel))
+        channels.add(toNotifyChannel(this.#database.schema, toName(channel)))
       }
       for (const channel of channels) told.push([at + 1, channel])
     }

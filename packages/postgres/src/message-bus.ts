@@ -45,7 +45,7 @@ export function toPublish(
       SELECT channel, text FROM unnest($1::text::text[], $2::text::text[]) WITH ORDINALITY m (channel, text, at) ORDER BY at)
     SELECT pg_notify(channel, '') FROM unnest($3::text::text[]) channel`
   const channels = messages.map(([channel]) => channel)
-  const heard = [...new Set(channels)].map((channel) => toNotifyChannel(schema, channel))
+  const heard = [...new Set(channels)].map((channel) => toNotifyChannel(schema, toName(channel)))
   return [sql, [toArray(channels.map(toName)), toArray(messages.map(([, text]) => toStored(text))), toArray(heard)]]
 }
 

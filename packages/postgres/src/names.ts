@@ -12,11 +12,11 @@ export function toName(text: string): string {
 }
 
 /**
- * What `LISTEN` and `NOTIFY` call a channel. Channels belong to a database, so the schema is in it; names without quotes
- * are folded to lower case, and end after 63 bytes.
+ * What `LISTEN` and `NOTIFY` call a channel, of its {@link toName name}. Channels belong to a database, so the schema is in
+ * it; names without quotes are folded to lower case, and end after 63 bytes.
  */
-export function toNotifyChannel(schema: string, channel: string): string {
-  return `mcp_${hash(`${schema} ${toName(channel)}`, 'hex').slice(0, 40)}`
+export function toNotifyChannel(schema: string, name: string): string {
+  return `mcp_${hash(`${schema} ${name}`, 'hex').slice(0, 40)}`
 }
 
 function hash(text: string, encoding: 'hex' | 'base64url'): string {
