@@ -352,7 +352,36 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     await waitFor(() => heard.includes('after'))
   })
 
+  test('statements are prepared once for each connection of pg', async () => {
+    const pool = connect({ max: 1 })
+    await createTables(pool, { schema: 'prepared' })
+    const { sessions } = postgresBackplane(pool, { schema: 'prepared', listenOn: false })
+    for (let i = 0; i < 10; i++) expect(await sessions.get('key')).toBeUndefined()
+    const sql =
+      "SELECT count(*)::int FROM pg_prepared_statements WHERE statement LIKE '%FROM prepared.session WHERE name = $1%'"
+    const { rows } = await pool.query(sql)
+    expect(rows).toEqual([{ count: 1 }])
+  })
+
   describe('through PgBouncer in transaction mode', () => {
+    test('pg: nodes lose no statement that another connection has prepared, or none has', async () => {
+      const bouncer = await startPgBouncer(server.port)
+      const pools = [1, 2].map(() => new Pool({ connectionString: bouncer.url, max: 4 }))
+      onTestFinished(async () => {
+        for (const pool of pools) await pool.end()
+        await bouncer.stop()
+      })
+      await createTables(connect(), { schema: 'mixed' })
+      const nodes = pools.map((pool) => postgresBackplane(pool, { schema: 'mixed', listenOn: false }).sessions)
+      const use = async (key: string, sessions: (typeof nodes)[number]) => {
+        if (!(await sessions.create(toRecord(key), ttlMs))) return undefined
+        await sessions.update(key, 1, { initialized: true }, ttlMs)
+        return (await sessions.get(key))?.initialized
+      }
+      const used = Array.from({ length: 200 }, (_, i) => use(`key ${i}`, nodes[i % 2] as (typeof nodes)[number]))
+      expect(new Set(await Promise.all(used))).toEqual(new Set([true]))
+    })
+
     test.each(['pg', 'postgres'] as const)(
       '%s: messages are heard without LISTEN, and with a direct connection',
       async (name) => {
