@@ -28,7 +28,7 @@ const append = `SELECT ${appendAll}::text AS outcomes`
 /** Messages, and the channels of `NOTIFY`, each of one append: what that stores and who hears of it is committed at once. */
 const appendAndPublish = `WITH appended AS MATERIALIZED (SELECT ${appendAll} AS outcomes),
   added AS (INSERT INTO mcp.message (channel, text) SELECT m.channel, m.text FROM appended,
-    unnest($12::text::int[], $13::text::text[], $14::text::text[]) WITH ORDINALITY m (append, channel, text, at)
+    unnest($12::text::int[], $13::text::text[], ${fromSeparated('$14')}) WITH ORDINALITY m (append, channel, text, at)
     WHERE outcomes[m.append] = 'ok' ORDER BY m.at)
   SELECT outcomes::text, (SELECT count(pg_notify(n.channel, '')::text)
     FROM unnest($15::text::int[], $16::text::text[]) n (append, channel) WHERE outcomes[n.append] = 'ok') AS told
@@ -164,16 +164,18 @@ export class PostgresEventLog implements EventLog {
   /** Without any it costs less. */
   #toMessages(appends: readonly Append[]): readonly string[] | undefined {
     const added: Column[][] = []
+    const texts: string[] = []
     const told: Column[][] = []
     for (const [at, { messages }] of appends.entries()) {
       const channels = new Set<string>()
       for (const { channel, message } of messages) {
-        added.push([at + 1, toName(channel), toStored(message)])
+        added.push([at + 1, toName(channel)])
+        texts.push(toStored(message))
         channels.add(toNotifyChannel(this.#database.schema, toName(channel)))
       }
       for (const channel of channels) told.push([at + 1, channel])
     }
-    return added.length === 0 ? undefined : [...toColumns(added, 3), ...toColumns(told, 2)]
+    return added.length === 0 ? undefined : [...toColumns(added, 2), toSeparated(texts), ...toColumns(told, 2)]
   }
 
   async #release(streams: readonly (readonly string[])[]): Promise<readonly undefined[]> {

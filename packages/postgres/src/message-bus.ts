@@ -3,7 +3,7 @@ import { Batches } from './batches.ts'
 import { Bell } from './bell.ts'
 import type { ClientPort, Row, Value } from './client/postgres-client.ts'
 import type { Database } from './database.ts'
-import { fromStored, toArray, toName, toNotifyChannel, toStored } from './names.ts'
+import { fromSeparated, fromStored, toArray, toName, toNotifyChannel, toSeparated, toStored } from './names.ts'
 import { sweepMs } from './sweeper.ts'
 
 /** How long, in milliseconds, until messages are looked for again. */
@@ -42,11 +42,13 @@ export function toPublish(
   messages: readonly Message[],
 ): readonly [text: string, values: readonly Value[]] {
   const sql = `WITH added AS (INSERT INTO ${schema}.message (channel, text)
-      SELECT channel, text FROM unnest($1::text::text[], $2::text::text[]) WITH ORDINALITY m (channel, text, at) ORDER BY at)
+      SELECT channel, text FROM unnest($1::text::text[], ${fromSeparated('$2')}) WITH ORDINALITY m (channel, text, at)
+      ORDER BY at)
     SELECT pg_notify(channel, '') FROM unnest($3::text::text[]) channel`
   const channels = messages.map(([channel]) => channel)
   const heard = [...new Set(channels)].map((channel) => toNotifyChannel(schema, toName(channel)))
-  return [sql, [toArray(channels.map(toName)), toArray(messages.map(([, text]) => toStored(text))), toArray(heard)]]
+  const texts = toSeparated(messages.map(([, text]) => toStored(text)))
+  return [sql, [toArray(channels.map(toName)), texts, toArray(heard)]]
 }
 
 /**

@@ -19,8 +19,19 @@ export function toNotifyChannel(schema: string, name: string): string {
   return `mcp_${hash(`${schema} ${name}`, 'hex').slice(0, 40)}`
 }
 
+/** The newest: the channels of nodes are named again and again. */
+const hashes = new Map<string, string>()
+const maxHashes = 1_000
+
 function hash(text: string, encoding: 'hex' | 'base64url'): string {
-  return createHash('sha256').update(text, 'utf16le').digest(encoding)
+  const asked = `${encoding} ${text}`
+  const known = hashes.get(asked)
+  if (known !== undefined) return known
+  const made = createHash('sha256').update(text, 'utf16le').digest(encoding)
+  hashes.set(asked, made)
+  const [oldest] = hashes.size > maxHashes ? hashes.keys() : []
+  if (oldest !== undefined) hashes.delete(oldest)
+  return made
 }
 
 /** Before text that is kept as JSON. */
