@@ -43,11 +43,15 @@ export class Bell {
     else this.#listener?.unlisten(name).catch(() => undefined)
   }
 
-  /** A connection may be dead and look open for many minutes: from time to time it is rung here. */
-  check(): void {
+  /**
+   * A connection may be dead and look open for many minutes: from time to time it is rung here, and when messages are found
+   * of which it has told nothing.
+   */
+  check(isMissed: boolean): void {
     const now = performance.now()
     const { silence } = this.#options.times
-    if (!this.#listener || now - Math.max(this.#rangAt, this.#askedAt) < silence) return
+    const isSilent = now - Math.max(this.#rangAt, this.#askedAt) >= silence
+    if (!this.#listener || !(isSilent || (isMissed && this.isHeard))) return
     if (this.isHeard) this.#ask()
     else this.#reconnect()
   }

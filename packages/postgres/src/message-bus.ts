@@ -8,11 +8,11 @@ import { sweepMs } from './sweeper.ts'
 
 /** How long, in milliseconds, until messages are looked for again. */
 export const busTimes = {
-  /** While they come. */
+  /** While they come, and nothing tells of them. */
   busy: 5,
-  /** Where nothing tells that there are any. */
+  /** While none come. */
   quiet: 100,
-  /** Where `NOTIFY` does. */
+  /** Where `NOTIFY` tells of them. */
   idle: 2_000,
   /** After so long without any notification one is sent. */
   silence: 30_000,
@@ -84,7 +84,7 @@ export class PostgresBus implements MessageBus {
       this.#isBroken = true
       this.#lookNow()
     }
-    this.#bell = new Bell({ database, listening, times, onRing: () => this.#lookNow(), onBreak })
+    this.#bell = new Bell({ database, listening, times, onRing: () => this.#lookNow(true), onBreak })
   }
 
   async publish(channel: string, message: string): Promise<void> {
@@ -143,14 +143,14 @@ export class PostgresBus implements MessageBus {
     if (this.#channels.size > 0) this.#timer = setTimeout(() => this.#lookNow(), this.#delay).unref()
   }
 
-  #lookNow(): void {
+  #lookNow(isRung = false): void {
     if (this.#channels.size === 0) return
     clearTimeout(this.#timer)
     const { busy, quiet, idle } = this.#times
     const next = (isNew: boolean): void => {
-      const longest = this.#bell.isHeard ? idle : quiet
-      this.#delay = isNew ? busy : Math.min(longest, Math.max(busy, 2 * this.#delay))
-      this.#bell.check()
+      this.#bell.check(isNew && !isRung)
+      this.#delay = isNew ? busy : Math.min(quiet, Math.max(busy, 2 * this.#delay))
+      if (this.#bell.isHeard) this.#delay = idle
       this.#wait()
     }
     this.#look().then(next, () => next(false))

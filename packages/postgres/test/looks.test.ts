@@ -74,6 +74,28 @@ describe.skipIf(skipsPostgres())('whoever looks for messages', () => {
     },
   )
 
+  test('looks for messages often once one has come that nothing told of', async () => {
+    const times = { busy: 5, quiet: 20, idle: 2_000, silence: 30_000, pause: 1_000 }
+    const port = toClientPort(pool)
+    let isMute = false
+    const openListener: ClientPort['openListener'] = ({ woken, ...events }) =>
+      port.openListener({ ...events, woken: () => isMute || woken() })
+    const bus = new PostgresBus(new Database(port, 'mcp'), { ...port, openListener }, times)
+    const { bus: otherBus } = postgresBackplane(pool, { listenOn: false })
+    const heard: string[] = []
+    onTestFinished(await bus.subscribe('mute', (message) => heard.push(message)))
+    const publish = async (message: string) => {
+      const since = performance.now()
+      await otherBus.publish('mute', message)
+      await waitFor(() => heard.includes(message))
+      return performance.now() - since
+    }
+    expect(await publish('told of')).toBeLessThan(1_000)
+    isMute = true
+    await publish('missed')
+    expect(await publish('looked for')).toBeLessThan(1_000)
+  })
+
   test('is told that messages may be missed when so much time has passed that some may be gone', async () => {
     const { bus, looks } = createHeldBus(1_500)
     const other = postgresBackplane(pool, { listenOn: false })
