@@ -59,10 +59,27 @@ CREATE UNLOGGED TABLE IF NOT EXISTS mcp.message (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX IF NOT EXISTS message_xid ON mcp.message (xid);
 
+CREATE OR REPLACE FUNCTION mcp.get_session_1(a_name text) RETURNS SETOF mcp.session LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM mcp.session WHERE name = a_name AND expires > clock_timestamp();
+END $$;
+
+CREATE OR REPLACE FUNCTION mcp.update_session_1(
+  a_name text, a_term bigint, ttl float8, a_owner text, a_node text, a_initialized boolean, a_log_level text,
+  a_subscriptions text
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+  UPDATE mcp.session SET owner = coalesce(a_owner, owner), node = coalesce(a_node, node),
+    initialized = coalesce(a_initialized, initialized), log_level = coalesce(a_log_level, log_level),
+    subscriptions = coalesce(a_subscriptions, subscriptions), expires = clock_timestamp() + ttl * interval '1 ms'
+    WHERE name = a_name AND term = a_term AND expires > clock_timestamp();
+  RETURN FOUND;
+END $$;
+
 CREATE OR REPLACE FUNCTION mcp.create_session_1(
   a_name text, a_fixed text, a_term bigint, a_owner text, a_node text,
   a_initialized boolean, a_log_level text, a_subscriptions text, ttl float8
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE old mcp.session;
 BEGIN
   LOOP
@@ -81,7 +98,7 @@ END $$;
 
 -- FOR UPDATE waits for appends under way, which hold the row FOR KEY SHARE: none of an old term comes after this.
 CREATE OR REPLACE FUNCTION mcp.take_over_1(a_name text, expected bigint, a_owner text, a_node text, ttl float8)
-RETURNS SETOF mcp.session LANGUAGE plpgsql AS $$
+RETURNS SETOF mcp.session LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -95,7 +112,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION mcp.delete_session_1(a_name text, a_term bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -106,7 +123,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION mcp.delete_log_1(a_name text, a_term bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -116,15 +133,14 @@ BEGIN
   UPDATE mcp.session SET gone = s.term WHERE id = s.id;
 END $$;
 
-CREATE OR REPLACE FUNCTION mcp.remove_log_1(a_session bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION mcp.remove_log_1(a_session bigint) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
-  DELETE FROM mcp.event WHERE stream IN (SELECT id FROM mcp.stream WHERE session = a_session);
+  DELETE FROM mcp.event WHERE stream = ANY (ARRAY(SELECT id FROM mcp.stream WHERE session = a_session));
   DELETE FROM mcp.stream WHERE session = a_session;
 END $$;
 
 -- The appends of many sessions: names and terms of each append; of each stream that an append writes to, which append it is
 -- of, its tag and request ids; of each event, which of these streams it is of, and what it is. Gives the outcome of each append.
--- Before the tables are analyzed for the first time plans would be made for empty ones, and kept.
 CREATE OR REPLACE FUNCTION mcp.append_1(
   names text[], terms bigint[], appends int[], tags text[], ids text[],
   places int[], indexes bigint[], ns bigint[], kinds smallint[], lasts boolean[], texts text[]
@@ -135,7 +151,7 @@ DECLARE
   streams bigint[];
 BEGIN
   WITH locked AS MATERIALIZED (
-    SELECT id, name, term, gone, expires FROM mcp.session WHERE name = ANY (names) ORDER BY id FOR KEY SHARE)
+    SELECT id, name, term, gone, expires FROM mcp.session WHERE name = ANY (names) ORDER BY name FOR KEY SHARE)
   SELECT array_agg(s.id ORDER BY a.at), array_agg(CASE
       WHEN s.id IS NULL OR s.expires <= clock_timestamp() THEN 'gone'
       WHEN s.term <> a.term THEN 'fenced'
@@ -145,9 +161,9 @@ BEGIN
     FROM unnest(names, terms) WITH ORDINALITY a (name, term, at) LEFT JOIN locked s ON s.name = a.name;
   FOR tries IN 1..2 LOOP
     streams := ARRAY(
-      SELECT k.id FROM unnest(appends, tags) WITH ORDINALITY e (append, tag, at)
-      LEFT JOIN mcp.stream k ON outcomes[e.append] = 'ok' AND k.session = sessions[e.append] AND k.tag = e.tag
-      ORDER BY e.at);
+      SELECT CASE WHEN outcomes[e.append] = 'ok' THEN
+        (SELECT k.id FROM mcp.stream k WHERE k.session = sessions[e.append] AND k.tag = e.tag) END
+      FROM unnest(appends, tags) WITH ORDINALITY e (append, tag, at) ORDER BY e.at);
     EXIT WHEN tries = 2 OR array_position(streams, NULL) IS NULL;
     INSERT INTO mcp.stream (session, tag, request_ids)
       SELECT sessions[e.append], e.tag, e.ids FROM unnest(appends, tags, ids) WITH ORDINALITY e (append, tag, ids, at)
@@ -165,6 +181,32 @@ BEGIN
   END;
 END $$;
 
+-- A page of a stream. The newest event tells how far it has come, or the stream itself where that was dropped.
+CREATE OR REPLACE FUNCTION mcp.read_1(a_name text, a_tag text, a_after bigint, a_most int)
+RETURNS TABLE (ids text, head bigint, i bigint, term bigint, n bigint, kind smallint, last boolean, data text,
+  head_term bigint, head_n bigint, ended boolean) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT k.request_ids, greatest(k.head, h.i), e.i, e.term, e.n, e.kind, e.last, e.data,
+      CASE WHEN h.i > k.head THEN h.term ELSE k.term END, CASE WHEN h.i > k.head THEN h.n ELSE k.n END,
+      CASE WHEN h.i > k.head THEN h.last ELSE k.last END
+    FROM mcp.stream k
+    LEFT JOIN LATERAL (SELECT * FROM mcp.event WHERE stream = k.id ORDER BY i DESC LIMIT 1) h ON true
+    LEFT JOIN LATERAL (SELECT * FROM mcp.event WHERE stream = k.id AND i > a_after ORDER BY i LIMIT a_most) e ON true
+    WHERE k.session = (SELECT id FROM mcp.session WHERE name = a_name AND expires > clock_timestamp()) AND k.tag = a_tag;
+END $$;
+
+-- Messages that could not be seen in a snapshot and can be now, in whichever order they were committed. They were begun
+-- since, or were under way: so it costs no more while the application has a transaction open for long.
+CREATE OR REPLACE FUNCTION mcp.look_1(channels text[], seen pg_snapshot)
+RETURNS TABLE (id bigint, channel text, text text) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT m.id, m.channel, m.text FROM mcp.message m
+    WHERE m.channel = ANY (channels) AND (m.xid >= pg_snapshot_xmax(seen)
+      OR m.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen))));
+END $$;
+
 -- Some places are taken: by the same events, repeated after a lost reply, or by others. ON CONFLICT costs a third more, so
 -- it is for these alone.
 CREATE OR REPLACE FUNCTION mcp.append_again_1(
@@ -175,7 +217,7 @@ DECLARE refused int[];
 BEGIN
   refused := ARRAY(
     SELECT DISTINCT appends[e.place] FROM unnest(places, indexes, ns, texts) e (place, i, n, data)
-    JOIN mcp.event kept ON kept.stream = streams[e.place] AND kept.i = e.i
+    JOIN mcp.event kept ON kept.stream = ANY (streams) AND kept.stream = streams[e.place] AND kept.i = e.i
     WHERE (kept.term, kept.n, kept.data) IS DISTINCT FROM (terms[appends[e.place]], e.n, e.data));
   -- All of an append or nothing.
   INSERT INTO mcp.event (stream, i, term, n, kind, last, data)
@@ -188,30 +230,31 @@ BEGIN
 END $$;
 
 -- Before newest events go: how far their streams had come.
-CREATE OR REPLACE FUNCTION mcp.keep_heads_1(streams bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION mcp.keep_heads_1(streams bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   UPDATE mcp.stream k SET head = e.i, term = e.term, n = e.n, last = e.last
     FROM unnest(streams) a (id)
     CROSS JOIN LATERAL (SELECT * FROM mcp.event WHERE stream = a.id ORDER BY i DESC LIMIT 1) e
-    WHERE k.id = a.id AND k.head < e.i;
+    WHERE k.id = ANY (streams) AND k.id = a.id AND k.head < e.i;
 END $$;
 
 -- What a session has too much of: events one by one, streams with all of theirs, and what is known of streams.
 CREATE OR REPLACE FUNCTION mcp.drop_1(
   a_name text, a_term bigint, streams bigint[], indexes bigint[], ended bigint[], forgotten bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   PERFORM 1 FROM mcp.session WHERE name = a_name AND term = a_term FOR KEY SHARE;
   IF NOT FOUND THEN RETURN; END IF;
   PERFORM mcp.keep_heads_1(ARRAY(SELECT DISTINCT unnest(streams || ended)));
-  DELETE FROM mcp.event e USING unnest(streams, indexes) d (stream, i) WHERE e.stream = d.stream AND e.i = d.i;
+  DELETE FROM mcp.event e USING unnest(streams, indexes) d (stream, i)
+    WHERE e.stream = ANY (streams) AND e.stream = d.stream AND e.i = d.i;
   DELETE FROM mcp.event WHERE stream = ANY (ended);
   UPDATE mcp.stream SET state = 2, since = clock_timestamp() WHERE id = ANY (ended);
   DELETE FROM mcp.stream WHERE id = ANY (forgotten);
 END $$;
 
 -- A bounded part of what is over. Nodes take different rows. Messages go that all could see in a snapshot long ago.
-CREATE OR REPLACE FUNCTION mcp.sweep_1(retain float8, seen text) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION mcp.sweep_1(retain float8, seen text) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   most CONSTANT int := 5000;
   few CONSTANT int := 500;
@@ -223,7 +266,8 @@ BEGIN
   over := ARRAY(SELECT id FROM mcp.session WHERE expires <= clock_timestamp() LIMIT few FOR UPDATE SKIP LOCKED);
   IF over <> '{}' THEN
     DELETE FROM mcp.event WHERE ctid = ANY (ARRAY(
-      SELECT e.ctid FROM mcp.stream k JOIN mcp.event e ON e.stream = k.id WHERE k.session = ANY (over) LIMIT most));
+      SELECT ctid FROM mcp.event WHERE stream = ANY (ARRAY(SELECT id FROM mcp.stream WHERE session = ANY (over)))
+      LIMIT most));
     GET DIAGNOSTICS removed = ROW_COUNT;
     more := removed = most OR cardinality(over) = few;
     IF removed < most THEN

@@ -13,10 +13,13 @@ export class Database {
     this.schema = schema
   }
 
-  /** A statement that changes something. `mcp.` is before the names of tables and functions. */
-  async write(text: string, values: readonly Value[]): Promise<readonly Row[]> {
+  /**
+   * A statement that changes something. `mcp.` is before the names of tables and functions. `isPrepared`: it does no more
+   * than to call functions, and is planned once. A plan that was made while a table was small would be of no use later.
+   */
+  async write(text: string, values: readonly Value[], isPrepared = false): Promise<readonly Row[]> {
     try {
-      return await this.client.query(this.toText(text), values)
+      return await this.client.query(this.toText(text), values, isPrepared)
     } catch (error) {
       if (!missing.includes(String((error as { readonly code?: unknown }).code))) throw error
       throw new Error(`The tables for MCP sessions are not in the schema ${this.schema}: await createTables(client)`, {
@@ -26,10 +29,10 @@ export class Database {
   }
 
   /** A statement that only reads. It is not for a replica, which is behind: what it lacks is not gone. */
-  async read(text: string, values: readonly Value[]): Promise<readonly Row[]> {
+  async read(text: string, values: readonly Value[], isPrepared = false): Promise<readonly Row[]> {
     const asked = `SELECT pg_is_in_recovery() AS replica, found.* FROM (VALUES (1)) one
       LEFT JOIN (SELECT 1 AS row, each.* FROM (${text}) each) found ON true`
-    const rows = await this.write(asked, values)
+    const rows = await this.write(asked, values, isPrepared)
     if (rows[0]?.replica !== false) throw new Error('Expected the primary server of Postgres, got a replica')
     return rows.filter(({ row }) => row === 1)
   }

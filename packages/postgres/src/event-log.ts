@@ -36,16 +36,8 @@ const appendAndPublish = `WITH appended AS MATERIALIZED (SELECT ${appendAll} AS 
 
 type Column = string | number | boolean
 
-/** The newest event tells how far a stream has come, or the stream itself where that was dropped. */
-const readPage = `SELECT k.request_ids AS ids, greatest(k.head, h.i) AS head, e.i, e.term, e.n, e.kind, e.last::int AS last,
-    e.data, CASE WHEN h.i > k.head THEN h.term ELSE k.term END AS headterm,
-    CASE WHEN h.i > k.head THEN h.n ELSE k.n END AS headn,
-    (CASE WHEN h.i > k.head THEN h.last ELSE k.last END)::int AS ended
-  FROM mcp.session s JOIN mcp.stream k ON k.session = s.id
-  LEFT JOIN LATERAL (SELECT * FROM mcp.event WHERE stream = k.id ORDER BY i DESC LIMIT 1) h ON true
-  LEFT JOIN LATERAL (SELECT * FROM mcp.event WHERE stream = k.id AND i > $3::text::bigint
-    ORDER BY i LIMIT $4::text::int) e ON true
-  WHERE s.name = $1 AND s.expires > clock_timestamp() AND k.tag = $2`
+const readPage = `SELECT ids, head, i, term, n, kind, last::int AS last, data, head_term AS headterm, head_n AS headn,
+    ended::int AS ended FROM mcp.read_1($1, $2, $3::text::bigint, $4::text::int)`
 
 export interface EventLogParts {
   readonly database: Database
@@ -96,7 +88,7 @@ export class PostgresEventLog implements EventLog {
 
   async read(sessionKey: string, streamTag: string, after: number, limit: number): Promise<LogPage | undefined> {
     const values = [toName(sessionKey), toName(streamTag), `${after}`, `${limit}`]
-    const rows = await this.#database.read(readPage, values)
+    const rows = await this.#database.read(readPage, values, true)
     const [first] = rows
     if (!first) return undefined
     const stream = { streamTag, requestIds: JSON.parse(first.ids as string) as LogEvent['requestIds'] }
@@ -120,7 +112,7 @@ export class PostgresEventLog implements EventLog {
   async delete(sessionKey: string, term?: number): Promise<void> {
     const name = toName(sessionKey)
     const sql = 'SELECT mcp.delete_log_1($1, $2::text::bigint)'
-    await this.#database.write(sql, [name, term === undefined ? null : `${term}`])
+    await this.#database.write(sql, [name, term === undefined ? null : `${term}`], true)
     this.#trimmer.forget(name)
   }
 
@@ -154,8 +146,8 @@ export class PostgresEventLog implements EventLog {
     ]
     const messages = this.#toMessages(appends)
     const [row] = await (messages
-      ? this.#database.write(appendAndPublish, [...values, ...messages])
-      : this.#database.write(append, values))
+      ? this.#database.write(appendAndPublish, [...values, ...messages], true)
+      : this.#database.write(append, values, true))
     if (messages) this.#bus.published()
     // `{ok,fenced}`
     return String(row?.outcomes).slice(1, -1).split(',') as AppendOutcome[]

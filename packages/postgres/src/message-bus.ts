@@ -27,14 +27,9 @@ interface Subscription {
   readonly missed: () => void
 }
 
-/**
- * All that came since the last look: what could not be seen then and can be seen now, in whichever order it was committed.
- * It was begun since, or was under way: so it costs no more while the application has a transaction open for long.
- */
-export const look = `SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time()::text AS server, m.id, m.channel, m.text
-  FROM (VALUES (1)) one LEFT JOIN mcp.message m
-    ON m.channel = ANY ($1::text::text[]) AND (m.xid >= pg_snapshot_xmax($2::text::pg_snapshot)
-      OR m.xid = ANY (ARRAY(SELECT pg_snapshot_xip($2::text::pg_snapshot))))`
+/** All that came since the last look. The function sees what the statement does. */
+const look = `SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time()::text AS server, m.id, m.channel, m.text
+  FROM (VALUES (1)) one LEFT JOIN mcp.look_1($1::text::text[], $2::text::pg_snapshot) m ON true`
 
 /** Nobody hears anything before the transaction is committed. */
 export function toPublish(
@@ -76,7 +71,7 @@ export class PostgresBus implements MessageBus {
     this.#database = database
     this.#times = times
     this.#publishes = new Batches(async (messages: readonly Message[]) => {
-      await database.write(...toPublish(database.schema, messages))
+      await database.write(...toPublish(database.schema, messages), true)
       this.published()
       return messages.map(() => undefined)
     })
@@ -196,7 +191,7 @@ export class PostgresBus implements MessageBus {
 
   async #read(names: readonly string[], snapshot: string): Promise<readonly Row[]> {
     try {
-      return await this.#database.read(look, [toArray(names), snapshot])
+      return await this.#database.read(look, [toArray(names), snapshot], true)
     } catch (error) {
       this.#isBroken = true
       throw error

@@ -25,12 +25,12 @@ export class PostgresSessionStore implements SessionStore {
       'SELECT mcp.create_session_1($1, $2, $3::text::bigint, $4, $5, $6::text::boolean, $7, $8, $9::text::float8) AS done'
     const fixed = [toName(record.key), JSON.stringify(rest), `${term}`, toStored(owner), toName(owner)]
     const changing = [`${initialized}`, JSON.stringify(logLevel), JSON.stringify(subscriptions), `${ttlMs}`]
-    return isDone(await this.#database.write(sql, [...fixed, ...changing]))
+    return isDone(await this.#database.write(sql, [...fixed, ...changing], true))
   }
 
   async get(key: string): Promise<SessionRecord | undefined> {
-    const sql = `SELECT ${columns} FROM mcp.session WHERE name = $1 AND expires > clock_timestamp()`
-    return toRecord(await this.#database.read(sql, [toName(key)]))
+    const sql = `SELECT ${columns} FROM mcp.get_session_1($1)`
+    return toRecord(await this.#database.read(sql, [toName(key)], true))
   }
 
   async update(key: string, term: number, changes: SessionChanges, ttlMs: number): Promise<boolean> {
@@ -40,22 +40,20 @@ export class PostgresSessionStore implements SessionStore {
       ...[initialized === undefined ? null : `${initialized}`],
       ...[JSON.stringify(logLevel) ?? null, JSON.stringify(subscriptions) ?? null],
     ]
-    const sql = `UPDATE mcp.session SET owner = coalesce($4, owner), node = coalesce($5, node),
-      initialized = coalesce($6::text::boolean, initialized), log_level = coalesce($7, log_level),
-      subscriptions = coalesce($8, subscriptions), expires = clock_timestamp() + $3::text::float8 * interval '1 ms'
-      WHERE name = $1 AND term = $2::text::bigint AND expires > clock_timestamp() RETURNING true AS done`
-    return isDone(await this.#database.write(sql, [toName(key), `${term}`, `${ttlMs}`, ...values]))
+    const sql = `SELECT mcp.update_session_1($1, $2::text::bigint, $3::text::float8, $4, $5, $6::text::boolean, $7, $8)
+      AS done`
+    return isDone(await this.#database.write(sql, [toName(key), `${term}`, `${ttlMs}`, ...values], true))
   }
 
   async takeOver(key: string, { expectedTerm, owner, ttlMs }: Taking): Promise<SessionRecord | undefined> {
     const sql = `SELECT ${columns} FROM mcp.take_over_1($1, $2::text::bigint, $3, $4, $5::text::float8)`
     const values = [toName(key), `${expectedTerm}`, toStored(owner), toName(owner), `${ttlMs}`]
-    return toRecord(await this.#database.write(sql, values))
+    return toRecord(await this.#database.write(sql, values, true))
   }
 
   async delete(key: string, term?: number): Promise<boolean> {
     const sql = 'SELECT mcp.delete_session_1($1, $2::text::bigint) AS done'
-    return isDone(await this.#database.write(sql, [toName(key), term === undefined ? null : `${term}`]))
+    return isDone(await this.#database.write(sql, [toName(key), term === undefined ? null : `${term}`], true))
   }
 
   async *list(): AsyncIterable<SessionRecord> {

@@ -357,10 +357,50 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     await createTables(pool, { schema: 'prepared' })
     const { sessions } = postgresBackplane(pool, { schema: 'prepared', listenOn: false })
     for (let i = 0; i < 10; i++) expect(await sessions.get('key')).toBeUndefined()
-    const sql =
-      "SELECT count(*)::int FROM pg_prepared_statements WHERE statement LIKE '%FROM prepared.session WHERE name = $1%'"
+    const sql = "SELECT count(*)::int FROM pg_prepared_statements WHERE statement LIKE '%prepared.get_session_1%'"
     const { rows } = await pool.query(sql)
     expect(rows).toEqual([{ count: 1 }])
+  })
+
+  test('what was planned while the tables were small reads no more than it must once they are large', async () => {
+    const pool = connect({ max: 1 })
+    await createTables(pool, { schema: 'grown' })
+    const { sessions, events } = postgresBackplane(pool, { schema: 'grown', listenOn: false })
+    const countRead = async (): Promise<number> => {
+      const sql =
+        "SELECT sum(seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE schemaname = 'grown'"
+      return (await pool.query(sql)).rows[0].read
+    }
+    const use = async (key: string) => {
+      await sessions.create(toRecord(key), ttlMs)
+      await sessions.update(key, 1, { initialized: true }, ttlMs)
+      await events.append(key, [toEvent(1), toEvent(2)])
+      expect((await events.read(key, 'g', 1, 10))?.events).toHaveLength(1)
+      const taken = await sessions.takeOver(key, { expectedTerm: 1, owner: '', ttlMs })
+      expect(await sessions.get(key)).toEqual(taken)
+      expect(await sessions.delete(key, 2)).toBe(true)
+      return taken
+    }
+    await sessions.create(toRecord('key'), ttlMs)
+    await use('first')
+    await pool.query('ANALYZE grown.session, grown.stream, grown.event')
+    for (let i = 0; i < 10; i++) await use(`small ${i}`)
+    // On another connection: what that reads does not count.
+    const other = connect()
+    await other.query(`INSERT INTO grown.session (name, fixed, term, owner, node, initialized, log_level, subscriptions, expires)
+      SELECT 'of ' || i, fixed, term, owner, node, initialized, log_level, subscriptions, expires
+      FROM grown.session, generate_series(1, 2000) i WHERE name = 'key'`)
+    await other.query('INSERT INTO grown.stream (session, tag, request_ids) SELECT id, $1, $1 FROM grown.session', [
+      'x',
+    ])
+    await other.query(`INSERT INTO grown.event (stream, i, term, n, kind, last, data)
+      SELECT id, 1, 1, 1, 0, false, '' FROM grown.stream WHERE tag = 'x'`)
+    const before = await countRead()
+    await pool.query('BEGIN')
+    expect(await use('large')).toMatchObject({ initialized: true })
+    const read = (await countRead()) - before
+    await pool.query('COMMIT')
+    expect(read).toBeLessThan(50)
   })
 
   describe('through PgBouncer in transaction mode', () => {

@@ -44,24 +44,24 @@ function ignore(): void {
 }
 
 /**
- * Statements are prepared, which saves a third of their time, as long as the pool's connections are to one server process
- * each. By way of PgBouncer they need not be: what is prepared may be missing then, or be there already. The server has done
- * nothing where it says so, and it is asked without.
+ * What is prepared takes up to a third less time, as long as the pool's connections are to one server process each. By way
+ * of PgBouncer they need not be: it may be missing then, or be there already. The server has done nothing where it says so,
+ * and it is asked without.
  */
 const notPrepared = ['26000', '42P05']
 
 export function fromPool(pool: Pool): ClientPort {
   const names = new Map<string, string>()
   let prepares = true
-  const toStatement = (text: string, values: readonly unknown[]): Statement => {
-    if (!prepares) return { text, values }
+  const toStatement = (text: string, values: readonly unknown[], isPrepared: boolean): Statement => {
+    if (!prepares || !isPrepared) return { text, values }
     const name = names.get(text) ?? toStatementName(text)
     names.set(text, name)
     return { name, text, values }
   }
   return {
-    async query(text, values) {
-      const statement = toStatement(text, values)
+    async query(text, values, isPrepared = false) {
+      const statement = toStatement(text, values, isPrepared)
       try {
         return await run(pool, statement)
       } catch (error) {

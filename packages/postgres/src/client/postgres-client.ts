@@ -22,8 +22,11 @@ export type Value = string | number | boolean | null
 
 /** The few things that are done with a client, whichever it is. */
 export interface ClientPort {
-  /** One statement. @throws Error when there is no connection or no result in time, or the result is an error. */
-  query(text: string, values: readonly Value[]): Promise<readonly Row[]>
+  /**
+   * One statement. `isPrepared`: the server may keep its plan.
+   * @throws Error when there is no connection or no result in time, or the result is an error
+   */
+  query(text: string, values: readonly Value[], isPrepared?: boolean): Promise<readonly Row[]>
   /** Several statements in one transaction, without a deadline. */
   script(text: string): Promise<void>
   openListener(events: ListenerEvents): Listener

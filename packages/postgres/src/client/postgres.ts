@@ -31,8 +31,8 @@ export function fromPostgres(sql: Sql): ClientPort {
   // Whoever goes through PgBouncer has said so by `prepare: false`.
   const { prepare = true } = sql.options
   return {
-    async query(text, values) {
-      const query = sql.unsafe(text, values, { prepare })
+    async query(text, values, isPrepared = false) {
+      const query = sql.unsafe(text, values, { prepare: prepare && isPrepared })
       return await within(deadlines.reply, 'a result', query, () => giveUp(sql, query))
     },
     async script(text) {
