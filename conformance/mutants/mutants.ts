@@ -99,6 +99,13 @@ export const mutants: readonly Mutant[] = [
     to: '    if (this.#hasEnded || (this.#hasConnected && !this.isConnected && !isLast)) return\n    if (this.#settings',
   },
   {
+    name: 'answer-forgotten-once-written',
+    symptom: 'Who loses the connection while the answer is on its way comes back to a stream that ends without one.',
+    file: 'stream.ts',
+    from: '    this.#hasEnded = isLast\n    this.#makeRoom()\n    this.#pump()\n',
+    to: '    this.#hasEnded = isLast\n    this.#makeRoom()\n    this.#pump()\n    if (isLast && this.#written === this.#log.length) this.#log[this.#log.length - 1] = undefined\n',
+  },
+  {
     name: 'calls-looked-up-by-id-alone',
     symptom: 'Two clients that both count from 1 get the progress of each other.',
     file: 'exchange.ts',
