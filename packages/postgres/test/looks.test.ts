@@ -6,6 +6,7 @@ import { type ClientPort, toClientPort } from '../src/client/postgres-client.ts'
 import { Database } from '../src/database.ts'
 import { createTables, postgresBackplane } from '../src/index.ts'
 import { PostgresBus } from '../src/message-bus.ts'
+import { clients } from './clients.ts'
 import { toEvent, toRecord, ttlMs } from './records.ts'
 
 describe.skipIf(skipsPostgres())('whoever looks for messages', () => {
@@ -55,24 +56,28 @@ describe.skipIf(skipsPostgres())('whoever looks for messages', () => {
     await (await subscribing)()
   })
 
-  test.each(['plain', 'mcp-http/node', 'long '.repeat(20), 'Ünïcode \uD800'])(
-    'is woken by what comes on the channel %j',
-    async (channel) => {
-      const pauseMs = 600_000
-      const times = { busy: pauseMs, quiet: pauseMs, idle: pauseMs, silence: 30_000, pause: 1_000 }
-      const port = toClientPort(pool)
-      const bus = new PostgresBus(new Database(port, 'mcp'), port, times)
-      const { bus: otherBus, events, sessions } = postgresBackplane(pool, { listenOn: false })
-      const heard: string[] = []
-      onTestFinished(await bus.subscribe(channel, (message) => heard.push(message)))
-      await otherBus.publish(channel, 'published')
-      await waitFor(() => heard.includes('published'))
-      const key = crypto.randomUUID()
-      await sessions.create(toRecord(key), ttlMs)
-      await events.appendAndPublish?.(key, [toEvent(1)], [{ channel, message: 'appended' }])
-      await waitFor(() => heard.includes('appended'))
-    },
-  )
+  describe.each(['pg', 'postgres'] as const)('through %s', (name) => {
+    test.each(['plain', 'mcp-http/node', 'long '.repeat(20), 'Ünïcode \uD800'])(
+      'is woken by what comes on the channel %j',
+      async (channel) => {
+        const { client, close } = clients[name](server.url)
+        onTestFinished(close)
+        const pauseMs = 600_000
+        const times = { busy: pauseMs, quiet: pauseMs, idle: pauseMs, silence: 30_000, pause: 1_000 }
+        const port = toClientPort(client)
+        const bus = new PostgresBus(new Database(port, 'mcp'), port, times)
+        const { bus: otherBus, events, sessions } = postgresBackplane(pool, { listenOn: false })
+        const heard: string[] = []
+        onTestFinished(await bus.subscribe(channel, (message) => heard.push(message)))
+        await otherBus.publish(channel, 'published')
+        await waitFor(() => heard.includes('published'))
+        const key = crypto.randomUUID()
+        await sessions.create(toRecord(key), ttlMs)
+        await events.appendAndPublish?.(key, [toEvent(1)], [{ channel, message: 'appended' }])
+        await waitFor(() => heard.includes('appended'))
+      },
+    )
+  })
 
   test('looks for messages often once one has come that nothing told of', async () => {
     const times = { busy: 5, quiet: 20, idle: 2_000, silence: 30_000, pause: 1_000 }
