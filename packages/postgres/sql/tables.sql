@@ -299,4 +299,4 @@ BEGIN
   RETURN more;
 END $$;
 
-INSERT INTO mcp.migration (version) VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO mcp.migration (version) VALUES (2) ON CONFLICT DO NOTHING;

@@ -71,6 +71,16 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     expect(await queryOnce(server.url, 'SELECT FROM atonce.migration')).toBe(1)
   })
 
+  test('createTables makes what an earlier version did not have', async () => {
+    await createTables(connect(), { schema: 'earlier' })
+    await queryOnce(server.url, 'DROP FUNCTION earlier.look_1; UPDATE earlier.migration SET version = 1')
+    const { bus } = await open('earlier')
+    const heard: string[] = []
+    onTestFinished(await bus.subscribe('channel', (message) => heard.push(message)))
+    await bus.publish('channel', 'message')
+    await waitFor(() => heard.includes('message'))
+  })
+
   test('who may only use the tables may call createTables all the same', async () => {
     await createTables(connect(), { schema: 'given' })
     await queryOnce(

@@ -8,7 +8,7 @@ const often =
 const planned = 'SET enable_seqscan = off'
 
 /** Of tables and functions. Functions carry the version that made them: nodes of two versions run beside each other during a deploy. */
-export const version = 1
+export const version = 2
 
 /**
  * Makes what is not there, in one transaction. Deployments that start at once wait for each other.
