@@ -16,10 +16,15 @@ export function toName(text: string): string {
  * it; names without quotes are folded to lower case, and end after 63 bytes.
  */
 export function toNotifyChannel(schema: string, name: string): string {
-  return `mcp_${hash(`${schema} ${name}`, 'hex').slice(0, 40)}`
+  return toIdentifier(`${schema} ${name}`)
 }
 
-/** The newest: the channels of nodes are named again and again. */
+/** Any text as a name that needs no quotes, the same wherever it is made. */
+export function toIdentifier(text: string): string {
+  return `mcp_${hash(text, 'hex').slice(0, 40)}`
+}
+
+/** The newest: the channels of nodes, and statements, are named again and again. */
 const hashes = new Map<string, string>()
 const maxHashes = 1_000
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { toIdentifier } from '../names.ts'
 import { requestCancel } from './cancel-request.ts'
 import { type ClientPort, deadlines, type Listener, type ListenerEvents, type Row, within } from './postgres-client.ts'
 
@@ -51,13 +51,10 @@ function ignore(): void {
 const notPrepared = ['26000', '42P05']
 
 export function fromPool(pool: Pool): ClientPort {
-  const names = new Map<string, string>()
   let prepares = true
   const toStatement = (text: string, values: readonly unknown[], isPrepared: boolean): Statement => {
-    if (!prepares || !isPrepared) return { text, values }
-    const name = names.get(text) ?? toStatementName(text)
-    names.set(text, name)
-    return { name, text, values }
+    // Whoever else has prepared a statement by the name of its text means the same.
+    return prepares && isPrepared ? { name: toIdentifier(text), text, values } : { text, values }
   }
   return {
     async query(text, values, isPrepared = false) {
@@ -76,11 +73,6 @@ export function fromPool(pool: Pool): ClientPort {
     },
     openListener: (events) => openListener(pool, events),
   }
-}
-
-/** Of its text: whoever else has prepared a statement by this name means the same. */
-function toStatementName(text: string): string {
-  return `mcp_${createHash('sha256').update(text).digest('hex').slice(0, 40)}`
 }
 
 async function run(pool: Pool, statement: Statement): Promise<readonly Row[]> {
