@@ -1,9 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { moveToServerCore } from '../pin.ts'
+import type { sharedNow } from './shared-clock.ts'
 
-/** `cpu` in microseconds, `heap` in bytes after collecting. */
-export type Asked = 'cpu' | 'heap' | 'sessions'
+/**
+ * `cpu` in microseconds, `heap` in bytes after collecting; `appendedAt` and `writtenAt`, by {@link sharedNow}: when the last
+ * event was given to the log, and when the last was written to a client that listens.
+ */
+export type Asked = 'cpu' | 'heap' | 'sessions' | 'appendedAt' | 'writtenAt'
 
 export type Told = { readonly url: string } | { readonly asked: Asked; readonly value: number }
 

@@ -30,8 +30,19 @@ const endpoint = createEndpoint({
 })
 
 function toBackplane(shared: NodeStore): Backplane {
-  if ('postgresUrl' in shared) return postgresBackplane(new Pool({ connectionString: shared.postgresUrl }))
-  return redisBackplane(new Redis({ port: shared.redisPort, host: '127.0.0.1' }))
+  if ('postgresUrl' in shared) return timed(postgresBackplane(new Pool({ connectionString: shared.postgresUrl })))
+  return timed(redisBackplane(new Redis({ port: shared.redisPort, host: '127.0.0.1' })))
+}
+
+let [appendedAt, writtenAt] = [Number.NaN, Number.NaN]
+
+function timed({ events, ...others }: Backplane): Backplane {
+  const append = events.appendAndPublish?.bind(events)
+  events.appendAndPublish = (...given) => {
+    appendedAt = sharedNow()
+    return append?.(...given) ?? events.append(given[0], given[1])
+  }
+  return { ...others, events }
 }
 
 const answers: Readonly<Record<Asked, () => number>> = {
@@ -44,6 +55,8 @@ const answers: Readonly<Record<Asked, () => number>> = {
     return process.memoryUsage().heapUsed
   },
   sessions: () => endpoint.stats().sessions,
+  appendedAt: () => appendedAt,
+  writtenAt: () => writtenAt,
 }
 
 function tell(told: Told): void {
@@ -52,4 +65,16 @@ function tell(told: Told): void {
 
 process.on('message', (asked: Asked) => tell({ asked, value: answers[asked]() }))
 process.on('disconnect', () => process.exit(0))
-tell({ url: await listen(toNodeHandler(endpoint)) })
+
+const handle = toNodeHandler(endpoint)
+const url = await listen((request, response) => {
+  if (request.method === 'GET') {
+    const write = response.write.bind(response)
+    response.write = (...given: unknown[]) => {
+      writtenAt = sharedNow()
+      return write(...(given as Parameters<typeof write>))
+    }
+  }
+  handle(request, response)
+})
+tell({ url })
