@@ -88,6 +88,43 @@ test('a look that takes longer than a lease comes to its end, and the lease is r
   expect(renewals - before).toBeGreaterThan(3)
 })
 
+test.each([
+  ['comes through', () => undefined],
+  [
+    'is heard of as failed',
+    () => {
+      throw new Error('no connection')
+    },
+  ],
+])(
+  'a lease is given back that was asked for and not heard of when its node closed, also where it %s',
+  async (_how, settle) => {
+    const runs = new Set<string>()
+    const renewLease = async (node: string, leaseMs: number): Promise<boolean> => {
+      await sleep(20)
+      const ran = runs.has(node)
+      if (leaseMs === 0) runs.delete(node)
+      else {
+        runs.add(node)
+        settle()
+      }
+      return ran
+    }
+    const store = { renewLease } as unknown as SessionStore
+    const lease = new Lease({
+      node: () => 'a',
+      leaseMs: 3_000,
+      store,
+      lapsed: async () => undefined,
+      onError: () => undefined,
+    })
+    const holding = lease.hold().catch(() => undefined)
+    await lease.end()
+    await holding
+    expect([...runs]).toEqual([])
+  },
+)
+
 test('sessions that the store has lost with the lease end where they live, and their streams with them', async () => {
   const cluster = createCluster(1, {}, { leaseMs: 1_000 })
   const client = await cluster.open(0)

@@ -62,11 +62,13 @@ export class Lease {
   async end(): Promise<void> {
     this.#isOver = true
     clearInterval(this.#timer)
-    const wasHeld = this.#until > 0
+    const renewing = this.#renewing
+    const mayRun = this.#until > 0 || renewing !== undefined
     this.#until = 0
-    if (!wasHeld) return
+    if (!mayRun) return
     try {
-      await this.#renewing
+      // One that fails is told to who waits for it, and the store may have heard of it all the same.
+      await renewing?.catch(() => undefined)
       await this.#parts.store.renewLease(this.#parts.node(), 0)
     } catch (error) {
       this.#parts.onError(error)
