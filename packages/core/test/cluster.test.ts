@@ -592,13 +592,14 @@ test('when a token expires, streams that it opened on any node end', async () =>
 
 describe('hibernation', () => {
   test('gives the server object and the session back; any node rebuilds it without waiting', async () => {
-    const cluster = createCluster(2, {}, { hibernateAfterMs: 50 })
+    const leaseMs = 8_000
+    const cluster = createCluster(2, {}, { hibernateAfterMs: 50, leaseMs })
     const client = await cluster.open(0)
     await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
     expect(cluster.node(0).servers[0]?.closed).toBe(true)
     const since = performance.now()
     expect((await cluster.on(1, client).call('ping')).status).toBe(200)
-    expect(performance.now() - since).toBeLessThan(testLeaseMs / 2)
+    expect(performance.now() - since).toBeLessThan(leaseMs / 4)
     expect(cluster.node(1).servers).toHaveLength(1)
   })
 
@@ -713,13 +714,16 @@ test('a node that closes waits for the calls that its clients have on others, an
 })
 
 test('a node that closes hands its sessions over at once', async () => {
-  const cluster = createCluster(2, { push: ({ push, params }) => push('notifications/message', params) })
+  // Long, so that a busy machine is not taken for who waits for it to end.
+  const leaseMs = 8_000
+  const push: Handlers = { push: ({ push, params }) => push('notifications/message', params) }
+  const cluster = createCluster(2, push, { leaseMs })
   const client = await cluster.open(0)
   const reader = await cluster.on(1, client).read()
   await cluster.node(0).endpoint.close({ drainMs: 100 })
   const since = performance.now()
   expect((await cluster.on(1, client).call('push', { data: 1 })).status).toBe(200)
-  expect(performance.now() - since).toBeLessThan(testLeaseMs / 2)
+  expect(performance.now() - since).toBeLessThan(leaseMs / 4)
   await reader.until(() => reader.ended || reader.destroyed)
   expect(reader.text).toContain('retry: ')
   const again = await cluster.on(1, client).read(reader.lastEventId)
