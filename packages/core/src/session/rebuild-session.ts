@@ -39,6 +39,7 @@ async function takeOver(
 ): Promise<LiveSession | undefined> {
   const { options, caps, table } = parts
   const taking = { expectedTerm, owner: parts.node.name, ttlMs: options.recordTtlMs }
+  const { lapses } = parts.node
   const record = await options.backplane.sessions.takeOver(key, taking)
   if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
   // A takeover gives the same again when it is repeated, and so does one by a record that was read long ago.
@@ -49,7 +50,7 @@ async function takeOver(
   try {
     const making = caps.makeRoom(holder)
     if (making !== undefined) await making
-    session = await rebuild(parts, sessionId, record, auth)
+    session = await rebuild(parts, sessionId, record, { auth, lapses })
   } finally {
     if (!session) caps.release(holder)
   }
@@ -63,7 +64,7 @@ async function rebuild(
   parts: SessionParts,
   sessionId: string,
   record: SessionRecord,
-  auth: AuthInfo | undefined,
+  { auth, lapses }: { readonly auth: AuthInfo | undefined; readonly lapses: number },
 ): Promise<LiveSession | undefined> {
   const { servers } = parts
   const session = new LiveSession(sessionId, record, parts)
@@ -72,8 +73,7 @@ async function rebuild(
     await session.streams.restoreStandalone()
     await servers.build(session.calls, toContext(sessionId, record.initializeParams, auth, true))
     await replay(session, parts)
-    // It may have been ended meanwhile.
-    if (await prolong(session, parts)) return session
+    if (await isStillOurs(session, parts, lapses)) return session
   } catch (error) {
     await session.stop('The session could not be rebuilt')
     throw error
@@ -82,13 +82,19 @@ async function rebuild(
   return undefined
 }
 
-/** `false`: it is not this node's any more. Asked again when that may have changed before the answer was there. */
-async function prolong(session: LiveSession, parts: SessionParts): Promise<boolean> {
+/**
+ * `false`: another node has taken it over, or it is gone. The store is asked only where that may be: it is not as long as
+ * this node's lease has run since `lapses` of them.
+ */
+async function isStillOurs(session: LiveSession, parts: SessionParts, lapses: number): Promise<boolean> {
   const { node, options } = parts
+  await node.join()
+  const seen = node.lapses
+  if (seen === lapses) return true
   const { key, term } = session.record
-  const { lapses } = node
-  const isOurs = await options.backplane.sessions.update(key, term, {}, options.recordTtlMs)
-  return isOurs && node.lapses !== lapses ? prolong(session, parts) : isOurs
+  return (
+    (await options.backplane.sessions.update(key, term, {}, options.recordTtlMs)) && isStillOurs(session, parts, seen)
+  )
 }
 
 async function replay(session: LiveSession, { options }: SessionParts): Promise<void> {
