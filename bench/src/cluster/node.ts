@@ -75,6 +75,6 @@ const url = await listen((request, response) => {
       return write(...(given as Parameters<typeof write>))
     }
   }
-  handle(request, response)
+  void handle(request, response)
 })
 tell({ url })
