@@ -2,6 +2,7 @@
 // the rules of Streamable HTTP.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Link, LinkedList } from '../../../packages/core/src/queues/linked-list.ts'
 import { type Message, readJson, writeEvent, writeJson, writeSseHead } from './node-body.ts'
 import { announcement, listen, type RunningTarget } from './running-target.ts'
 
@@ -70,24 +71,32 @@ class DispatchTransport {
   }
 }
 
+interface Session {
+  readonly transport: DispatchTransport
+  readonly server: DispatchServer
+}
+
 /** `sse`: every answer is an event stream; otherwise only one that something else came before. */
 export async function startDispatch(createServer: () => DispatchServer, { sse = false } = {}): Promise<RunningTarget> {
-  const sessions = new Map<string, { transport: DispatchTransport; server: DispatchServer }>()
+  const sessions = new Map<string, Link<Session>>()
+  /** To find the first of a Map whose oldest entries go costs the more the more they are. */
+  const inOrder = new LinkedList<Session>()
 
   async function open(): Promise<DispatchTransport> {
     const transport = new DispatchTransport(randomUUID(), sse)
     const server = createServer()
     await server.connect(transport)
-    sessions.set(transport.newSessionId, { transport, server })
-    if (sessions.size > maxSessions) await endOldest()
+    sessions.set(transport.newSessionId, inOrder.add({ transport, server }))
+    const oldest = inOrder.first
+    if (sessions.size > maxSessions && oldest) await end(oldest)
     return transport
   }
 
-  async function endOldest(): Promise<void> {
-    for (const [sessionId, { server }] of sessions) {
-      sessions.delete(sessionId)
-      return server.close()
-    }
+  async function end(link: Link<Session>): Promise<void> {
+    const { transport, server } = link.item
+    sessions.delete(transport.newSessionId)
+    inOrder.remove(link)
+    await server.close()
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,10 +107,10 @@ export async function startDispatch(createServer: () => DispatchServer, { sse = 
     }
     const session = sessions.get(sessionId)
     if (!session) return void response.writeHead(404).end()
-    if (request.method === 'POST') return session.transport.receive(await readJson(request), response)
-    if (request.method === 'GET') return openStandalone(session.transport, response)
-    sessions.delete(sessionId)
-    await session.server.close()
+    const { transport } = session.item
+    if (request.method === 'POST') return transport.receive(await readJson(request), response)
+    if (request.method === 'GET') return openStandalone(transport, response)
+    await end(session)
     response.writeHead(200).end()
   }
 
@@ -111,7 +120,7 @@ export async function startDispatch(createServer: () => DispatchServer, { sse = 
   return {
     url,
     async notify() {
-      for (const { server } of sessions.values()) await server.server.notification(announcement)
+      for (const { item } of sessions.values()) await item.server.server.notification(announcement)
     },
   }
 }
