@@ -1,6 +1,7 @@
 import type { HttpReply } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
 import { atTurnsEnd } from '../promises/next-turn.ts'
+import { LinkedList } from '../queues/linked-list.ts'
 import { Connection } from '../stream/connection.ts'
 import { ForwardedRequest } from './forwarded-request.ts'
 import type { RemoteFollowers } from './remote-followers.ts'
@@ -18,18 +19,19 @@ export interface AnswersParts {
 }
 
 interface Taken {
+  readonly id: string
   readonly request: ForwardedRequest
   /** Made when it is said: of a stream it tells how far that has come. */
   outcome?: () => Outcome
   size: number
-  answeredAt: number
 }
 
 /** Answers requests that came to other nodes, each once however often it is asked. */
 export class Answers {
   readonly #parts: AnswersParts
-  /** Those that are answered come in the order of that, behind those that are not. */
   readonly #taken = new Map<string, Taken>()
+  /** Those of them that are, each `since` when it was. */
+  readonly #answered = new LinkedList<Taken>()
   #size = 0
 
   constructor(parts: AnswersParts) {
@@ -49,7 +51,7 @@ export class Answers {
 
   async #answer({ id, from, request: forwarded }: Ask): Promise<void> {
     const request = new ForwardedRequest(forwarded)
-    const taken: Taken = { request, size: 0, answeredAt: Infinity }
+    const taken: Taken = { id, request, size: 0 }
     this.#taken.set(id, taken)
     // At once: should this node die, the request must not run again. What is answered in this turn needs no word more.
     atTurnsEnd(() => {
@@ -58,7 +60,7 @@ export class Answers {
     const reply = await this.#parts.answer(request)
     taken.outcome = this.#toOutcome(id, from, reply)
     this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
-    this.#keep(id, taken, typeof reply?.body === 'string' ? reply.body.length : 0)
+    this.#keep(taken, typeof reply?.body === 'string' ? reply.body.length : 0)
   }
 
   #toOutcome(id: string, from: string, reply: HttpReply | undefined): () => Outcome {
@@ -75,23 +77,22 @@ export class Answers {
     else this.#parts.say(from, { type: 'taken', id })
   }
 
-  #keep(id: string, taken: Taken, size: number): void {
-    taken.answeredAt = now()
+  #keep(taken: Taken, size: number): void {
     taken.size = size
     this.#size += size
-    this.#taken.delete(id)
-    this.#taken.set(id, taken)
+    this.#answered.add(taken, now())
     this.forget()
   }
 
   /** What was answered long enough ago, and what is too much. */
   forget(): void {
     const since = now() - keepMs
-    for (const [id, { answeredAt, size }] of this.#taken) {
-      if (answeredAt === Infinity) continue
-      if (answeredAt > since && this.#size <= maxKept) break
-      this.#taken.delete(id)
-      this.#size -= size
+    let { first } = this.#answered
+    while (first && (first.since <= since || this.#size > maxKept)) {
+      this.#answered.remove(first)
+      this.#taken.delete(first.item.id)
+      this.#size -= first.item.size
+      first = this.#answered.first
     }
   }
 }

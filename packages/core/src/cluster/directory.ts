@@ -3,6 +3,7 @@ import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
+import { Recent } from '../queues/recent.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { LiveSession } from '../session/live-session.ts'
 import type { SessionParts } from '../session/open-session.ts'
@@ -33,7 +34,7 @@ export class Directory {
   readonly #cluster: Cluster | undefined
   readonly #rebuilding = new Map<string, Promise<LiveSession | undefined>>()
   /** Records of sessions that live on other nodes, as they were read, by session id. */
-  readonly #remembered = new Map<string, SessionRecord>()
+  readonly #remembered = new Recent<string, SessionRecord>(maxRemembered)
 
   constructor(parts: SessionParts, cluster: Cluster | undefined) {
     this.#parts = parts
@@ -95,7 +96,7 @@ export class Directory {
     if (session) return session
     if (looks === 0) throw new Rejection('owner_unreachable', { headers: { 'retry-after': '1' } })
     if (await this.#isElsewhere(record)) {
-      this.#remember(sessionId, record)
+      this.#remembered.set(sessionId, record)
       return this.#toRemote(record, request, sessionId, looks - 1)
     }
     const { draining, refuses } = this.#parts.attendance
@@ -120,16 +121,6 @@ export class Directory {
       return this.#find(request, sessionId, looks)
     }
     return new RemoteSession({ cluster: this.#cluster as Cluster, attendance, options, record, request, findAnew })
-  }
-
-  #remember(sessionId: string, record: SessionRecord): void {
-    this.#remembered.delete(sessionId)
-    this.#remembered.set(sessionId, record)
-    if (this.#remembered.size <= maxRemembered) return
-    for (const oldest of this.#remembered.keys()) {
-      this.#remembered.delete(oldest)
-      return
-    }
   }
 
   /** `undefined`: it has ended, or another node was first. */

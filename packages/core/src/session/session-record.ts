@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { Rejection } from '../http/errors.ts'
+import { Recent } from '../queues/recent.ts'
 
 type Params = Readonly<Record<string, unknown>>
 
@@ -30,8 +31,7 @@ export function toKeptCapabilities(capabilities: unknown): Params {
 }
 
 /** Parts of records by their JSON: clients and servers say the same again and again, and of a record it is half. */
-const shared = new Map<string, Params>()
-const maxShared = 1_000
+const shared = new Recent<string, Params>(1_000)
 /** Characters of a part. */
 const maxSharedText = 4_096
 
@@ -42,7 +42,6 @@ function toShared(text: string): Params {
   const value = deepFreeze(JSON.parse(text) as Params)
   if (text.length > maxSharedText) return value
   shared.set(text, value)
-  if (shared.size > maxShared) shared.delete(shared.keys().next().value as string)
   return value
 }
 

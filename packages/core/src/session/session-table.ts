@@ -2,6 +2,7 @@ import type { Attendance } from '../attendance/attendance.ts'
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { SessionMessage } from '../diagnostics/messages.ts'
+import { Recent } from '../queues/recent.ts'
 import type { SessionCaps } from './caps.ts'
 import type { LiveSession } from './live-session.ts'
 
@@ -14,7 +15,7 @@ export class SessionTable {
   readonly #caps: SessionCaps
   readonly #byId = new Map<string, LiveSession>()
   readonly #byKey = new Map<string, LiveSession>()
-  readonly #lastTerms = new Map<string, number>()
+  readonly #lastTerms = new Recent<string, number>(maxRemembered)
   /** Of sessions that came while somebody observed them. */
   readonly #traces = new WeakMap<LiveSession, SessionMessage>()
 
@@ -45,17 +46,8 @@ export class SessionTable {
    */
   begin({ key, term }: SessionRecord): boolean {
     if (term <= (this.#lastTerms.get(key) ?? 0)) return false
-    this.#lastTerms.delete(key)
     this.#lastTerms.set(key, term)
-    if (this.#lastTerms.size > maxRemembered) this.#forgetOldest()
     return true
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#lastTerms.keys()) {
-      this.#lastTerms.delete(oldest)
-      return
-    }
   }
 
   add(session: LiveSession): void {

@@ -5,6 +5,7 @@ import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import type { EventStreamBody } from '../http/http.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import { LinkedList } from '../queues/linked-list.ts'
+import { Recent } from '../queues/recent.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -68,7 +69,7 @@ export class SessionStreams {
   /** Streams of exchanges that run or are being read. */
   #running: Map<string, StreamWriter> = none
   /** Streams whose end may be in the log or not: nobody must end them once more. Most sessions never have one. */
-  #doubtful: Map<string, StreamWriter> | undefined
+  #doubtful: Recent<string, StreamWriter> | undefined
   /** Streams of a node that is gone, while they are being ended. Most sessions never have one. */
   #ending: Map<string, Promise<Feed | undefined>> | undefined
 
@@ -173,13 +174,8 @@ export class SessionStreams {
   readonly #left = (stream: StreamWriter): void => {
     this.#running.delete(stream.streamTag)
     if (stream.isEndStored) return
-    this.#doubtful ??= new Map()
+    this.#doubtful ??= new Recent(maxDoubtful)
     this.#doubtful.set(stream.streamTag, stream)
-    if (this.#doubtful.size <= maxDoubtful) return
-    for (const oldest of this.#doubtful.keys()) {
-      this.#doubtful.delete(oldest)
-      return
-    }
   }
 
   /** Of the log: see {@link EventLog.read}. */

@@ -1,5 +1,6 @@
 import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
 import { now } from '../../promises/clock.ts'
+import { type Link, LinkedList } from '../../queues/linked-list.ts'
 import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore, Taking } from '../backplane.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
@@ -29,20 +30,18 @@ export function isEmbedded(part: Backplane[keyof Backplane]): boolean {
   return embedded.has(Object.getPrototypeOf(part))
 }
 
-interface Kept {
-  readonly record: SessionRecord
-  /** By {@link now}. */
-  readonly expiresAt: number
-}
-
 /** Records that are looked at, wherever they are, for each that is added. */
 const sweepSteps = 2
 
-/** In order of last prolongation, so that expired records are found at the front, as long as all live equally long. */
 class MemorySessionStore implements SessionStore {
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, Link<SessionRecord>>()
+  /**
+   * Each `since` when it is expired, by {@link now}. In order of last prolongation, so that expired ones are found at the
+   * front, as long as all live equally long.
+   */
+  readonly #inOrder = new LinkedList<SessionRecord>()
   /** Finds those that expired behind one that lives longer. */
-  #sweep = this.#kept.entries()
+  #sweep: Link<SessionRecord> | undefined
   /** When the leases of nodes end, by {@link now}. */
   readonly #leases = new Map<string, number>()
 
@@ -55,7 +54,7 @@ class MemorySessionStore implements SessionStore {
 
   get(key: string): SessionRecord | undefined {
     const kept = this.#kept.get(key)
-    return kept && kept.expiresAt > now() ? kept.record : undefined
+    return kept && kept.since > now() ? kept.item : undefined
   }
 
   update(key: string, term: number, changes: SessionChanges, ttlMs: number): boolean {
@@ -74,7 +73,7 @@ class MemorySessionStore implements SessionStore {
   delete(key: string, term?: number): boolean {
     const record = this.get(key)
     if (term !== undefined && record?.term !== term) return false
-    this.#kept.delete(key)
+    this.#remove(key)
     return record !== undefined
   }
 
@@ -99,24 +98,29 @@ class MemorySessionStore implements SessionStore {
   }
 
   #put(record: SessionRecord, ttlMs: number): SessionRecord {
-    this.#kept.delete(record.key)
-    this.#kept.set(record.key, { record, expiresAt: now() + ttlMs })
+    this.#remove(record.key)
+    this.#kept.set(record.key, this.#inOrder.add(record, now() + ttlMs))
     return record
+  }
+
+  #remove(key: string): void {
+    const link = this.#kept.get(key)
+    if (!link) return
+    if (this.#sweep === link) this.#sweep = link.after
+    this.#kept.delete(key)
+    this.#inOrder.remove(link)
   }
 
   #expire(): void {
     const time = now()
-    for (const [key, { expiresAt }] of this.#kept) {
-      if (expiresAt > time) break
-      this.#kept.delete(key)
-    }
+    while (this.#inOrder.first && this.#inOrder.first.since <= time) this.#remove(this.#inOrder.first.item.key)
     for (let step = 0; step < sweepSteps; step++) this.#sweepOne(time)
   }
 
   #sweepOne(time: number): void {
-    const { done, value } = this.#sweep.next()
-    if (done) this.#sweep = this.#kept.entries()
-    else if (value[1].expiresAt <= time) this.#kept.delete(value[0])
+    const link = this.#sweep ?? this.#inOrder.first
+    this.#sweep = link?.after
+    if (link && link.since <= time) this.#remove(link.item.key)
   }
 }
 
