@@ -528,6 +528,29 @@ describe('a log that publishes with an append', () => {
     expect(reader.messages.map(({ params, result }) => result ?? params?.progress)).toEqual([1, 2, 3, { done: true }])
   })
 
+  test.each([
+    ['the end', { echo: ({ params }) => params }, 'echo'],
+    ['a cut', { leave: ({ extra }) => new Promise(() => setTimeout(() => extra.closeSSEStream?.(), 20)) }, 'leave'],
+  ] satisfies [string, Handlers, string][])(
+    'a word of a stream is heard that comes before the answer which the stream is for: of %s',
+    async (_what, handlers, method) => {
+      const cluster = createCluster(2, handlers, sse)
+      publishing(cluster, 0)
+      const { link } = cluster.node(0)
+      // By another connection than appends, and so in any order with them.
+      const { publish } = link.backplane.bus
+      link.backplane.bus.publish = async (...given) => {
+        if (given[1].includes('"answer"')) await sleep(100)
+        await publish(...given)
+      }
+      const client = await cluster.open(0)
+      const reader = await TestReader.open(await cluster.on(1, client).call(method, {}, 7))
+      await reader.until(() => reader.ended || reader.destroyed, 2_000)
+      expect(reader.ended).toBe(true)
+      if (method === 'echo') expect(reader.messages).toMatchObject([{ id: 7, result: {} }])
+    },
+  )
+
   test('a sender goes on whose event was read before it heard that it is stored', async () => {
     const sizes = [1_200_000, 1]
     const cluster = createCluster(

@@ -32,7 +32,11 @@ export interface AsksParts {
   readonly node: () => string
   readonly say: (node: string, word: Word) => void
   readonly neighbours: Neighbours
+  /** Hears what was said of a stream before the answer that it is, once that is received. */
+  readonly follow: (word: StreamWord) => void
 }
+
+type StreamWord = Extract<Word, { readonly type: 'came' | 'cut' }>
 
 /** Which request, and whose. */
 export interface Question<Answer> {
@@ -78,6 +82,7 @@ export class Asks {
     if (word.type === 'taken') pending?.taken()
     else if (word.type === 'answer') pending?.answered(word.outcome)
     else if (word.type === 'unknown') pending?.unknown()
+    else if (word.type === 'came' || word.type === 'cut') pending?.cameEarly(word)
   }
 
   /** Messages may have been lost. */
@@ -91,7 +96,7 @@ export class Asks {
 }
 
 /** What is done with any of them. */
-type Heard = 'taken' | 'answered' | 'unknown' | 'repeat' | 'fail'
+type Heard = 'taken' | 'answered' | 'unknown' | 'cameEarly' | 'repeat' | 'fail'
 
 class PendingAsk<Answer> {
   readonly answer: Promise<Answer>
@@ -104,6 +109,8 @@ class PendingAsk<Answer> {
   #wasTaken = false
   #isOver = false
   #sent = 0
+  /** The newest of each kind: it says all that those before it did. */
+  readonly #early = new Map<string, StreamWord>()
 
   constructor(question: Question<Answer>, parts: AsksParts) {
     this.#question = question
@@ -125,6 +132,12 @@ class PendingAsk<Answer> {
     if (this.#isOver) return
     this.#end()
     this.#settle(this.#question.receive(outcome))
+    for (const word of this.#early.values()) this.#parts.follow(word)
+  }
+
+  /** An event that is stored may be told of with it, and that need not wait for what was said before. */
+  cameEarly(word: StreamWord): void {
+    if (!this.#isOver) this.#early.set(word.type, word)
   }
 
   unknown(): void {

@@ -73,8 +73,9 @@ export class Cluster {
     this.#followers = new RemoteFollowers({ say, toMessage, neighbours })
     this.#answers = new Answers({ say, answer, followers: this.#followers })
     this.#looks = new Looks({ node, say, activities, streams })
-    this.asks = new Asks({ node, say, neighbours })
-    this.relayed = new RelayedFeeds({ node, say, neighbours, onError: (error) => this.#report(error) })
+    const relayed = new RelayedFeeds({ node, say, neighbours, onError: (error) => this.#report(error) })
+    this.relayed = relayed
+    this.asks = new Asks({ node, say, neighbours, follow: (word) => relayed.hear(word) })
   }
 
   /** Made when it is needed: some runtimes have no random values while modules load. */
