@@ -12,6 +12,7 @@ export class TestRequest implements HttpRequest {
   readonly httpVersion: string | undefined
   bodyRead = false
   #leave: () => void = () => undefined
+  #hasLeft = false
   readonly #body: Uint8Array
 
   constructor(method: string, options: RequestOptions = {}) {
@@ -57,10 +58,12 @@ export class TestRequest implements HttpRequest {
   }
 
   onGone(listener: () => void): void {
-    this.#leave = listener
+    if (this.#hasLeft) listener()
+    else this.#leave = listener
   }
 
   leave(): void {
+    this.#hasLeft = true
     this.#leave()
   }
 }

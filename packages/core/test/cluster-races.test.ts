@@ -4,6 +4,7 @@ import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
+import { ForwardedRequest } from '../src/cluster/forwarded-request.ts'
 import { Lease } from '../src/cluster/lease.ts'
 import {
   type BodySink,
@@ -124,6 +125,15 @@ test.each([
     expect([...runs]).toEqual([])
   },
 )
+
+test('who asks for it hears that the client of a forwarded request has left, also afterwards', () => {
+  const request = new ForwardedRequest({ method: 'POST', url: '/mcp', headers: {} })
+  let left = 0
+  request.onGone(() => left++)
+  request.leave()
+  request.onGone(() => left++)
+  expect(left).toBe(2)
+})
 
 test('sessions that the store has lost with the lease end where they live, and their streams with them', async () => {
   const cluster = createCluster(1, {}, { leaseMs: 1_000 })

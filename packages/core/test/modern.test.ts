@@ -78,6 +78,34 @@ describe('a client that leaves has cancelled its call, at once', () => {
     await replying
     expect(endpoint.stats().calls).toBe(0)
   })
+
+  test.each(['application/json', 'text/event-stream', 'application/json, text/event-stream'])(
+    'while its server object is being built, so that no tool runs: one that accepts %s',
+    async (accept) => {
+      const { register, running } = parking()
+      let build: () => void = () => undefined
+      const building = new Promise<void>((resolve) => {
+        build = resolve
+      })
+      const server = vi.fn(async () => {
+        await building
+        return createServer(register)
+      })
+      const { endpoint, errors } = createModernEndpoint(undefined, { server })
+      const request = new ModernClient(endpoint).request('POST', {
+        body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'park', arguments: {}, _meta: toMeta() } },
+        headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'park', accept },
+      })
+      const replying = endpoint.handle(request)
+      await waitFor(() => server.mock.calls.length === 1)
+      request.leave()
+      build()
+      await replying
+      await waitFor(() => endpoint.stats().calls === 0)
+      expect(running()).toBe(false)
+      expect(errors).toEqual([])
+    },
+  )
 })
 
 test('on drain each open call gets an error, and each subscription its result, after the calls', async () => {

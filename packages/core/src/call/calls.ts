@@ -85,8 +85,11 @@ export class Calls implements Outgoing {
     const extra = new MessageExtra(posted.request, exchange, streams.standalone, posted.classification)
     const { request } = posted
     const calls = requests.map((message, i) => this.#register(message, exchange, observers[i], request))
+    exchange.registered()
     for (let i = 0; i < requests.length; i++) {
-      this.#hand({ ...(requests[i] as JsonRpcRequest), id: firstInnerId + i }, extra, calls[i]?.trace)
+      const id = firstInnerId + i
+      // Its client may have left while the server object was built, which may have cancelled it.
+      if (this.#running.has(id)) this.#hand({ ...(requests[i] as JsonRpcRequest), id }, extra, calls[i]?.trace)
     }
     exchange.handed()
     return exchange.reply

@@ -94,7 +94,6 @@ export class Exchange implements RunningExchange {
     if (this.#canStream && (this.#canJson || posted.statusOf)) {
       this.#upgradeTimer = setTimeout(() => this.#upgrade(), upgradeAfterMs)
     }
-    posted.request.onGone(() => this.#leave())
   }
 
   /** A handler may cut this connection and let the client poll. */
@@ -119,6 +118,11 @@ export class Exchange implements RunningExchange {
   ask(text: string): (() => void) | undefined {
     if (this.#shape === 'undecided') this.#upgrade()
     return this.stream?.ask(text)
+  }
+
+  /** Its calls are known by their ids: from now on they can be cancelled, and are where the client has left by now. */
+  registered(): void {
+    this.#posted.request.onGone(() => this.#leave())
   }
 
   /**

@@ -32,6 +32,7 @@ export class ForwardedRequest implements HttpRequest {
   readonly parsedBody: unknown
   auth: AuthInfo | undefined
   readonly #onGone: (() => void)[] = []
+  #hasLeft = false
 
   constructor({ method, url, headers, body, auth, clientAddress, traceContext }: Forwarded) {
     this.method = method
@@ -62,11 +63,13 @@ export class ForwardedRequest implements HttpRequest {
   }
 
   onGone(listener: () => void): void {
-    this.#onGone.push(listener)
+    if (this.#hasLeft) listener()
+    else this.#onGone.push(listener)
   }
 
   /** The other node says that the client has left. */
   leave(): void {
+    this.#hasLeft = true
     for (const listener of this.#onGone.splice(0)) listener()
   }
 }

@@ -44,7 +44,7 @@ export interface HttpRequest {
   readBody(sink: BodySink): void
   /** The body takes too long: stops reading it. Its connection serves no further request. */
   stopReading(): void
-  /** Calls `listener` once when the client left before the reply was complete. */
+  /** Calls `listener` once when the client left before the reply was complete: at once, when it has by now. */
   onGone(listener: () => void): void
   /**
    * Gets an error behind the refusal of this request, and the status of that, for the framework's own log. `false`: it
