@@ -113,6 +113,7 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   async function drain(drainMs: number): Promise<void> {
     attendance.draining = true
     await era.drain(drainMs)
+    era.sayFarewell()
     attendance.close()
     await era.close('The server is shutting down')
     await attendance.untilIdle(lastBytesMs, () => attendance.connections === 0)

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { openSession, toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
-import { waitFor } from '../../../test-support/waiting.ts'
+import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import {
   type Backplane,
   createMemoryBackplane,
@@ -133,6 +133,26 @@ test('on drain each open call gets an error, and each subscription its result, a
   })
   const late = await client.ask('tools/list')
   expect([late.status, late.headers['retry-after']]).toEqual([503, expect.stringMatching(/^\d$/)])
+})
+
+test.each(['2025', '2026'])('on drain the streams of no call are there as long as a call of %s runs', async (era) => {
+  const { register, release, running } = parking()
+  const { endpoint } = createModernEndpoint(register)
+  const client = new ModernClient(endpoint)
+  const subscription = await open(client, { toolsListChanged: true })
+  const session = await openSession(endpoint)
+  const standalone = await session.read()
+  const json = { headers: { accept: 'application/json' } }
+  const call =
+    era === '2026' ? callPark(client, json) : session.call('tools/call', { name: 'park', arguments: {} }, 7, json)
+  await waitFor(running)
+  const closing = endpoint.close({ drainMs: 5_000 })
+  await sleep(100)
+  expect([subscription.ended, standalone.ended]).toEqual([false, false])
+  release()
+  expect(toJson(await call)).toMatchObject({ result: {} })
+  await closing
+  expect([subscription.ended, standalone.ended]).toEqual([true, true])
 })
 
 describe('subscriptions', () => {

@@ -58,6 +58,11 @@ export class DualEra implements Era {
     await Promise.all([this.#sessions.drain(drainMs), this.#modern.drain(drainMs)])
   }
 
+  sayFarewell(): void {
+    this.#sessions.sayFarewell()
+    this.#modern.sayFarewell()
+  }
+
   async close(reason: string): Promise<void> {
     await Promise.all([this.#sessions.close(reason), this.#modern.close(reason)])
   }

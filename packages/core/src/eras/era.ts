@@ -29,6 +29,11 @@ export interface Era {
   sessionEnded(sessionKey: string): void
   /** Lets running calls end. Resolves when none is left, or after `drainMs` milliseconds. */
   drain(drainMs: number): Promise<void>
+  /**
+   * Ends the streams that no call has, once no era has a call: their clients listen again at once, and official ones try
+   * that twice, and then never more.
+   */
+  sayFarewell(): void
   /** Ends the calls that still run. */
   close(reason: string): Promise<void>
   counts(): Counts

@@ -213,8 +213,10 @@ export class SessionsEra implements Era {
       if (this.#cluster) this.#handOverIdle()
       return this.#opening === 0 && this.#isAnswered() && this.#cluster?.isIdle !== false
     })
+  }
+
+  sayFarewell(): void {
     this.#cluster?.relayed.sayFarewell(comeBackMs)
-    // Last: official clients that lose this stream try twice to listen again, and then never more.
     for (const { streams } of this.#table.all) streams.standalone.reader?.sayFarewell(comeBackMs())
   }
 

@@ -89,9 +89,11 @@ export class ModernEra implements Era {
     return
   }
 
-  /** Subscriptions end last, as the standalone streams of sessions do: their clients listen again at once. */
   async drain(drainMs: number): Promise<void> {
     await this.#visits.drain(drainMs)
+  }
+
+  sayFarewell(): void {
     this.#subscriptions.complete()
   }
 

@@ -75,6 +75,11 @@ export class StatelessEra implements Era {
     await this.#visits.drain(drainMs)
   }
 
+  /** There are none. */
+  sayFarewell(): void {
+    return
+  }
+
   async close(reason: string): Promise<void> {
     await this.#visits.close(reason)
   }
