@@ -21,3 +21,24 @@ test('auth that answers at once leaves no timer behind', async () => {
   await endpoint.handle(new TestRequest('DELETE'))
   expect(setTimeout).not.toHaveBeenCalled()
 })
+
+test.each([
+  [null, 'Expected auth to give an AuthInfo or undefined, got null (null)'],
+  [false, 'Expected auth to give an AuthInfo or undefined, got false (boolean)'],
+  ['', 'Expected auth to give an AuthInfo or undefined, got "" (string)'],
+  [
+    { token: 't', clientId: 'c', scopes: 'superadmin' },
+    'Expected the scopes that auth gives to be an array of strings, got "superadmin" (string)',
+  ],
+  [
+    { token: 't', clientId: 'c', scopes: [], expiresAt: Number.NaN },
+    'Expected the expiresAt that auth gives to be a number of seconds since 1970, got NaN (number)',
+  ],
+])('half an answer of auth lets nobody in: %o', async (identity, message) => {
+  const told: [unknown, string][] = []
+  const auth = async (): Promise<never> => identity as never
+  const { endpoint } = createTestEndpoint({}, { auth, onError: (error, where) => told.push([String(error), where]) })
+  const body = { jsonrpc: '2.0', id: 1, method: 'ping' }
+  expect((await endpoint.handle(new TestRequest('POST', { body }))).status).toBe(500)
+  expect(told).toEqual([[`TypeError: ${message}`, 'auth']])
+})

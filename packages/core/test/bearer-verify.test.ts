@@ -114,3 +114,26 @@ describe('options', () => {
     expect(headers['www-authenticate']).toBe(`Bearer resource_metadata="${url}"`)
   })
 })
+
+describe('half an answer of `verify` lets nobody in', () => {
+  const full = { token: 't', clientId: 'c', scopes: ['admin'] }
+  test.each<[string, object, string]>([
+    ['scopes as the text that a token has', { ...full, scopes: 'superadmin' }, 'the scopes that verify gives'],
+    ['a scope that is none', { ...full, scopes: ['admin', 5] }, 'the scopes that verify gives'],
+    ['an expiry that is no number', { ...full, expiresAt: Number.NaN }, 'the expiresAt that verify gives'],
+    ['an expiry as text', { ...full, expiresAt: '2030-01-01' }, 'the expiresAt that verify gives'],
+  ])('%s', async (_what, identity, named) => {
+    const told: unknown[] = []
+    const auth = createBearerAuth({ ...options, verify: () => identity as never, requiredScopes: ['admin'] })
+    const { endpoint } = createTestEndpoint({}, { auth, onError: (error) => told.push(error) })
+    expect((await new TestClient(endpoint).post(ping, withBearer)).status).toBe(500)
+    expect(told.map(String)).toEqual([expect.stringContaining(`TypeError: Expected ${named} to be `)])
+  })
+
+  test('and no scopes are none', async () => {
+    const { scopes: _left, ...identity } = full
+    const auth = createBearerAuth({ ...options, verify: () => identity as never, requiredScopes: ['admin'] })
+    const { endpoint } = createTestEndpoint({}, { auth })
+    expect((await new TestClient(endpoint).post(ping, withBearer)).status).toBe(403)
+  })
+})

@@ -1,6 +1,7 @@
 import { aFunction, type Check, checkOptions, expected, listOf, type OptionRow, option } from '../option-checks.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
+import { toIdentity } from './authenticate.ts'
 import { Rejection } from './errors.ts'
 import { emptyHeaders, jsonHeaders } from './headers.ts'
 import type { HttpReply, HttpRequest, Mountable } from './http.ts'
@@ -85,11 +86,12 @@ export function createBearerAuth(options: BearerAuthOptions): BearerAuth {
     if (header === undefined) throw refuse('unauthorized', challenge)
     const token = /^bearer +([\x21-\x7e]+)$/i.exec(header)?.[1]
     if (token === undefined) throw refuseToken('Expected Bearer and one token in Authorization')
-    const auth = await verifyToken(token)
+    const auth = toIdentity(await verifyToken(token), 'verify')
     if (!auth) throw refuse('unauthorized', `${challenge}, error="invalid_token"`)
     if (isExpired(auth)) throw refuseToken('The token has expired')
     if (!isFor(auth, resource)) throw refuseToken(`The token is for another resource than ${resource.href}`)
-    if (requiredScopes.every((scope) => auth.scopes.includes(scope))) return auth
+    // The type demands them; what JavaScript leaves out is none.
+    if (requiredScopes.every((scope) => (auth.scopes as string[] | undefined)?.includes(scope))) return auth
     throw refuse('insufficient_scope', `${challenge}, error="insufficient_scope"`)
   }
 
