@@ -16,14 +16,13 @@ import {
   option,
   someOf,
   wholeNumber,
-  withMethods,
 } from './option-checks.ts'
 import type { EndpointOptions } from './options.ts'
 import { toStateKeys } from './rpc/request-state.ts'
 import { type AuthInfo, isServer, toFactory } from './rpc/server.ts'
 import { toPrincipal } from './session/principal.ts'
 import { createSessionId } from './session/session-id.ts'
-import { createEventIdCodec, type EventIdCodec } from './stream/event-id.ts'
+import { toEventIdCodec } from './stream/event-id.ts'
 
 /** One row per option. `docs/options.md` describes the same options, with the same defaults. */
 const table = {
@@ -55,7 +54,7 @@ const table = {
   leaseMs: option(4_000, wholeNumber(1)),
   hibernateAfterMs: option(0, wholeNumber(0)),
   backplane: option({}, toBackplane),
-  eventIds: option(createEventIdCodec(), withMethods<EventIdCodec>('encode', 'decode')),
+  eventIds: option(undefined, toEventIdCodec),
   onError: option(undefined, toReport),
 } satisfies { [Name in keyof Required<EndpointOptions>]: OptionRow<unknown> }
 

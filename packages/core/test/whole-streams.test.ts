@@ -121,6 +121,26 @@ test('a codec that throws ends the response, and is told of', async () => {
   expect(errors).toContain(broken)
 })
 
+test.each<[string, unknown]>([
+  ['a promise', Promise.resolve('id')],
+  ['nothing', undefined],
+  ['no character', ''],
+  ['too many characters', 'x'.repeat(41)],
+  ['a line break', 'x\ndata: forged'],
+  ['what is no ASCII', 'é'],
+])('an id that cannot be sent is not: %s', async (_what, id) => {
+  const { endpoint, errors } = createStreaming({ eventIds: { encode: () => id as string, decode: () => undefined } })
+  const client = await openSession(endpoint)
+  const headers = { accept: 'text/event-stream' }
+  const reader = await TestReader.open(await client.call('echo', { text: 'hi' }, 7, { headers }))
+  await reader.until(() => reader.ended)
+  expect(reader.text).not.toContain('id:')
+  expect(reader.text).not.toContain('forged')
+  expect(errors.map(String)).toContainEqual(
+    expect.stringContaining('Expected eventIds.encode to give 1 to 40 visible ASCII characters, got '),
+  )
+})
+
 test('what the log refuses, since another has the session, ends without the answer', async () => {
   const backplane = createMemoryBackplane()
   const { endpoint } = createStreaming({ backplane })

@@ -1,4 +1,5 @@
 import type { LogPosition } from '../backplane/backplane.ts'
+import { expected, withMethods } from '../option-checks.ts'
 
 /** A place in a stream: after the event with this index. Index 0 is the stream's beginning. */
 export interface EventPlace {
@@ -22,6 +23,25 @@ export interface EventIdCodec {
 
 /** Longest id the codec may make, and the longest that is looked at. */
 export const maxEventIdLength = 40
+
+const visible = new RegExp(`^[\\x21-\\x7e]{1,${maxEventIdLength}}$`)
+
+/**
+ * The check of the option `eventIds`: a codec whose ids are looked at, since each goes into a stream as it is.
+ * @throws TypeError for what is no codec; its `encode` does for an id that cannot be sent
+ */
+export function toEventIdCodec(value: unknown, name: string): EventIdCodec {
+  if (value === undefined) return createEventIdCodec()
+  const codec = withMethods<EventIdCodec>('encode', 'decode')(value, name)
+  return {
+    encode(place) {
+      const id: unknown = codec.encode(place)
+      if (typeof id === 'string' && visible.test(id)) return id
+      throw expected(`${name}.encode to give 1 to ${maxEventIdLength} visible ASCII characters`, id)
+    },
+    decode: (eventId) => codec.decode(eventId),
+  }
+}
 
 const number = '(?:0|[1-9a-z][0-9a-z]{0,9})'
 const grammar = new RegExp(`^(g|p${number}-${number})\\.(${number})\\.(${number})-(${number})$`)
