@@ -12,6 +12,7 @@ import type { Mountable } from './http/http.ts'
 import { isMountable } from './http/mountable.ts'
 import { toErrorReply, toRejection } from './http/reply.ts'
 import { readHead } from './http/request-head.ts'
+import { checkOptions, option, wholeNumber } from './option-checks.ts'
 import type { EndpointOptions } from './options.ts'
 import { type ResolvedOptions, resolveOptions } from './resolve-options.ts'
 
@@ -47,10 +48,14 @@ export interface Endpoint extends Mountable {
   /**
    * Drains: no new session and no new call, running calls may finish for `drainMs` milliseconds, what still runs then
    * ends with a JSON-RPC error, and standalone streams end last. Resolves when nothing is left.
-   * @param options.drainMs default 10_000
+   * The store keeps the sessions, for other nodes or for after a restart; the embedded one goes with the process.
+   * @param options.drainMs a whole number, default 10_000
+   * @throws TypeError for a bad option; the endpoint goes on then
    */
   close(options?: { drainMs?: number }): Promise<void>
 }
+
+const closeOptions = { drainMs: option(10_000, wholeNumber(0)) }
 
 /** Time, in milliseconds, that the last bytes of what has ended take to a client that reads. */
 const lastBytesMs = 100
@@ -105,9 +110,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
     return { ...era.counts(), connections, detachedCalls, bodyBytes: bodies.bytes, undeliveredMessages, log }
   }
 
-  function close({ drainMs = 10_000 }: { drainMs?: number } = {}): Promise<void> {
+  async function close(given: { drainMs?: number } = {}): Promise<void> {
+    const { drainMs } = checkOptions(closeOptions, given)
     closing ??= drain(drainMs)
-    return closing
+    await closing
   }
 
   async function drain(drainMs: number): Promise<void> {

@@ -69,6 +69,18 @@ test('closing an endpoint that holds nothing takes no time, and closing twice is
   expect(Date.now() - started).toBeLessThan(500)
 })
 
+test.each([Number.NaN, '10s', 10_000n, -1, 1.5, null])('drainMs %s is refused, and ends nothing', async (drainMs) => {
+  const { endpoint } = createTestEndpoint()
+  const client = await openSession(endpoint)
+  await expect(endpoint.close({ drainMs: drainMs as number })).rejects.toThrow(
+    /^Expected drainMs to be a whole number from 0 to 2147483647, got /,
+  )
+  await expect(endpoint.close({ drain: 5 } as object)).rejects.toThrow('Unknown option: drain (known are drainMs)')
+  expect(endpoint.closing).toBe(false)
+  expect((await client.call('ping')).status).toBe(200)
+  await endpoint.close({ drainMs: 0 })
+})
+
 test('a request that comes after the end builds no server object', async () => {
   const { endpoint, servers } = createTestEndpoint()
   const client = await openSession(endpoint)

@@ -78,7 +78,7 @@ const serveIn: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
   const mounted = own ?? (endpoint as Mountable)
   const { pluginTimeout, handlerTimeout } = scope.initialConfig as FastifyServerOptions
   // Fastify waits for open responses, so event streams must end first; and it gives a hook `pluginTimeout`, then fails.
-  const drainMs = Math.min(10_000, 0.8 * (pluginTimeout || Number.POSITIVE_INFINITY))
+  const drainMs = Math.floor(Math.min(10_000, 0.8 * (pluginTimeout || Number.POSITIVE_INFINITY)))
   if (own) scope.addHook('preClose', () => own.close({ drainMs }))
   // The endpoint reads the body itself, so that limits and errors are the same everywhere.
   scope.removeAllContentTypeParsers()
