@@ -49,9 +49,11 @@ const table = {
   keepAliveMs: option(8_000, wholeNumber(0)),
   stallMs: option(30_000, wholeNumber(1)),
   maxConnectionAgeMs: option(600_000, wholeNumber(0)),
-  retryMs: option(2_000, wholeNumber(0)),
+  // With half as much again, still a delay that a client's timer takes.
+  retryMs: option(2_000, wholeNumber(0, 1_000_000_000)),
   requestStateKeys: option([], toStateKeys),
-  leaseMs: option(4_000, wholeNumber(1)),
+  // One that is over before a database has answered is never held.
+  leaseMs: option(4_000, wholeNumber(100)),
   hibernateAfterMs: option(0, wholeNumber(0)),
   backplane: option({}, toBackplane),
   eventIds: option(undefined, toEventIdCodec),

@@ -346,7 +346,16 @@ describe('options', () => {
     [{ keepAliveMs: '15s' }, 'Expected keepAliveMs to be a whole number from 0 to 2147483647, got "15s" (string)'],
     [{ maxSessions: 0 }, 'Expected maxSessions to be a whole number from 1 to 2147483647, got 0 (number)'],
     [{ stallMs: Number.NaN }, 'Expected stallMs to be a whole number from 1 to 2147483647, got NaN (number)'],
-    [{ retryMs: 2 ** 31 }, 'Expected retryMs to be a whole number from 0 to 2147483647, got 2147483648 (number)'],
+    [{ retryMs: 2 ** 31 - 1 }, 'Expected retryMs to be a whole number from 0 to 1000000000, got 2147483647 (number)'],
+    [{ leaseMs: 1 }, 'Expected leaseMs to be a whole number from 100 to 2147483647, got 1 (number)'],
+    [
+      { backplane: [] },
+      'Expected backplane to be an object of stores, such as redisBackplane(client), got [] (object)',
+    ],
+    [
+      { backplane: new Date() },
+      'Expected backplane to be an object of stores, such as redisBackplane(client), got an object of Date (object)',
+    ],
     [{ response: 'SSE' }, "Expected response to be 'auto', 'sse' or 'json', got \"SSE\" (string)"],
     [{ sessions: {} }, 'Expected sessions to be true or false, got {} (object)'],
     [{ allowedOrigins: ['*'] }, 'Expected each of allowedOrigins to be an origin'],

@@ -39,7 +39,7 @@ const table = {
   listenOn: option(undefined, aClientOrFalse),
   maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  retainMs: option(60_000, wholeNumber(1)),
 }
 
 export interface PostgresBackplane extends Backplane {
@@ -96,7 +96,7 @@ class TableBackplane implements PostgresBackplane {
   }
 }
 
-function aClientOrFalse(value: unknown): PostgresClient | false | undefined {
-  if (value !== undefined && value !== false) toClientPort(value)
+function aClientOrFalse(value: unknown, name: string): PostgresClient | false | undefined {
+  if (value !== undefined && value !== false) toClientPort(value, `${name}, where it is not false,`)
   return value as PostgresClient | false | undefined
 }

@@ -24,10 +24,12 @@ test('a bad option is refused by its name', () => {
     [{ keyPrefix: 'x' }, 'Unknown option: keyPrefix'],
     [{ schema: 'Mcp' }, 'Expected schema to be 1 to 40 lower-case letters, digits and underscores, got "Mcp"'],
     [{ schema: 'a.b' }, 'Expected schema to be 1 to 40 lower-case letters'],
-    [{ listenOn: true }, 'Expected the client to be `new Pool()`'],
+    [{ listenOn: true }, 'Expected listenOn, where it is not false, to be `new Pool()` of pg, `postgres()`'],
     [{ maxEventsPerSession: 0 }, 'Expected maxEventsPerSession to be a whole number from 1'],
     [{ maxBytesPerSession: '8 MiB' }, 'Expected maxBytesPerSession to be a whole number from 1'],
     [{ retainMs: 1.5 }, 'Expected retainMs to be a whole number from 1'],
+    // Beyond what Postgres can take from a time.
+    [{ retainMs: Number.MAX_SAFE_INTEGER }, 'Expected retainMs to be a whole number from 1 to 2147483647'],
   ]
   for (const [options, message] of bad) {
     expect(() => postgresBackplane(new Pool(), options as PostgresBackplaneOptions)).toThrow(message)

@@ -45,7 +45,7 @@ const table = {
   keyPrefix: option('mcp', aKeyPrefix),
   maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  retainMs: option(60_000, wholeNumber(1)),
   onWarning: option(undefined, anOptionalFunction<(warning: string) => void>()),
 }
 

@@ -39,7 +39,7 @@ export interface SqliteBackplaneOptions {
 const table = {
   maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  retainMs: option(60_000, wholeNumber(1)),
   onWarning: option(undefined, anOptionalFunction<(warning: string) => void>()),
 }
 

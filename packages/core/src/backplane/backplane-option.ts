@@ -23,7 +23,7 @@ const storeTimeoutMs = 10_000
 
 /** The check of the option `backplane`. Parts that are left out are kept in memory. */
 export function toBackplane(value: unknown, name: string): Backplane {
-  if (typeof value !== 'object' || value === null)
+  if (typeof value !== 'object' || value === null || isOther(value))
     throw expected(`${name} to be an object of stores, such as redisBackplane(client)`, value)
   const given = value as Partial<Record<string, unknown>>
   for (const part of Object.keys(given)) {
@@ -37,4 +37,10 @@ export function toBackplane(value: unknown, name: string): Backplane {
     bus: parts.bus(given.bus ?? memory.bus, 'backplane.bus'),
   }
   return guardBackplane(backplane, { timeoutMs: storeTimeoutMs })
+}
+
+/** Something that has no store, and is not what somebody writes who leaves all of them out. */
+function isOther(value: object): boolean {
+  const made: unknown = Object.getPrototypeOf(value)
+  return made !== Object.prototype && made !== null && !Object.keys(parts).some((part) => part in value)
 }

@@ -53,11 +53,11 @@ export interface ListenerEvents {
 export const deadlines = { connect: 1_500, reply: 4_000 }
 
 /** @throws TypeError for what is none of the clients that are known. */
-export function toClientPort(client: unknown): ClientPort {
+export function toClientPort(client: unknown, name = 'the client'): ClientPort {
   if (isPool(client)) return fromPool(client)
   if (isPostgres(client)) return fromPostgres(client)
   if (isPGlite(client)) return fromPGlite(client)
-  throw expected('the client to be `new Pool()` of pg, `postgres()` of postgres, or a PGlite', client)
+  throw expected(`${name} to be \`new Pool()\` of pg, \`postgres()\` of postgres, or a PGlite`, client)
 }
 
 /** @throws TypeError */

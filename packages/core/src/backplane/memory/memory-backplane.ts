@@ -17,7 +17,7 @@ const bounds = {
   maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxBytes: option(134_217_728, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxEvents: option(1_000_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  retainMs: option(60_000, wholeNumber(1)),
 }
 
 /** @throws TypeError for a bad option, naming it. */
