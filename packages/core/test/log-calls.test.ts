@@ -90,4 +90,10 @@ describe('logCalls', () => {
     await client.call('tools/call', { name: 'forecast' })
     expect(info.mock.calls).toEqual([[expect.stringMatching(/^MCP initialize: result in [\d.]+ ms$/)]])
   })
+
+  test.each([5, null, {}, { info: () => undefined }])('refuses what is no logger: %o', (logger) => {
+    expect(() => logCalls(start(), logger as never)).toThrow(
+      /^Expected the logger of logCalls, where it is no function, to have a method (info|warn), got /,
+    )
+  })
 })

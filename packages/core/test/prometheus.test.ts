@@ -115,6 +115,32 @@ describe('prometheusMetrics', () => {
     stop()
     expect((await promClient.register.metrics()).trim()).toBe('')
   })
+
+  test.each<[unknown[], string]>([
+    [
+      [promClient.register],
+      'Expected the second argument of prometheusMetrics, the module prom-client, to have a method',
+    ],
+    [
+      [{}],
+      'Expected the second argument of prometheusMetrics, the module prom-client, to have a method Histogram, got {}',
+    ],
+    [
+      [undefined],
+      'Expected the second argument of prometheusMetrics, the module prom-client, to have a method Histogram',
+    ],
+    [[promClient, {}], 'Expected the third argument of prometheusMetrics, a registry of prom-client, to have a method'],
+  ])('says what it was to be given: %#', (given, message) => {
+    expect(() => prometheusMetrics(start(), ...(given as [never, never]))).toThrow(message)
+  })
+
+  test('says what to do about a second endpoint in one registry, which goes on with the first', async () => {
+    const register = registered(start())
+    const before = await register.metrics()
+    const say = 'is in the registry already: give each endpoint one of its own, as third argument'
+    expect(() => prometheusMetrics(start(), promClient, register)).toThrow(say)
+    expect(await register.metrics()).toBe(before)
+  })
 })
 
 test('the dashboard in the docs asks for metrics and labels that there are', async () => {

@@ -1,5 +1,6 @@
 import type { CallMessage, RefusalMessage } from '../diagnostics/messages.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { withMethods } from '../option-checks.ts'
 import { observe } from './observe.ts'
 import { errorTypeOf, targetOf } from './operation.ts'
 
@@ -24,7 +25,7 @@ export interface FieldLogger {
  * only its key.
  *
  * @returns what ends it
- * @throws as {@link observe}
+ * @throws TypeError for what is no logger, and as {@link observe}
  *
  * @example
  * ```ts
@@ -46,8 +47,11 @@ export function logCalls(
   })
 }
 
+const aLogger = withMethods<FieldLogger>('info', 'warn', 'error')
+
 function toWriter(logger: FieldLogger | ((entry: LogEntry) => unknown)): (entry: LogEntry) => void {
   if (typeof logger === 'function') return logger
+  aLogger(logger, 'the logger of logCalls, where it is no function,')
   if (logger === console) return ({ level, text }) => console[level](text)
   return ({ level, fields, text }) => logger[level](fields, text)
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../endpoint.ts'
+import { withMethods } from '../option-checks.ts'
 import { type Metric, measure } from './measure.ts'
 import type { MetricAttributes } from './operation.ts'
 
@@ -23,15 +24,20 @@ export interface PrometheusClient<Registry extends PrometheusRegistry = Promethe
 }
 
 export interface PrometheusRegistry {
+  getSingleMetric(name: string): unknown
   removeSingleMetric(name: string): void
 }
+
+const isClient = withMethods<PrometheusClient>('Histogram', 'Counter', 'Gauge')
+const isRegistry = withMethods<PrometheusRegistry>('getSingleMetric', 'removeSingleMetric')
 
 /**
  * Keeps the metrics of an endpoint in a registry of `prom-client`: give the module, and a registry where it is not the
  * module's own. Two endpoints of one process need a registry each.
  *
  * @returns what ends it, and takes the metrics out of the registry
- * @throws as {@link observe}, and what `prom-client` throws for a metric that is there already
+ * @throws TypeError for what is not the module or no registry, and as {@link observe}; Error where the registry has an
+ * endpoint's metrics already
  *
  * @example
  * ```ts
@@ -42,12 +48,17 @@ export interface PrometheusRegistry {
 export function prometheusMetrics<Registry extends PrometheusRegistry>(
   endpoint: Endpoint,
   client: PrometheusClient<Registry>,
-  register: Registry = client.register,
+  register: Registry = client?.register,
 ): () => void {
+  isClient(client, 'the second argument of prometheusMetrics, the module prom-client,')
+  isRegistry(register, 'the third argument of prometheusMetrics, a registry of prom-client,')
   const registers = [register]
   const made: string[] = []
   const configure = (metric: Metric, suffix = ''): Configuration => {
     const name = toName(metric) + suffix
+    if (register.getSingleMetric(name)) {
+      throw new Error(`${name} is in the registry already: give each endpoint one of its own, as third argument`)
+    }
     made.push(name)
     return { name, help: metric.description, labelNames: metric.attributes.map(toLabel) }
   }
