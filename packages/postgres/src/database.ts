@@ -22,9 +22,7 @@ export class Database {
       return await this.client.query(this.toText(text), values, isPrepared)
     } catch (error) {
       if (!missing.includes(String((error as { readonly code?: unknown }).code))) throw error
-      throw new Error(`The tables for MCP sessions are not in the schema ${this.schema}: await createTables(client)`, {
-        cause: error,
-      })
+      throw new Error(toHelp(this.schema), { cause: error })
     }
   }
 
@@ -40,4 +38,9 @@ export class Database {
   toText(text: string): string {
     return text.replaceAll('mcp.', `${this.schema}.`)
   }
+}
+
+function toHelp(schema: string): string {
+  const options = `{ schema: '${schema}' }`
+  return `The tables for MCP sessions are not in the schema ${schema}: await createTables(client, ${options}), or give postgresBackplane the schema that it was given`
 }

@@ -59,7 +59,7 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
   test('tables that are not there are named as the reason', async () => {
     const { sessions } = postgresBackplane(connect(), { schema: 'nowhere' })
     await expect(async () => await sessions.get('key')).rejects.toThrow(
-      'The tables for MCP sessions are not in the schema nowhere: await createTables(client)',
+      "The tables for MCP sessions are not in the schema nowhere: await createTables(client, { schema: 'nowhere' }), or give postgresBackplane the schema that it was given",
     )
   })
 
