@@ -5,6 +5,8 @@ import { Histories } from './histories.ts'
 export type Rule =
   /** Delivered, and sent by nobody, or not what is stored at that place. */
   | 'phantom'
+  /** Of a call, and there long after it was sent, where nothing was wrong. */
+  | 'delay'
   /** Delivered twice to a client that comes back with its last event id. */
   | 'duplicate'
   /** Ids do not rise. */
@@ -54,8 +56,8 @@ interface Stored {
 export class Checker {
   readonly violations: Violation[] = []
   readonly histories = new Histories()
-  /** Payloads that a tool tried to send, with the stream that they are for: `g`, or the call. */
-  readonly #sent = new Map<string, string>()
+  /** Payloads that a tool tried to send, with the stream that they are for (`g`, or the call), and when. */
+  readonly #sent = new Map<string, { stream: string; at: number }>()
   readonly #stored = new Map<string, Stored>()
   readonly #owners = new Map<string, string>()
   /** Who owns a session, and since when. */
@@ -65,6 +67,8 @@ export class Checker {
   readonly #now: () => number
   /** Appends may take effect when their owner has given up waiting for them. */
   mayBeLate = false
+  /** Nothing is wrong, so that what a call sends is with its client soon. */
+  isPrompt = false
   delivered = 0
   gaps = 0
   takeovers = 0
@@ -152,7 +156,7 @@ export class Checker {
   // ---- What tools sent ----
 
   sent(payload: string, stream: string): void {
-    this.#sent.set(payload, stream)
+    this.#sent.set(payload, { stream, at: this.#now() })
   }
 
   /** A tool begins to run. */
@@ -169,9 +173,20 @@ export class Checker {
   }
 
   streamOf(payload: string): string | undefined {
-    return this.#sent.get(payload)
+    return this.#sent.get(payload)?.stream
+  }
+
+  came(payload: string): void {
+    const { stream = 'g', at = Infinity } = this.#sent.get(payload) ?? {}
+    const ms = this.#now() - at
+    // The standalone stream may not have been asked for until then.
+    if (this.isPrompt && stream !== 'g' && ms > soonMs)
+      this.violated('delay', `${payload} was there ${Math.round(ms)} ms after it was sent`)
   }
 }
+
+/** Some hops, each as slow as they come, and a client that waits before it comes back. */
+const soonMs = 3_000
 
 interface Run {
   readonly key: string
@@ -255,6 +270,7 @@ export class Chain {
     else if (!payload.startsWith(`${this.#session}:`) || stream !== this.#stream) {
       this.#violated('isolation', `${data} is of ${stream}`)
     }
+    this.#checker.came(payload)
     const hadId = this.#got.get(payload)
     if (hadId === true || (hadId === false && id === undefined)) this.#violated('duplicate', `${data} came twice`)
     this.#got.set(payload, id !== undefined)

@@ -99,6 +99,7 @@ class World {
     const checker = this.#checker
     const sessions = 1 + random.below(15)
     const cutting = random.chance(0.7) ? random.between(0, 0.4) : 0
+    checker.isPrompt = this.#isCalm && this.#faults === noFaults && cutting === 0 && !this.#isTight
     for (let i = 0; i < sessions; i++) {
       const nodes = (): readonly Node[] => this.#reachable
       const mayFail = (): boolean => !this.#isCalm || this.#isTight
