@@ -2,50 +2,17 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { isUnmet } from './baseline.ts'
 import { createDiagnosis } from './causes.ts'
 import { probeTarget } from './client/find-target.ts'
-import type { ProbeOptions, Target } from './client/target.ts'
-import { type Exclusion, whySkipped } from './exclusion.ts'
+import type { Target } from './client/target.ts'
+import { whySkipped } from './exclusion.ts'
 import type { Result } from './report.ts'
 import { toCauseText } from './reporters/grouped.ts'
-import type { Level } from './requirement.ts'
 import { requirements } from './requirements/index.ts'
 import { checkRequirement, checkTimeoutMs, selectRequirements } from './runner.ts'
-
-const failingLevels: readonly Level[] = ['MUST', 'MUST NOT', 'RFC-MUST', 'dMUST']
-
-/** A server under test that is listening. */
-export interface RunningServer {
-  /** Where the endpoint is. */
-  readonly url: string
-  /** Another node of the same deployment. */
-  readonly secondUrl?: string
-  close(): unknown
-}
-
-/** One way to serve the server under test, and what is expected of it there. */
-export interface ServerMount extends ProbeOptions {
-  /** Starts the server, or says where one runs. */
-  start(): RunningServer | Promise<RunningServer>
-  /**
-   * Requirements that it is known not to meet, or cannot show. They are checked all the same: one that passes fails its
-   * test, the others are skipped with the reason.
-   */
-  readonly exclude?: readonly Exclusion[]
-  /** `true`: a requirement that cannot be tested, and is not excluded, fails instead of being skipped. @default false */
-  readonly strict?: boolean
-  /**
-   * Levels at which a requirement that is not met fails its test. At others it is skipped with what was found, and named
-   * in a warning at the end. `'all'`: each of them fails.
-   * @default MUST, MUST NOT, RFC-MUST and dMUST, as in the command
-   */
-  readonly levels?: readonly Level[] | 'all'
-  /** Also what waits for longer than 5 seconds. @default false */
-  readonly slow?: boolean
-  /** Also what could harm a server that others use: floods, oversize bodies, slow senders. @default false, as in the command */
-  readonly abuse?: boolean
-}
+import { type CheckedMount, checkMounts, type RunningServer, type ServerMount } from './server-mount.ts'
 
 /**
- * Makes one vitest test of each requirement, for every way to serve the server.
+ * Makes one vitest test of each requirement, for every way to serve the server. Throws `TypeError` for an option that is
+ * wrong.
  * ```ts
  * describeServer('my server', {
  *   'on node:http': { start: () => listen(createApp()) },
@@ -54,14 +21,13 @@ export interface ServerMount extends ProbeOptions {
  * ```
  */
 export function describeServer(name: string, mounts: Readonly<Record<string, ServerMount>>): void {
-  for (const [way, mount] of Object.entries(mounts)) {
+  for (const [way, mount, checked] of checkMounts(mounts)) {
     const described = `${name} ${way}`
-    describe(described, () => describeMount(described, mount))
+    describe(described, () => describeMount(described, mount, checked))
   }
 }
 
-function describeMount(name: string, mount: ServerMount): void {
-  const { exclude = [], strict = false, abuse = false, slow = false, levels = failingLevels } = mount
+function describeMount(name: string, mount: ServerMount, { exclude, strict, abuse, slow, levels }: CheckedMount): void {
   const noted: string[] = []
   let server: RunningServer | undefined
   let target: Target | undefined
@@ -77,7 +43,6 @@ function describeMount(name: string, mount: ServerMount): void {
   afterAll(() => server?.close())
   afterAll(() => tellNoted(name, noted))
 
-  // Throws for an exclusion of what is no requirement.
   const excluded = exclude.map(({ id, reason }) => ({ reason, ids: selectRequirements([id]).map((each) => each.id) }))
   for (const requirement of requirements) {
     if ((requirement.abuse && !abuse) || (requirement.slow && !slow)) continue

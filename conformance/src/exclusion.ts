@@ -1,8 +1,24 @@
+import { isObject } from './client/json-rpc.ts'
+import { aText, type Check, expected } from './option-checks.ts'
+
 export interface Exclusion {
   /** Of a requirement, or the beginning of ids up to a slash: `listen/`. */
   readonly id: string
   /** Why it cannot be met, or cannot be shown. */
   readonly reason: string
+}
+
+/** A list of exclusions. `find` throws for the id of no requirement. */
+export function exclusionsOf(find: (id: string) => unknown): Check<readonly Exclusion[]> {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw expected(`${name} to be an array of { id, reason }`, value)
+    return value.map((entry: unknown) => {
+      if (!isObject(entry)) throw expected(`each of ${name} to be { id, reason }`, entry)
+      const [id, reason] = [aText(entry.id, `id in ${name}`), aText(entry.reason, `reason in ${name}`)]
+      find(id)
+      return { id, reason }
+    })
+  }
 }
 
 interface Expected {

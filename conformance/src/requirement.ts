@@ -5,7 +5,9 @@ import type { Role } from './roles.ts'
  * How binding a requirement is. `RFC-MUST`: by the RFC the transport builds on. `dMUST`: the MUST is on the client or on
  * the message format, and there is one sane reaction. `HARD`: robustness, not normative.
  */
-export type Level = 'MUST' | 'MUST NOT' | 'RFC-MUST' | 'dMUST' | 'SHOULD' | 'SHOULD NOT' | 'HARD' | 'MAY'
+export type Level = (typeof levels)[number]
+
+export const levels = ['MUST', 'MUST NOT', 'RFC-MUST', 'dMUST', 'SHOULD', 'SHOULD NOT', 'HARD', 'MAY'] as const
 
 /** Protocol revisions that open with `initialize`, oldest first. */
 export const revisions = ['2025-03-26', '2025-06-18', '2025-11-25'] as const

@@ -1,5 +1,6 @@
-export { describeServer, type RunningServer, type ServerMount } from './describe-server.ts'
+export { describeServer } from './describe-server.ts'
 export type { Exclusion } from './exclusion.ts'
+export type { RunningServer, ServerMount } from './server-mount.ts'
 export { type DescribeStoreOptions, describeStore } from './store/describe-store.ts'
 export {
   type FaultProxy,

@@ -1,6 +1,16 @@
 import { afterAll, describe, test } from 'vitest'
 import { within } from '../client/waiting.ts'
-import { type Exclusion, whySkipped } from '../exclusion.ts'
+import { type Exclusion, exclusionsOf, whySkipped } from '../exclusion.ts'
+import {
+  aBoolean,
+  aFunction,
+  anOptionalFunction,
+  checkOptions,
+  option,
+  optional,
+  someOf,
+  wholeNumber,
+} from '../option-checks.ts'
 import { checkStoreRequirement, checkTimeoutOf } from './check-store.ts'
 import { settle } from './store-context.ts'
 import type { StorePart, StoreRequirement } from './store-requirement.ts'
@@ -24,6 +34,7 @@ export interface DescribeStoreOptions extends StoreOptions {
 
 /**
  * Makes one vitest test of each sentence of the contract. `open` is called for each, and gives a store that is empty.
+ * Throws `TypeError` for an option that is wrong.
  * ```ts
  * describeStore('my session store', async () => {
  *   const pool = await createTestDatabase()
@@ -32,14 +43,14 @@ export interface DescribeStoreOptions extends StoreOptions {
  * ```
  */
 export function describeStore(name: string, open: OpenStore, options: DescribeStoreOptions = {}): void {
-  const { exclude = [] } = options
-  expectKnown(exclude)
+  aFunction()(open, 'open')
+  const { parts, exclude, strict } = checkOptions(optionsTable, options)
   const skipped = new Map<string, number>()
   describe(name, async () => {
-    for (const part of options.parts ?? (await findParts(open))) {
+    for (const part of parts ?? (await findParts(open))) {
       describe(part, () => {
         for (const requirement of storeRequirements.filter((each) => each.part === part)) {
-          declare(requirement, { open, options, skipped })
+          declare(requirement, { open, exclude, strict, options, skipped })
         }
       })
     }
@@ -47,7 +58,19 @@ export function describeStore(name: string, open: OpenStore, options: DescribeSt
   })
 }
 
-const allParts: readonly StorePart[] = ['sessions', 'events', 'bus']
+const allParts = ['sessions', 'events', 'bus'] as const satisfies readonly StorePart[]
+
+/** With more a check would take longer than a timer can. */
+const anHourMs = 3_600_000
+
+const optionsTable = {
+  openBounded: option(undefined, anOptionalFunction<DescribeStoreOptions['openBounded']>()),
+  ttlToleranceMs: option(100, wholeNumber(0, anHourMs)),
+  settleWithinMs: option(10_000, wholeNumber(1, anHourMs)),
+  exclude: option([], exclusionsOf(expectKnown)),
+  parts: option(undefined, optional(someOf<StorePart>(...allParts))),
+  strict: option(false, aBoolean),
+} satisfies Record<keyof DescribeStoreOptions, unknown>
 
 /** What opens only once tests run, or never, has tests for all parts: they tell why. */
 async function findParts(open: OpenStore): Promise<readonly StorePart[]> {
@@ -65,13 +88,14 @@ const openingMs = 10_000
 
 interface Setting {
   readonly open: OpenStore
-  readonly options: DescribeStoreOptions
+  readonly options: StoreOptions
+  readonly exclude: readonly Exclusion[]
+  readonly strict: boolean
   /** Reasons, and how many checks were skipped for each. */
   readonly skipped: Map<string, number>
 }
 
-function declare(requirement: StoreRequirement, { open, options, skipped }: Setting): void {
-  const { exclude = [], strict = false } = options
+function declare(requirement: StoreRequirement, { open, options, exclude, strict, skipped }: Setting): void {
   // Opening and closing may take as long again.
   test(requirement.id, { timeout: 2 * checkTimeoutOf(options) }, async ({ skip }) => {
     const result = await checkStoreRequirement(requirement, open, options)
@@ -89,14 +113,9 @@ function covers(excluded: string, { id }: StoreRequirement): boolean {
   return excluded === id || (excluded.endsWith('/') && id.startsWith(excluded))
 }
 
-function expectKnown(exclude: readonly Exclusion[]): void {
-  for (const { id } of exclude) {
-    if (!storeRequirements.some((requirement) => covers(id, requirement))) {
-      throw new TypeError(
-        `Expected the id of a requirement of stores, or the beginning of ids up to a slash, got "${id}"`,
-      )
-    }
-  }
+function expectKnown(id: string): void {
+  if (storeRequirements.some((requirement) => covers(id, requirement))) return
+  throw new TypeError(`Expected the id of a requirement of stores, or the beginning of ids up to a slash, got "${id}"`)
 }
 
 /** What was not looked at is said, so that nobody takes it for checked. */
