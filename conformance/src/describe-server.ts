@@ -4,6 +4,7 @@ import { createDiagnosis } from './causes.ts'
 import { probeTarget } from './client/find-target.ts'
 import type { Target } from './client/target.ts'
 import { whySkipped } from './exclusion.ts'
+import { expected } from './option-checks.ts'
 import type { Result } from './report.ts'
 import { toCauseText } from './reporters/grouped.ts'
 import { requirements } from './requirements/index.ts'
@@ -15,12 +16,19 @@ import { type CheckedMount, checkMounts, type RunningServer, type ServerMount } 
  * wrong.
  * ```ts
  * describeServer('my server', {
- *   'on node:http': { start: () => listen(createApp()) },
+ *   'on node:http': { start: () => listen(createApp()), strict: true },
  *   'behind a body parser': { start: () => listen(createApp({ parser: true })) },
  * })
  * ```
  */
-export function describeServer(name: string, mounts: Readonly<Record<string, ServerMount>>): void {
+export function describeServer(
+  name: string,
+  mounts: Readonly<Record<string, ServerMount>>,
+  ...misplaced: readonly never[]
+): void {
+  if (misplaced.length > 0) {
+    throw expected('options to stand beside start, in the object of each way to serve the server', misplaced[0])
+  }
   for (const [way, mount, checked] of checkMounts(mounts)) {
     const described = `${name} ${way}`
     describe(described, () => describeMount(described, mount, checked))

@@ -70,6 +70,13 @@ describe('describeServer refuses, before any test', () => {
     )
   })
 
+  test('options after the ways, where they would be for no way', () => {
+    const describeAnyway = describeServer as (...args: unknown[]) => void
+    expect(() => describeAnyway('never', { here: { start } }, { strict: true })).toThrow(
+      /^Expected options to stand beside start, in the object of each way to serve the server, got \{"strict":true\} \(object\)$/,
+    )
+  })
+
   test('a mistake in the last of several ways', () => {
     const mounts = { here: { start }, there: { start, levels: ['SOME'] } }
     expect(() => describeServer('never', mounts as never)).toThrow(/^Expected each of levels to be /)
