@@ -194,6 +194,11 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     [['http://127.0.0.1:1/mcp', '--nonsense'], /unknown option/],
     [['http://127.0.0.1:1/mcp', '--baseline', 'no/such.yml'], /Expected --baseline to be a file: ENOENT/],
     [['http://127.0.0.1:1/mcp', '--output', 'no/such/folder.json'], /Expected the folder of --output to exist/],
+    [['package.json'], /^error: package\.json: Expected a report of version 1, got an object without a version\n$/],
+    [
+      ['http://127.0.0.1:1/mcp', 'conformance/README.md'],
+      /^error: conformance\/README.md: Expected a report in JSON: /,
+    ],
     [['http://127.0.0.1:1/mcp', '--output', 'conformance'], /Expected --output to be a file, conformance is a folder/],
   ])('ends with 2 and says what it expected of %j', async (args, message) => {
     const { code, stdout, stderr } = await run(...args)

@@ -36,9 +36,7 @@ export async function checkTargets(targets: readonly string[], flags: CheckFlags
   // What is wrong with the command line shows before the first request.
   const baseline = readBaselineFile(flags.baseline)
   if (flags.output !== undefined) expectWritable(flags.output)
-  const planned = targets.map((target) =>
-    isUrl(target) ? toRunOptions(target, flags) : readReports(readText(target, expectedTarget)),
-  )
+  const planned = targets.map((target) => (isUrl(target) ? toRunOptions(target, flags) : readSaved(target)))
   const reports: Report[] = []
   const unreachable: TargetError[] = []
   for (const plan of planned) {
@@ -50,6 +48,16 @@ export async function checkTargets(targets: readonly string[], flags: CheckFlags
   if (unreachable.length > 0) return exitCodes.unreachable
   const hasFailed = reports.some((report) => isFailed(report, baseline, flags.strict === true))
   return hasFailed ? exitCodes.failed : exitCodes.ok
+}
+
+/** Several files may be given: what is wrong is said with the name of the one. */
+function readSaved(file: string): Report[] {
+  const text = readText(file, expectedTarget)
+  try {
+    return readReports(text)
+  } catch (error) {
+    throw error instanceof TypeError ? new TypeError(`${file}: ${error.message}`) : error
+  }
 }
 
 function readBaselineFile(file: string | undefined): Baseline {
