@@ -194,6 +194,8 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     [['http://127.0.0.1:1/mcp', '--nonsense'], /unknown option/],
     [['http://127.0.0.1:1/mcp', '--baseline', 'no/such.yml'], /Expected --baseline to be a file: ENOENT/],
     [['http://127.0.0.1:1/mcp', '--output', 'no/such/folder.json'], /Expected the folder of --output to exist/],
+    [['http://127.0.0.1:1/mcp', '--output', '--no-color'], /'--no-color' is invalid. Expected the name of a file/],
+    [['http://127.0.0.1:1/mcp', '--baseline', '--strict'], /'--strict' is invalid. Expected the name of a file/],
     [['package.json'], /^error: package\.json: Expected a report of version 1, got an object without a version\n$/],
     [
       ['http://127.0.0.1:1/mcp', 'conformance/README.md'],

@@ -11,6 +11,12 @@ export function readDuration(text: string): number {
   throw new InvalidArgumentError('Expected a time such as 500ms, 30s or 2m.')
 }
 
+/** A flag whose file was forgotten would take the next flag for it. */
+export function readFileName(text: string): string {
+  if (!text.startsWith('-')) return text
+  throw new InvalidArgumentError('Expected the name of a file; one that begins with - is written ./- and so on.')
+}
+
 /** `ROLE=NAME`, or `ROLE=NAME {"argument":1}`. */
 export function collectTool(text: string, tools: Map<string, RoleTool> = new Map()): Map<string, RoleTool> {
   const [, role = '', tool = '', args = '{}'] = /^([^=]+)=(\S+)\s*(\{.*\})?$/s.exec(text) ?? []

@@ -5,7 +5,7 @@ import { revisions } from '../requirement.ts'
 import { suite } from '../suite.ts'
 import { type CheckFlags, checkTargets } from './check.ts'
 import { exitCodes } from './exit-codes.ts'
-import { collectHeader, collectList, collectTool, readDuration, readToken } from './flags.ts'
+import { collectHeader, collectList, collectTool, readDuration, readFileName, readToken } from './flags.ts'
 import { description, examples, probeExitCodes, questions } from './help.ts'
 import { listRequirements, listRoles } from './list.ts'
 import { type ProbeFlags, probeTargetUrl } from './probe.ts'
@@ -48,7 +48,7 @@ function addCheckFlags(command: Command): Command {
     .addOption(timeout.argParser(readDuration))
     .optionsGroup(questions.fails)
     .option('--strict', 'also a SHOULD that is not met')
-    .option('--baseline <file>', 'not the failures listed there: YAML that maps ids to reasons')
+    .option('--baseline <file>', 'not the failures listed there: YAML that maps ids to reasons', readFileName)
 }
 
 function addReportFlags(command: Command): Command {
@@ -56,7 +56,7 @@ function addReportFlags(command: Command): Command {
   return command
     .optionsGroup(questions.reported)
     .addOption(reporter)
-    .option('--output <file>', 'in a file, with a short summary on the terminal')
+    .option('--output <file>', 'in a file, with a short summary on the terminal', readFileName)
     .option('--verbose', 'with all that was sent and received')
     .option('--no-color', 'without colours')
 }
