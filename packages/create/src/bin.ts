@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { cancel, outro, select, text } from '@clack/prompts'
 import { createProject, sdks, templates } from './create-project.ts'
+import { toShellWord } from './shell-word.ts'
 
 const help = `npm create @throughline/mcp-http@latest FOLDER -- --template NAME [--sdk 2]
 
@@ -31,14 +32,19 @@ function readArguments() {
 }
 
 async function main(): Promise<void> {
-  const folder = positionals[0] ?? (await ask('FOLDER', () => text({ message: 'Folder', defaultValue: 'mcp-server' })))
+  const [given, ...others] = positionals
+  if (others.length > 0) {
+    const found = `${positionals.length}: ${positionals.join(', ')}`
+    throw new Error(`Expected one FOLDER, got ${found}. One with spaces in its name is put in quotes`)
+  }
+  const folder = given ?? (await ask('FOLDER', () => text({ message: 'Folder', defaultValue: 'mcp-server' })))
   const template = values.template ?? (await ask('--template', () => choose('Framework', templates)))
   const sdk = values.sdk ?? '1'
   if (!isOneOf(templates, template))
     throw new Error(`Expected --template to be ${templates.join(', ')}, got ${template}`)
   if (!isOneOf(sdks, sdk)) throw new Error(`Expected --sdk to be ${sdks.join(' or ')}, got ${sdk}`)
   await createProject({ folder, template, sdk, range: `^${ownVersion()}` })
-  outro(`cd ${folder} && npm install && npm run dev`)
+  outro(`cd ${toShellWord(folder)} && npm install && npm run dev`)
 }
 
 /** Asks a person, and nobody else: a script is told what it left out. */
