@@ -23,7 +23,7 @@ describe.skipIf(skipsPostgres())('a statement that the server refuses', () => {
     let connections = 0
     pool.on('connect', () => connections++)
     const { sessions } = postgresBackplane(pool, { listenOn: false })
-    for (let i = 0; i < 3; i++) await expect(sessions.hasLease('node')).rejects.toThrow('await createTables(client)')
+    for (let i = 0; i < 3; i++) await expect(sessions.hasLease('node')).rejects.toThrow('await createTables(client, ')
     expect(connections).toBe(1)
   }, 60_000)
 })
