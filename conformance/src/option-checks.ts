@@ -1,6 +1,6 @@
 // By its path, so that it goes into what is built here: the core is an optional peer, and who tests a server that is not
 // made with it does not have it.
-import { type Check, expected } from '../../packages/core/src/option-checks.ts'
+import { expected } from '../../packages/core/src/option-checks.ts'
 
 export {
   aBoolean,
@@ -11,14 +11,10 @@ export {
   expected,
   oneOf,
   option,
+  optional,
   someOf,
   wholeNumber,
 } from '../../packages/core/src/option-checks.ts'
-
-/** What may be left out. */
-export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
-  return (value, name) => (value === undefined ? undefined : check(value, name))
-}
 
 export function aText(value: unknown, name: string): string {
   if (typeof value === 'string' && value !== '') return value

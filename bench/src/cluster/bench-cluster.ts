@@ -231,7 +231,7 @@ async function benchDelivery(): Promise<Row[]> {
     },
     { name: 'the second ÷ the first, by rounds', unit: '×', measured: summarize(ratios), limit: 3 },
     {
-      ...{ name: 'the same, from the tool that sends it to the client that has read it', unit: 'ms' },
+      ...{ name: 'an event, from the tool that sends it to the client that has read it', unit: 'ms' },
       ...{ measured: summarize(read), limit: Number.NaN },
     },
   ]

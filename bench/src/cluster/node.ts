@@ -36,13 +36,15 @@ function toBackplane(shared: NodeStore): Backplane {
 
 let [appendedAt, writtenAt] = [Number.NaN, Number.NaN]
 
-function timed({ events, ...others }: Backplane): Backplane {
+function timed(backplane: Backplane): Backplane {
+  const { events } = backplane
   const append = events.appendAndPublish?.bind(events)
+  if (!append) throw new Error('Expected a log that publishes with an append')
   events.appendAndPublish = (...given) => {
     appendedAt = sharedNow()
-    return append?.(...given) ?? events.append(given[0], given[1])
+    return append(...given)
   }
-  return { ...others, events }
+  return backplane
 }
 
 const answers: Readonly<Record<Asked, () => number>> = {

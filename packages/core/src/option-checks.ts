@@ -63,9 +63,19 @@ export function checkOptions<Table extends Record<string, OptionRow<unknown>>>(
 
 /** What inherits is no set of options at all, such as the request that `mcp` got in place of an endpoint. */
 function unknownOption(name: string, given: object, known: readonly string[]): TypeError {
-  const prototype: unknown = Object.getPrototypeOf(given)
-  if (prototype && Object.getPrototypeOf(prototype)) return expected('plain options', given)
+  if (!isPlain(given)) return expected('plain options', given)
   return new TypeError(`Unknown option: ${name} (known are ${known.join(', ')})`)
+}
+
+/** What is written as `{ … }`, or has no prototype. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return !prototype || !Object.getPrototypeOf(prototype)
+}
+
+/** What may be left out. */
+export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
+  return (value, name) => (value === undefined ? undefined : check(value, name))
 }
 
 // The types are those that the caller declares: a check cannot see what a function takes.
@@ -79,7 +89,7 @@ export function aFunction<Value>(such = ''): Check<Value> {
 }
 
 export function anOptionalFunction<Value>(such?: string): Check<Value | undefined> {
-  return (value, name) => (value === undefined ? undefined : aFunction<Value>(such)(value, name))
+  return optional(aFunction<Value>(such))
 }
 
 /** An object with these methods. */

@@ -1,4 +1,4 @@
-import { expected, withMethods } from '../option-checks.ts'
+import { expected, isPlain, withMethods } from '../option-checks.ts'
 import type { Backplane, EventLog, MessageBus, SessionStore } from './backplane.ts'
 import { guardBackplane } from './guarded-backplane.ts'
 import { createMemoryBackplane } from './memory/memory-backplane.ts'
@@ -41,6 +41,5 @@ export function toBackplane(value: unknown, name: string): Backplane {
 
 /** Something that has no store, and is not what somebody writes who leaves all of them out. */
 function isOther(value: object): boolean {
-  const made: unknown = Object.getPrototypeOf(value)
-  return made !== Object.prototype && made !== null && !Object.keys(parts).some((part) => part in value)
+  return !isPlain(value) && !Object.keys(parts).some((part) => part in value)
 }

@@ -109,8 +109,8 @@ class PendingAsk<Answer> {
   #wasTaken = false
   #isOver = false
   #sent = 0
-  /** The newest of each kind: it says all that those before it did. */
-  readonly #early = new Map<string, StreamWord>()
+  /** The newest of each kind: it says all that those before it did. Most questions never have one. */
+  #early: Map<string, StreamWord> | undefined
 
   constructor(question: Question<Answer>, parts: AsksParts) {
     this.#question = question
@@ -132,12 +132,14 @@ class PendingAsk<Answer> {
     if (this.#isOver) return
     this.#end()
     this.#settle(this.#question.receive(outcome))
-    for (const word of this.#early.values()) this.#parts.follow(word)
+    for (const word of this.#early?.values() ?? []) this.#parts.follow(word)
   }
 
-  /** An event that is stored may be told of with it, and that need not wait for what was said before. */
+  /** The append that stores an event may tell of it, on another way than the answer, which it may overtake. */
   cameEarly(word: StreamWord): void {
-    if (!this.#isOver) this.#early.set(word.type, word)
+    if (this.#isOver) return
+    this.#early ??= new Map()
+    this.#early.set(word.type, word)
   }
 
   unknown(): void {

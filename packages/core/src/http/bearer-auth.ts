@@ -1,4 +1,13 @@
-import { aFunction, type Check, checkOptions, expected, listOf, type OptionRow, option } from '../option-checks.ts'
+import {
+  aFunction,
+  type Check,
+  checkOptions,
+  expected,
+  listOf,
+  type OptionRow,
+  option,
+  optional,
+} from '../option-checks.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import { toIdentity } from './authenticate.ts'
@@ -49,7 +58,7 @@ const table = {
   resource: option(undefined, aUrl("the endpoint's URL")),
   authorizationServers: option(undefined, atLeastOne(listOf('the URL of an issuer', readIssuer))),
   requiredScopes: option([], listOf('a scope (RFC 6749 §3.3)', readScope)),
-  metadataUrl: option(undefined, (value, name) => (value === undefined ? undefined : aUrl('a URL')(value, name))),
+  metadataUrl: option(undefined, optional(aUrl('a URL'))),
 } satisfies { [Name in keyof Required<BearerAuthOptions>]: OptionRow<unknown> }
 
 /**
