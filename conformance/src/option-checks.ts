@@ -14,6 +14,7 @@ export {
   optional,
   someOf,
   wholeNumber,
+  withMethods,
 } from '../../packages/core/src/option-checks.ts'
 
 export function aText(value: unknown, name: string): string {

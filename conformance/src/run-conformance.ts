@@ -1,5 +1,16 @@
 import { probeTarget } from './client/find-target.ts'
 import type { ProbeOptions, Target } from './client/target.ts'
+import {
+  aBoolean,
+  anOptionalFunction,
+  checkOptions,
+  expected,
+  option,
+  optional,
+  wholeNumber,
+  withMethods,
+} from './option-checks.ts'
+import { probeTable } from './probe-options.ts'
 import { countVerdicts, type Report, type Result, type TargetSummary } from './report.ts'
 import { Run } from './run.ts'
 import { revisionsOf, selectRequirements } from './runner.ts'
@@ -34,9 +45,9 @@ export interface RunOptions extends ProbeOptions {
  */
 export async function runConformance(options: RunOptions): Promise<Report> {
   const [startedAt, begun] = [new Date(), performance.now()]
-  const chosen = selectRequirements(options.only, options.skip)
-  checkTimeout(options.timeoutMs)
-  const target = await probeTarget(toUrl(options.url), options)
+  const { url, only, skip } = checkOptions(optionsTable, options)
+  const chosen = selectRequirements(only, skip)
+  const target = await probeTarget(url, options)
   const run = new Run(target, options, begun)
   options.onStart?.(summarize(target), run.planned(chosen).length)
   const results = await run.checkAll(chosen)
@@ -52,15 +63,30 @@ export async function runConformance(options: RunOptions): Promise<Report> {
   }
 }
 
-function checkTimeout(timeoutMs = 1): void {
-  if (Number.isSafeInteger(timeoutMs) && timeoutMs >= 1) return
-  throw new TypeError(`Expected timeoutMs to be a whole number from 1, got ${timeoutMs}`)
+const optionsTable = {
+  url: option(undefined, toUrl),
+  only: option(undefined, optional(idsOf)),
+  skip: option(undefined, optional(idsOf)),
+  slow: option(false, aBoolean),
+  abuse: option(false, aBoolean),
+  timeoutMs: option(undefined, optional(wholeNumber(1))),
+  concurrency: option(8, wholeNumber(1)),
+  signal: option(undefined, optional(withMethods<AbortSignal>('addEventListener', 'removeEventListener'))),
+  onStart: option(undefined, anOptionalFunction<RunOptions['onStart']>()),
+  onResult: option(undefined, anOptionalFunction<RunOptions['onResult']>()),
+  ...probeTable,
+} satisfies Record<keyof RunOptions, unknown>
+
+function toUrl(value: unknown, name: string): URL {
+  const parsed = URL.canParse(String(value)) ? new URL(String(value)) : undefined
+  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed
+  throw expected(`${name} to be that of an MCP endpoint, such as http://127.0.0.1:3000/mcp`, value)
 }
 
-function toUrl(url: string | URL): URL {
-  const parsed = URL.canParse(url.toString()) ? new URL(url) : undefined
-  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed
-  throw new TypeError(`Expected the URL of an MCP endpoint, such as http://127.0.0.1:3000/mcp, got "${url}"`)
+/** One that is empty was to name something: the run would check nothing, or more than was meant. */
+function idsOf(value: unknown, name: string): readonly string[] {
+  if (Array.isArray(value) && value.length > 0) return value
+  throw expected(`${name} to be an array of at least one id`, value)
 }
 
 function summarize(target: Target): TargetSummary {

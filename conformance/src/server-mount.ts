@@ -1,10 +1,9 @@
-import type { HeaderChanges } from './client/http.ts'
 import { isObject } from './client/json-rpc.ts'
-import { type Credentials, type ProbeOptions, type Profile, profiles } from './client/target.ts'
+import type { ProbeOptions } from './client/target.ts'
 import { type Exclusion, exclusionsOf } from './exclusion.ts'
-import { aBoolean, aFunction, aText, checkOptions, expected, oneOf, option, optional } from './option-checks.ts'
-import { type Level, levels, revisions } from './requirement.ts'
-import { isRole, type RoleTools, roleNames } from './roles.ts'
+import { aBoolean, aFunction, checkOptions, expected, oneOf, option } from './option-checks.ts'
+import { probeTable } from './probe-options.ts'
+import { type Level, levels } from './requirement.ts'
 import { selectRequirements } from './runner.ts'
 
 /** A server under test that is listening. */
@@ -51,12 +50,7 @@ const mountTable = {
   levels: option(failingLevels, toLevels),
   slow: option(false, aBoolean),
   abuse: option(false, aBoolean),
-  revision: option(undefined, optional(oneOf(...revisions))),
-  profile: option(undefined, optional(oneOf(...(Object.keys(profiles) as Profile[])))),
-  roles: option(undefined, optional(toRoles)),
-  headers: option(undefined, optional(toHeaders)),
-  credentials: option(undefined, optional(toCredentials)),
-  secondUrl: option(undefined, optional(toUrl)),
+  ...probeTable,
 } satisfies Record<keyof ServerMount, unknown>
 
 /** With every default. */
@@ -84,44 +78,4 @@ function toLevels(value: unknown, name: string): readonly Level[] | 'all' {
     throw expected(`${name} to be an array of at least one level, or 'all'`, value)
   }
   return value.map((level: unknown) => oneOf(...levels)(level, `each of ${name}`))
-}
-
-function toRoles(value: unknown, name: string): RoleTools {
-  if (!(value instanceof Map)) throw expected(`${name} to be a Map`, value)
-  for (const [role, player] of value) {
-    if (!isRole(role)) throw expected(`each key of ${name} to be one of ${roleNames.join(', ')}`, role)
-    const isPlayer = isObject(player) && typeof player.tool === 'string' && isObject(player.args ?? {})
-    if (!isPlayer) throw expected(`${role} of ${name} to be { tool, args }`, player)
-  }
-  return value
-}
-
-/** `Headers` have no members of their own: none of them would be sent. */
-function toHeaders(value: unknown, name: string): HeaderChanges {
-  if (!isObject(value) || value instanceof Headers) throw expected(`${name} to be an object of strings`, value)
-  for (const [header, text] of Object.entries(value)) {
-    const isText = [text].flat().every((each) => each === undefined || typeof each === 'string')
-    if (!isText) throw expected(`${header} of ${name} to be a string or an array of strings`, text)
-  }
-  return value as HeaderChanges
-}
-
-const aToken = option(undefined, optional(aText))
-const credentialsTable = {
-  token: aToken,
-  other: aToken,
-  expired: aToken,
-  weak: aToken,
-  foreign: aToken,
-} satisfies Record<keyof Credentials, unknown>
-
-function toCredentials(value: unknown, name: string): Credentials {
-  if (!isObject(value)) throw expected(`${name} to be an object of tokens`, value)
-  checkOptions(credentialsTable, value)
-  return value as Credentials
-}
-
-function toUrl(value: unknown, name: string): URL {
-  if (value instanceof URL) return value
-  throw expected(`${name} to be a URL, as new URL(…) makes one`, value)
 }

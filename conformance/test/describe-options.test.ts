@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { describeServer } from '../src/describe-server.ts'
+import { runConformance } from '../src/run-conformance.ts'
+import { checkStoreRequirement } from '../src/store/check-store.ts'
 import { describeStore } from '../src/store/describe-store.ts'
+import { storeRequirements } from '../src/store/store-requirements.ts'
 
 const start = () => ({ url: 'http://127.0.0.1:1/mcp', close: () => undefined })
 const open = () => ({ backplane: {} })
@@ -110,4 +113,43 @@ describe('describeStore refuses, before any test', () => {
       /^Expected open to be a function, got \{"backplane":\{\}\} \(object\)$/,
     )
   })
+})
+
+describe('runConformance refuses, before the first request', () => {
+  const url = 'http://127.0.0.1:1/mcp'
+
+  test.each<[options: unknown, message: RegExp]>([
+    [undefined, /^Expected the options to be an object, got undefined/],
+    [{}, /^Expected url to be that of an MCP endpoint, such as .*, got undefined/],
+    [
+      { url: 'localhost:3000' },
+      /^Expected url to be that of an MCP endpoint, such as .*, got "localhost:3000" \(string\)$/,
+    ],
+    [{ url, onyl: ['session/'] }, /^Unknown option: onyl \(known are url, only, skip, /],
+    [{ url, only: 'session/' }, /^Expected only to be an array of at least one id, got "session\/" \(string\)$/],
+    [{ url, only: [] }, /^Expected only to be an array of at least one id, got \[\]/],
+    [{ url, skip: [] }, /^Expected skip to be an array of at least one id, got \[\]/],
+    [{ url, only: ['sesion/'] }, /^Expected the id of a requirement, .* got "sesion\/"$/],
+    [{ url, slow: 'yes' }, /^Expected slow to be true or false, got "yes" \(string\)$/],
+    [{ url, timeoutMs: 0 }, /^Expected timeoutMs to be a whole number from 1 to /],
+    [{ url, concurrency: 0 }, /^Expected concurrency to be a whole number from 1 to /],
+    [{ url, signal: 1_000 }, /^Expected signal to have a method addEventListener, got 1000 \(number\)$/],
+    [{ url, onResult: true }, /^Expected onResult to be a function, got true/],
+    [{ url, credentials: { token: '' } }, /^Expected token to be a string that is not empty, got "" \(string\)$/],
+    [{ url, headers: new Headers() }, /^Expected headers to be an object of strings, got an object of Headers/],
+  ])('%j', async (options, message) => {
+    const run = runConformance(options as never)
+    await expect(run).rejects.toThrow(TypeError)
+    await expect(run).rejects.toThrow(message)
+  })
+})
+
+test.each<[options: unknown, message: RegExp]>([
+  [{ settleWithin: 500 }, /^Unknown option: settleWithin \(known are openBounded, ttlToleranceMs, settleWithinMs\)$/],
+  [{ ttlToleranceMs: -1 }, /^Expected ttlToleranceMs to be a whole number from 0 /],
+])('checkStoreRequirement refuses %j, and opens no store', async (options, message) => {
+  const opening = vi.fn(open)
+  const [requirement] = storeRequirements
+  await expect(checkStoreRequirement(requirement as never, opening, options as never)).rejects.toThrow(message)
+  expect(opening).not.toHaveBeenCalled()
 })

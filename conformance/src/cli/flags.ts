@@ -4,7 +4,9 @@ import ms from 'ms'
 import type { Credentials } from '../client/target.ts'
 import { isRole, type RoleTool, roleNames } from '../roles.ts'
 
-/** Flags of the command line whose values are wrong end the program with 2. */
+// A flag whose value is wrong ends the program with 2. Commander repeats what an InvalidArgumentError is about; it does not
+// repeat what a TypeError is, and that is for values that may be secret.
+
 export function readDuration(text: string): number {
   const value = ms(text as ms.StringValue)
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
@@ -34,19 +36,29 @@ function readArguments(text: string): Record<string, unknown> {
 
 export function collectHeader(text: string, headers: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(text) ?? []
-  if (name === undefined || value === undefined) throw new InvalidArgumentError('Expected "Name: value".')
+  if (name === undefined || value === undefined) throw new TypeError('Expected --header to be "Name: value"')
   return { ...headers, [name]: value }
 }
 
 export function collectList(text: string, list: readonly string[] = []): string[] {
-  return [...list, ...text.split(',').map((part) => part.trim())].filter((part) => part !== '')
+  const parts = text.split(',').map((part) => part.trim())
+  if (parts.every((part) => part === '')) throw new InvalidArgumentError('Expected ids, or areas such as session/.')
+  return [...list, ...parts.filter((part) => part !== '')]
 }
 
 /** A token, or `@FILE` that holds one: what is on a command line, every user of the machine can read. */
 export function readToken(text: string): string {
-  if (!text.startsWith('@')) return text
+  if (text.startsWith('--')) throw new InvalidArgumentError('Expected a token, or @FILE that holds one.')
+  const token = text.startsWith('@') ? readTokenFile(text.slice(1)) : text
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new TypeError(
+    `Expected a token of visible ASCII characters, or @FILE that holds one, ${token === '' ? 'it is empty' : 'it has others'}`,
+  )
+}
+
+function readTokenFile(file: string): string {
   try {
-    return readFileSync(text.slice(1), 'utf8').trim()
+    return readFileSync(file, 'utf8').trim()
   } catch (error) {
     throw new InvalidArgumentError(
       `The file of the token cannot be read: ${error instanceof Error ? error.message : error}`,

@@ -1,5 +1,6 @@
 import { Mismatch, NotTestable } from '../client/expect.ts'
 import { TimeLimit, within } from '../client/waiting.ts'
+import { anOptionalFunction, checkOptions, option, wholeNumber } from '../option-checks.ts'
 import { budget } from './contract/events-budget.ts'
 import { StoreContext, settle } from './store-context.ts'
 import type { StoreNeed, StorePart, StoreRequirement } from './store-requirement.ts'
@@ -15,12 +16,16 @@ export interface StoreResult {
   readonly message: string
 }
 
-/** Opens a store, holds it to one requirement and closes it. Does not reject. */
+/**
+ * Opens a store, holds it to one requirement and closes it. What the store does wrong is in the result.
+ * @throws TypeError for an option that is wrong
+ */
 export async function checkStoreRequirement(
   requirement: StoreRequirement,
   open: OpenStore,
   options: StoreOptions = {},
 ): Promise<StoreResult> {
+  checkOptions(storeTable, options)
   const { id, needs } = requirement
   const opening = await settle(() => (needs.includes('budget') ? openBounded(options) : open()))
   if ('error' in opening) return { id, ...toVerdict(opening.error, 'open() failed: ') }
@@ -31,6 +36,16 @@ export async function checkStoreRequirement(
   if ('error' in closing) return { id, ...toVerdict(closing.error, 'close() failed: ') }
   return { id, verdict: 'pass', message: '' }
 }
+
+/** With more a check would take longer than a timer can. */
+const anHourMs = 3_600_000
+
+/** The checks of {@link StoreOptions}. */
+export const storeTable = {
+  openBounded: option(undefined, anOptionalFunction<StoreOptions['openBounded']>()),
+  ttlToleranceMs: option(100, wholeNumber(0, anHourMs)),
+  settleWithinMs: option(10_000, wholeNumber(1, anHourMs)),
+} satisfies Record<keyof StoreOptions, unknown>
 
 /** Longest that {@link checkStoreRequirement} takes, beside `open` and `close`. */
 export function checkTimeoutOf({ settleWithinMs = 10_000, ttlToleranceMs = 100 }: StoreOptions): number {

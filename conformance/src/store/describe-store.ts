@@ -1,17 +1,8 @@
 import { afterAll, describe, test } from 'vitest'
 import { within } from '../client/waiting.ts'
 import { type Exclusion, exclusionsOf, whySkipped } from '../exclusion.ts'
-import {
-  aBoolean,
-  aFunction,
-  anOptionalFunction,
-  checkOptions,
-  option,
-  optional,
-  someOf,
-  wholeNumber,
-} from '../option-checks.ts'
-import { checkStoreRequirement, checkTimeoutOf } from './check-store.ts'
+import { aBoolean, aFunction, checkOptions, option, optional, someOf } from '../option-checks.ts'
+import { checkStoreRequirement, checkTimeoutOf, storeTable } from './check-store.ts'
 import { settle } from './store-context.ts'
 import type { StorePart, StoreRequirement } from './store-requirement.ts'
 import { storeRequirements } from './store-requirements.ts'
@@ -44,13 +35,14 @@ export interface DescribeStoreOptions extends StoreOptions {
  */
 export function describeStore(name: string, open: OpenStore, options: DescribeStoreOptions = {}): void {
   aFunction()(open, 'open')
-  const { parts, exclude, strict } = checkOptions(optionsTable, options)
+  const { parts, exclude, strict, openBounded, ...times } = checkOptions(optionsTable, options)
+  const storeOptions: StoreOptions = openBounded ? { ...times, openBounded } : times
   const skipped = new Map<string, number>()
   describe(name, async () => {
     for (const part of parts ?? (await findParts(open))) {
       describe(part, () => {
         for (const requirement of storeRequirements.filter((each) => each.part === part)) {
-          declare(requirement, { open, exclude, strict, options, skipped })
+          declare(requirement, { open, exclude, strict, options: storeOptions, skipped })
         }
       })
     }
@@ -60,13 +52,8 @@ export function describeStore(name: string, open: OpenStore, options: DescribeSt
 
 const allParts = ['sessions', 'events', 'bus'] as const satisfies readonly StorePart[]
 
-/** With more a check would take longer than a timer can. */
-const anHourMs = 3_600_000
-
 const optionsTable = {
-  openBounded: option(undefined, anOptionalFunction<DescribeStoreOptions['openBounded']>()),
-  ttlToleranceMs: option(100, wholeNumber(0, anHourMs)),
-  settleWithinMs: option(10_000, wholeNumber(1, anHourMs)),
+  ...storeTable,
   exclude: option([], exclusionsOf(expectKnown)),
   parts: option(undefined, optional(someOf<StorePart>(...allParts))),
   strict: option(false, aBoolean),
