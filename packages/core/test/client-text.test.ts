@@ -90,9 +90,10 @@ test('a codec that throws, and a log whose read throws, cost a connection and no
   const fail = (): never => {
     throw new Error('a fault of the codec')
   }
-  const eventIds = { encode: (place: never) => (isBroken ? fail() : codec.encode(place)), decode: fail }
+  const eventIds = { encode: (place: never) => (isBroken ? fail() : codec.encode(place)), decode: codec.decode }
   const { endpoint, errors } = createTestEndpoint(handlers, { response: 'sse', eventIds })
   const client = await openSession(endpoint)
+  eventIds.decode = fail
   expect((await client.get('whatever')).status).toBe(400)
   isBroken = true
   const reader = await TestReader.open(await client.call('count'))

@@ -5,9 +5,11 @@ import { createTestEndpoint } from '../../../test-support/in-process/test-endpoi
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import {
+  createEventIdCodec,
   createMemoryBackplane,
   type Endpoint,
   type EndpointOptions,
+  type EventIdCodec,
   type EventStreamBody,
   type HttpReply,
   sessionKey,
@@ -108,29 +110,41 @@ test('who observes streams sees it', async () => {
   expect(seen).toMatchObject([{ kind: 'call', requestIds: [7], to: 1 }])
 })
 
+/** A codec that passes its trial, and of which `encode` breaks then. */
+function breaking(encode: () => unknown): { readonly eventIds: EventIdCodec; break(): void } {
+  const codec = createEventIdCodec()
+  const eventIds = { ...codec }
+  return { eventIds, break: () => Object.assign(eventIds, { encode }) }
+}
+
 test('a codec that throws ends the response, and is told of', async () => {
   const broken = new Error('the codec is broken')
-  const encode = (): never => {
+  const codec = breaking(() => {
     throw broken
-  }
-  const { endpoint, errors } = createStreaming({ response: 'auto', eventIds: { encode, decode: () => undefined } })
+  })
+  const { endpoint, errors } = createStreaming({ response: 'auto', eventIds: codec.eventIds })
   const client = await openSession(endpoint)
+  codec.break()
   const headers = { accept: 'text/event-stream' }
   const reader = await TestReader.open(await client.call('echo', { text: 'hi' }, 7, { headers }))
   await reader.until(() => reader.ended)
   expect(errors).toContain(broken)
 })
 
-test.each<[string, unknown]>([
+const unsendable: [string, unknown][] = [
   ['a promise', Promise.resolve('id')],
   ['nothing', undefined],
   ['no character', ''],
   ['too many characters', 'x'.repeat(41)],
   ['a line break', 'x\ndata: forged'],
   ['what is no ASCII', 'é'],
-])('an id that cannot be sent is not: %s', async (_what, id) => {
-  const { endpoint, errors } = createStreaming({ eventIds: { encode: () => id as string, decode: () => undefined } })
+]
+
+test.each(unsendable)('an id that cannot be sent is not: %s', async (_what, id) => {
+  const codec = breaking(() => id)
+  const { endpoint, errors } = createStreaming({ eventIds: codec.eventIds })
   const client = await openSession(endpoint)
+  codec.break()
   const headers = { accept: 'text/event-stream' }
   const reader = await TestReader.open(await client.call('echo', { text: 'hi' }, 7, { headers }))
   await reader.until(() => reader.ended)
@@ -138,6 +152,29 @@ test.each<[string, unknown]>([
   expect(reader.text).not.toContain('forged')
   expect(errors.map(String)).toContainEqual(
     expect.stringContaining('Expected eventIds.encode to give 1 to 40 visible ASCII characters, got '),
+  )
+})
+
+test.each(unsendable)('a codec whose ids cannot be sent fails at start-up: %s', (_what, id) => {
+  const eventIds = { ...createEventIdCodec(), encode: () => id as string }
+  expect(() => createStreaming({ eventIds })).toThrow(
+    /^Expected eventIds\.encode to give 1 to 40 visible ASCII characters, got /,
+  )
+})
+
+test.each<[string, (eventId: string) => unknown]>([
+  ['nothing', () => undefined],
+  ['a promise', async (eventId) => createEventIdCodec().decode(eventId)],
+  ['a place before', (eventId) => ({ ...createEventIdCodec().decode(eventId), index: -1 })],
+  ['a place without its position', (eventId) => ({ ...createEventIdCodec().decode(eventId), position: undefined })],
+  [
+    'a place of another owner',
+    (eventId) => ({ ...createEventIdCodec().decode(eventId), position: { term: -1, n: 0 } }),
+  ],
+])('a codec that does not read its own ids fails at start-up: %s', (_what, decode) => {
+  const eventIds = { ...createEventIdCodec(), decode: decode as EventIdCodec['decode'] }
+  expect(() => createStreaming({ eventIds })).toThrow(
+    /^Expected eventIds\.decode to give back the \{"streamTag":"g","index":0,.*\} that eventIds\.encode was given, got /,
   )
 })
 

@@ -28,11 +28,21 @@ const visible = new RegExp(`^[\\x21-\\x7e]{1,${maxEventIdLength}}$`)
 
 /**
  * The check of the option `eventIds`: a codec whose ids are looked at, since each goes into a stream as it is.
- * @throws TypeError for what is no codec; its `encode` does for an id that cannot be sent
+ * @throws TypeError for what is no codec, or does not give back what it was given; its `encode` does for an id that cannot
+ *   be sent
  */
 export function toEventIdCodec(value: unknown, name: string): EventIdCodec {
   if (value === undefined) return createEventIdCodec()
-  const codec = withMethods<EventIdCodec>('encode', 'decode')(value, name)
+  const codec = toChecked(withMethods<EventIdCodec>('encode', 'decode')(value, name), name)
+  for (const place of tried) {
+    const found: unknown = codec.decode(codec.encode(place))
+    if (isPlace(found, place)) continue
+    throw expected(`${name}.decode to give back the ${JSON.stringify(place)} that ${name}.encode was given`, found)
+  }
+  return codec
+}
+
+function toChecked(codec: EventIdCodec, name: string): EventIdCodec {
   return {
     encode(place) {
       const id: unknown = codec.encode(place)
@@ -41,6 +51,18 @@ export function toEventIdCodec(value: unknown, name: string): EventIdCodec {
     },
     decode: (eventId) => codec.decode(eventId),
   }
+}
+
+/** A beginning, and the end of a long stream of a session that had many owners. */
+const tried: readonly EventPlace[] = [
+  { streamTag: 'g', index: 0, position: { term: 0, n: 0 } },
+  { streamTag: 'p1k-2s0', index: 100_000, position: { term: 56, n: 1_000_000 } },
+]
+
+function isPlace(value: unknown, { streamTag, index, position: { term, n } }: EventPlace): boolean {
+  const found = value as Partial<EventPlace> | null | undefined
+  const { position } = found ?? {}
+  return found?.streamTag === streamTag && found.index === index && position?.term === term && position.n === n
 }
 
 const number = '(?:0|[1-9a-z][0-9a-z]{0,9})'
