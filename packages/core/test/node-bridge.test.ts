@@ -248,6 +248,18 @@ describe('a request that is refused by its head', () => {
     await connection.closed
   })
 
+  test('is forgotten when its client leaves before the rest of its body came', async () => {
+    const { port } = await start()
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { 'content-length': '1000', origin: 'https://evil.example' }))
+    expect((await connection.readResponse()).status).toBe(403)
+    expect(vi.getTimerCount()).toBe(1)
+    connection.socket.destroy()
+    await expect.poll(() => vi.getTimerCount()).toBe(0)
+  })
+
   test.each([
     ['a foreign Origin', 403, { origin: 'https://evil.example' }],
     ['a foreign Host', 403, { host: 'evil.example' }],
@@ -568,6 +580,11 @@ describe('shutting down', () => {
     const standalone = await client.get()
     const running = await client.call('hold')
     expect(running.isStream).toBe(true)
+    // Refused, and gone before its body came.
+    const refused = await RawConnection.open(Number(line))
+    refused.write(toPostHead(Number(line), { 'content-length': '1000', origin: 'https://evil.example' }))
+    expect((await refused.readResponse()).status).toBe(403)
+    refused.socket.destroy()
     const asked = performance.now()
     child.kill('SIGTERM')
     expect(await running.answer()).toMatchObject({ error: { message: 'The server is shutting down' } })

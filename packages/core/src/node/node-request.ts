@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { Rejection } from '../http/errors.ts'
 import type { BodySink, HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
+import { isNetwork } from './emulated.ts'
 import { onClose } from './on-close.ts'
 
 /**
@@ -161,8 +162,15 @@ export class NodeRequest implements HttpRequest {
     const incoming = this.#incoming
     if (incoming.complete || incoming.destroyed) return
     let size = 0
+    // Once it is answered Node does not tell a request that its client leaves, but for HTTP/2.
+    const isTold = !('shouldKeepAlive' in this.#response && isNetwork(incoming.socket))
+    const socket = isTold ? undefined : incoming.socket
     const timer = setTimeout(() => incoming.destroy(), discardTimeoutMs)
-    const stop = (): void => clearTimeout(timer)
+    const stop = (): void => {
+      clearTimeout(timer)
+      socket?.off('close', stop)
+    }
+    socket?.on('close', stop)
     incoming.on('end', stop).on('close', stop)
     incoming.on('error', () => incoming.destroy())
     incoming.on('data', (chunk: Buffer) => {
