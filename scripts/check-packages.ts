@@ -1,6 +1,6 @@
 // Packs every public package, looks at the tarballs as a registry's users would, installs them in an empty folder
 // and runs what their READMEs show. One line per step; ends with 1 and the reason at the first that fails.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -173,15 +173,27 @@ async function runProgram(folder: string, file: string, program: string, use: Us
   })
   try {
     await untilItListens(child, port, () => printed)
-    return await use(`http://127.0.0.1:${port}/mcp`)
+    const seen = await use(`http://127.0.0.1:${port}/mcp`)
+    if (!program.includes('SIGTERM')) return seen
+    await terminate(child)
+    return `${seen}, and ends on SIGTERM`
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${printed}`.trim())
   } finally {
-    if (child.exitCode === null) {
+    if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
       await once(child, 'close')
     }
   }
+}
+
+/** Long enough for what may drain, and for connections that are kept alive. */
+const endingMs = 20_000
+
+async function terminate(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM')
+  const [code, signal] = await once(child, 'close', { signal: AbortSignal.timeout(endingMs) }).catch(() => [])
+  if (code !== 0) throw new Error(`Expected it to end by itself with 0 on SIGTERM, got ${signal ?? code ?? 'no end'}`)
 }
 
 /** The same with a database on another port, where the program uses one. */
