@@ -236,6 +236,31 @@ describe('a body that is too large', () => {
   })
 })
 
+describe('a body for which middleware in front has set an encoding', () => {
+  test.each(['utf8', 'latin1', 'base64'] as const)('comes whole: %s', async (encoding) => {
+    const { endpoint, errors } = watchedEndpoint()
+    const handle = toNodeHandler(endpoint)
+    const { port, origin } = await listen((request, response) => {
+      request.setEncoding(encoding)
+      return handle(request, response)
+    })
+    const { headers } = await McpClient.open(`${origin}/mcp`)
+    const text = JSON.stringify({ jsonrpc: '2.0', id: '🦉'.repeat(100), method: 'ping' })
+    const connection = await RawConnection.open(port)
+    connection.write(toPostHead(port, { ...headers, 'transfer-encoding': 'chunked' }))
+    // Characters are split between chunks.
+    for (let at = 0, bytes = Buffer.from(text); at < bytes.length; at += 50) {
+      const piece = bytes.subarray(at, at + 50)
+      connection.socket.write(
+        Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]),
+      )
+    }
+    connection.write('0\r\n\r\n')
+    const response = await connection.readResponse()
+    expect([response.status, errors]).toEqual([200, []])
+  })
+})
+
 describe('a request that is refused by its head', () => {
   test('is cut off when the rest of its body does not come', async () => {
     onTestFinished(() => void vi.useRealTimers())

@@ -132,9 +132,10 @@ export class NodeRequest implements HttpRequest {
     if (incoming.destroyed) return sink.fail(new Rejection('client_left'))
     // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage
     // collection.
-    const onData = (chunk: Buffer): void => {
+    const onData = (chunk: Buffer | string): void => {
       try {
-        sink.take(chunk)
+        // Middleware in front may have set an encoding.
+        sink.take(typeof chunk === 'string' ? Buffer.from(chunk, incoming.readableEncoding ?? 'utf8') : chunk)
       } catch (error) {
         incoming.off('data', onData)
         sink.fail(error)
