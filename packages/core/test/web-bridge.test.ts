@@ -408,13 +408,17 @@ describe('the body of a fetch request', () => {
     }
   })
 
-  test('that was read and not left gives a clear 500', async () => {
-    const { handle } = start()
+  test.each<[string, (request: Request) => unknown]>([
+    ['was read', (request) => request.text()],
+    ['somebody else reads', (request) => request.body?.getReader()],
+  ])('that %s, and was not left, gives a clear 500', async (_how, read) => {
+    const { handle, errors } = start()
     const request = toRequest(initializeMessage)
-    await request.text()
+    await read(request)
     const response = await handle(request)
     expect(response.status).toBe(500)
     expect(await response.text()).toContain('body was read before it reached the MCP endpoint')
+    expect(errors).toEqual([])
   })
 
   test('that is missing is no JSON', async () => {

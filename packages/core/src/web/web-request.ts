@@ -69,7 +69,7 @@ export class WebRequest implements HttpRequest {
 
   readBody(sink: BodySink): void {
     const { body, bodyUsed } = this.#request
-    if (bodyUsed) return sink.fail(new Rejection('body_consumed'))
+    if (bodyUsed || body?.locked) return sink.fail(new Rejection('body_consumed'))
     this.#reader = body?.getReader()
     this.#readAll(sink).then(
       () => sink.end(),
