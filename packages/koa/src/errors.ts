@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { inspect } from 'node:util'
 import type { ParameterizedContext } from 'koa'
 
@@ -13,9 +14,10 @@ export function emitError(ctx: ParameterizedContext, error: unknown): void {
  */
 export function ignoreBrokenConnection(ctx: ParameterizedContext): void {
   const { onerror } = ctx
-  const { socket } = ctx.req
+  // Who emulates Node's request may leave it out.
+  const socket = ctx.req.socket as Socket | undefined
   ctx.onerror = (error) => {
-    if (!socket.destroyed || !(error === socket.errored || isPrematureClose(error))) onerror.call(ctx, error)
+    if (!socket?.destroyed || !(error === socket.errored || isPrematureClose(error))) onerror.call(ctx, error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { PassThrough, Readable } from 'node:stream'
 import Router from '@koa/router'
 import { mcp } from '@throughline/mcp-http-koa'
 import { describe, expect, test } from 'vitest'
@@ -62,4 +63,35 @@ describe.each(adapters)('$name', ({ framework }) => {
     expect((await send(origin, { body: initializeMessage })).status).toBe(500)
     expect(faults).toEqual([expect.stringContaining('Error: no database')])
   })
+
+  test('leaves an error of the app to Koa, also where Node’s objects are emulated without a socket', async () => {
+    const app = new framework()
+    const emitted: unknown[] = []
+    app.on('error', (error: unknown) => emitted.push(error))
+    app.use(async (_ctx, next) => {
+      await next()
+      throw new Error('after the answer')
+    })
+    const request = Object.assign(Readable.from([]), { method: 'PUT', url: '/', headers: { host: 'localhost' } })
+    const response = emulatedResponse(request)
+    await app.use(mcp(endpointWith())).callback()(request as never, response as never)
+    expect(response.statusCode).toBe(500)
+    expect(emitted).toMatchObject([{ message: 'after the answer' }])
+  })
 })
+
+/** As much of Node's response as Koa needs. */
+function emulatedResponse(req: unknown) {
+  const fields = new Map<string, unknown>()
+  return Object.assign(new PassThrough(), {
+    req,
+    statusCode: 0,
+    headersSent: false,
+    setHeader: (name: string, value: unknown) => void fields.set(name.toLowerCase(), value),
+    getHeader: (name: string) => fields.get(name.toLowerCase()),
+    getHeaderNames: () => [...fields.keys()],
+    hasHeader: (name: string) => fields.has(name.toLowerCase()),
+    removeHeader: (name: string) => void fields.delete(name.toLowerCase()),
+    writeHead: () => undefined,
+  })
+}
