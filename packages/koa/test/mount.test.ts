@@ -1,6 +1,8 @@
 import { PassThrough, Readable } from 'node:stream'
 import Router from '@koa/router'
 import { mcp } from '@throughline/mcp-http-koa'
+import { koaBody } from 'koa-body'
+import bodyParser from 'koa-bodyparser'
 import { describe, expect, test } from 'vitest'
 import { describeMounting, expectHiddenFailure } from '../../../test-support/adapters/describe-mounting.ts'
 import { describeMounts } from '../../../test-support/adapters/describe-mounts.ts'
@@ -62,6 +64,16 @@ describe.each(adapters)('$name', ({ framework }) => {
     const { origin } = await listen(app.callback())
     expect((await send(origin, { body: initializeMessage })).status).toBe(500)
     expect(faults).toEqual([expect.stringContaining('Error: no database')])
+  })
+
+  test.each([
+    ['koa-bodyparser', () => bodyParser({ strict: false })],
+    ['koa-body', () => koaBody({ jsonStrict: false })],
+  ])('answers 400 to the body null, also behind %s that is not strict', async (_parser, parse) => {
+    const { origin, errors } = await serve(new framework().use(parse()).use(mcp(endpointWith())))
+    const reply = await send(origin, { body: null })
+    expect([reply.status, JSON.parse(await reply.text())]).toMatchObject([400, { error: { code: -32600 } }])
+    expect(errors).toEqual([])
   })
 
   test('leaves an error of the app to Koa, also where Node’s objects are emulated without a socket', async () => {

@@ -68,7 +68,7 @@ export class NodeRequest implements HttpRequest {
     this.localAddress = context.localAddress ?? incoming.socket?.localAddress
     this.onError = context.onError
     // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
-    const body = context.parsedBody ?? connectRequest.body
+    const body = context.parsedBody === undefined ? connectRequest.body : context.parsedBody
     this.parsedBody = wasRead(incoming) || (isUnreadable(incoming) && hasContent(body)) ? body : undefined
   }
 
