@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import {
   type AuthInfo,
   checkMountable,
@@ -80,9 +81,13 @@ const serveIn: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
   // Fastify waits for open responses, so event streams must end first; and it gives a hook `pluginTimeout`, then fails.
   const drainMs = Math.floor(Math.min(10_000, 0.8 * (pluginTimeout || Number.POSITIVE_INFINITY)))
   if (own) scope.addHook('preClose', () => own.close({ drainMs }))
-  // The endpoint reads the body itself, so that limits and errors are the same everywhere.
+  // The endpoint reads the body itself, so that limits and errors are the same everywhere: from what hooks made of it.
+  const bodies = new WeakMap<FastifyRequest, Readable>()
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  scope.addContentTypeParser('*', (request, payload, done) => {
+    if (payload !== request.raw) bodies.set(request, payload)
+    done(null)
+  })
   // A stream that nobody waits for any more would be an error to Fastify.
   scope.addHook('onSend', ({ raw }, reply, payload, done) => {
     done(null, reply.raw.destroyed || raw.socket.destroyed ? null : payload)
@@ -92,6 +97,7 @@ const serveIn: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { status, headers, body } = await readReply(mounted, request.raw, reply.raw, {
       auth: request.auth,
+      body: bodies.get(request),
       onError: (error, status) => log.isOn && log.forRequest(request, error, status),
     })
     reply.code(status).headers({ ...headers })

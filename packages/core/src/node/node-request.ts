@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Readable } from 'node:stream'
 import { Rejection } from '../http/errors.ts'
 import type { BodySink, HttpRequest } from '../http/http.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -32,6 +33,11 @@ export interface NodeContext {
    */
   readonly parsedBody?: unknown
   /**
+   * The stream that a hook in front has put in the place of the body, such as one that deciphers it.
+   * @default the request
+   */
+  readonly body?: Readable | undefined
+  /**
    * What an authentication middleware verified.
    * @default request.auth
    */
@@ -57,19 +63,22 @@ export class NodeRequest implements HttpRequest {
   /** Its response waited for those of pipelined requests before it. */
   wasQueued = false
   readonly #incoming: IncomingMessage
+  readonly #body: Readable
   readonly #response: ServerResponse
 
   constructor(connectRequest: ConnectRequest, response: ServerResponse, context: NodeContext) {
     // The compatibility API of HTTP/2 is the same for all that is used here.
     const incoming = connectRequest as IncomingMessage
     this.#incoming = incoming
+    // Whoever reads it hears of an error; where nobody does, it must not end the process.
+    this.#body = context.body?.on('error', () => undefined) ?? incoming
     this.#response = response
     this.auth = context.auth ?? connectRequest.auth
     this.localAddress = context.localAddress ?? incoming.socket?.localAddress
     this.onError = context.onError
     // Parsers leave `{}` behind when they found nothing to parse: what was not read is still ours to read.
     const body = context.parsedBody === undefined ? connectRequest.body : context.parsedBody
-    this.parsedBody = wasRead(incoming) || (isUnreadable(incoming) && hasContent(body)) ? body : undefined
+    this.parsedBody = wasRead(this.#body) || (isUnreadable(incoming) && hasContent(body)) ? body : undefined
   }
 
   get method(): string {
@@ -126,29 +135,32 @@ export class NodeRequest implements HttpRequest {
   }
 
   readBody(sink: BodySink): void {
+    const body = this.#body
     const incoming = this.#incoming
-    if (wasRead(incoming)) return sink.fail(new Rejection('body_consumed'))
+    if (wasRead(body)) return sink.fail(new Rejection('body_consumed'))
     // Its events are past.
-    if (incoming.destroyed) return sink.fail(new Rejection('client_left'))
+    if (isCutOff(body) || isCutOff(incoming)) return sink.fail(new Rejection('client_left'))
     // Kept by the request's own listeners only: a field that held them cost a third of a call's CPU, in garbage
     // collection.
     const onData = (chunk: Buffer | string): void => {
       try {
         // Middleware in front may have set an encoding.
-        sink.take(typeof chunk === 'string' ? Buffer.from(chunk, incoming.readableEncoding ?? 'utf8') : chunk)
+        sink.take(typeof chunk === 'string' ? Buffer.from(chunk, body.readableEncoding ?? 'utf8') : chunk)
       } catch (error) {
-        incoming.off('data', onData)
+        body.off('data', onData)
         sink.fail(error)
       }
     }
     const onLeft = (): void => {
-      if (!incoming.readableEnded) sink.fail(new Rejection('client_left'))
+      if (!body.readableEnded) sink.fail(new Rejection('client_left'))
     }
-    incoming
+    body
       .on('data', onData)
       .on('end', () => sink.end())
       .on('close', onLeft)
       .on('error', onLeft)
+    // A stream that the request is piped into does not hear of it.
+    if (body !== incoming) incoming.on('close', () => isCutOff(incoming) && onLeft())
   }
 
   stopReading(): void {
@@ -160,6 +172,7 @@ export class NodeRequest implements HttpRequest {
 
   /** The reply is decided and the rest of the body does not matter. An unread body would block the connection. */
   discardBody(): void {
+    const body = this.#body
     const incoming = this.#incoming
     if (incoming.complete || incoming.destroyed) return
     let size = 0
@@ -173,8 +186,8 @@ export class NodeRequest implements HttpRequest {
     }
     socket?.on('close', stop)
     incoming.on('end', stop).on('close', stop)
-    incoming.on('error', () => incoming.destroy())
-    incoming.on('data', (chunk: Buffer) => {
+    body.on('error', () => incoming.destroy())
+    body.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > maxDiscarded) incoming.destroy()
     })
@@ -196,6 +209,10 @@ function countOf(value: string | string[] | undefined): number {
 }
 
 /** An empty body is read to its end without any data. */
-function wasRead(incoming: IncomingMessage): boolean {
-  return incoming.readableDidRead || incoming.readableEnded
+function wasRead(body: Readable): boolean {
+  return body.readableDidRead || body.readableEnded
+}
+
+function isCutOff(body: Readable): boolean {
+  return body.destroyed && !body.readableEnded
 }
