@@ -14,7 +14,7 @@ import { type Listening, listen } from '../../../test-support/listen.ts'
 import { cancelled, flooding, report, slowFactory, type Tool } from '../../../test-support/sdk-server.ts'
 import { deferred, standstill, waitFor, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
-import { createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
+import { type BearerAuthOptions, createBearerAuth, createMemoryBackplane, type EndpointOptions } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 
 interface Started extends Listening, WatchedEndpoint {
@@ -39,6 +39,12 @@ function toPost(port: number, body: unknown, headers: Record<string, string> = {
 /** A head that announces a body. */
 function toPostHead(port: number, headers: Record<string, string>): string {
   return toHead('POST', '/mcp', { host: `127.0.0.1:${port}`, ...json, ...headers })
+}
+
+const bearerOptions: BearerAuthOptions = {
+  resource: 'https://mcp.example.com/mcp',
+  authorizationServers: ['https://id.example.com'],
+  verify: (token) => (token === 'alice' ? { token, clientId: 'app', scopes: [], extra: { sub: token } } : undefined),
 }
 
 /** The connection still serves. */
@@ -300,6 +306,23 @@ describe('a request that is refused by its head', () => {
     await expectServes(connection, port)
     expect(endpoint.stats().sessions).toBe(1)
     expect(errors).toEqual([])
+  })
+
+  test('for a second Authorization is answered 401, whichever of the two is valid', async () => {
+    const { port, endpoint } = await start({}, { auth: createBearerAuth(bearerOptions) })
+    const connection = await RawConnection.open(port)
+    const [line, ...lines] = toPost(port, initializeMessage).split('\r\n')
+    for (const [tokens, status] of [
+      [['alice'], 200],
+      [['alice', 'bob'], 401],
+      [['bob', 'alice'], 401],
+      [['alice', 'alice'], 401],
+    ] as const) {
+      const more = tokens.map((token) => `Authorization: Bearer ${token}`)
+      connection.write([line, ...more, ...lines].join('\r\n'))
+      expect((await connection.readResponse()).status).toBe(status)
+    }
+    expect(endpoint.stats().sessions).toBe(1)
   })
 
   test.each(['HEAD', 'PUT', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'])(

@@ -107,6 +107,8 @@ export class NodeRequest implements HttpRequest {
 
   header(name: string): string | undefined {
     const value: unknown = this.#incoming.headers[name]
+    // Of repeated lines Node shows the first.
+    if (name === 'authorization' && this.headerCount(name) > 1) return this.#lines(name).join(', ')
     if (typeof value === 'string') return value
     // HTTP/2 names the host in a pseudo-header.
     if (value === undefined)
@@ -125,6 +127,12 @@ export class NodeRequest implements HttpRequest {
       if (raw.length === name.length && raw.toLowerCase() === name) count++
     }
     return count
+  }
+
+  #lines(name: string): string[] {
+    const { rawHeaders = [], headers } = this.#incoming
+    const lines = rawHeaders.filter((_line, i) => rawHeaders[i - 1]?.toLowerCase() === name && i % 2 === 1)
+    return lines.length > 0 ? lines : [headers[name] ?? []].flat()
   }
 
   onGone(listener: () => void): void {
