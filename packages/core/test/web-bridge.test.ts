@@ -4,7 +4,7 @@ import { initializeMessage, ping, toText } from '../../../test-support/client/mc
 import { acceptBoth } from '../../../test-support/client/reply.ts'
 import { settle, type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { cancelled, flooding, report, type Tool } from '../../../test-support/sdk-server.ts'
-import { deferred, standstill, within } from '../../../test-support/waiting.ts'
+import { deferred, standstill, waitFor, within } from '../../../test-support/waiting.ts'
 import { watchProcess } from '../../../test-support/watch-process.ts'
 import type { EndpointOptions } from '../src/index.ts'
 import { type FetchContext, type FetchHandler, toFetchHandler } from '../src/web/index.ts'
@@ -393,6 +393,22 @@ describe('the body of a fetch request', () => {
     })
     expect((await handle(toRequest(body))).status).toBe(400)
     expect(errors).toEqual([])
+  })
+
+  test('is waited for no longer when the signal is aborted', async () => {
+    const { handle, endpoint, errors } = start()
+    const leaving = new AbortController()
+    const isCancelled = deferred()
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"jsonrpc":')),
+      cancel: () => isCancelled.resolve(),
+    })
+    const answer = handle(toRequest(body, {}, { signal: leaving.signal }))
+    await waitFor(() => endpoint.stats().bodyBytes > 0)
+    leaving.abort()
+    expect((await within(2_000, answer)).status).toBe(400)
+    await within(2_000, isCancelled.promise)
+    expect([endpoint.stats().bodyBytes, errors]).toEqual([0, []])
   })
 
   test('is taken as it was parsed before', async () => {

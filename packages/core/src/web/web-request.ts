@@ -71,6 +71,11 @@ export class WebRequest implements HttpRequest {
     const { body, bodyUsed } = this.#request
     if (bodyUsed || body?.locked) return sink.fail(new Rejection('body_consumed'))
     this.#reader = body?.getReader()
+    // Not every runtime breaks the body off with the signal.
+    this.onGone(() => {
+      this.#cancel()
+      sink.fail(new Rejection('client_left'))
+    })
     this.#readAll(sink).then(
       () => sink.end(),
       (error: unknown) => {
