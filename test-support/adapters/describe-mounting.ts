@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createEndpoint, type EndpointOptions } from '../../packages/core/src/index.ts'
+import { createEndpoint, type EndpointOptions, Rejection } from '../../packages/core/src/index.ts'
 import { initializeMessage, McpClient, ping, toText } from '../client/mcp-client.ts'
 import { send } from '../client/reply.ts'
 import { endpointWith } from '../endpoints.ts'
@@ -95,6 +95,19 @@ export function describeMounting<M>(adapter: Adapter<M>): void {
       expect(reported).toEqual([error])
       expect(errors).toHaveLength(adapter.tellsApp ? 1 : 0)
     })
+
+    test.each(['realm="a\nb"', 'realm="🦉"'])(
+      'answers 500 to a refusal whose header HTTP does not allow, and reports it: %s',
+      async (realm) => {
+        const auth = (): never => {
+          throw new Rejection('unauthorized', { headers: { 'www-authenticate': `Bearer ${realm}` } })
+        }
+        const { url, reported } = await start(adapter, { options: { auth } })
+        const reply = await send(url, { body: initializeMessage })
+        expect([reply.status, JSON.parse(await reply.text())]).toMatchObject([500, { error: { code: -32603 } }])
+        expect(reported).toMatchObject([{ message: expect.stringContaining('www-authenticate of a Rejection') }])
+      },
+    )
 
     test('reads a body after what is in front has waited', async () => {
       const { url } = await start(adapter, { before: [adapter.inFront(() => sleep(20))] })

@@ -1,3 +1,4 @@
+import { expected } from '../option-checks.ts'
 import { type RequestId, rpcCode } from '../rpc/json-rpc.ts'
 import type { ErrorSource } from './error-source.ts'
 
@@ -97,7 +98,10 @@ export interface RefusalDetails {
   readonly source?: ErrorSource
 }
 
-/** Thrown where a request is refused; `reply.ts` makes the reply of it. */
+/**
+ * Thrown where a request is refused; `reply.ts` makes the reply of it.
+ * @throws TypeError for a header that HTTP does not allow
+ */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
   readonly refusal: RefusalCode
@@ -113,12 +117,25 @@ export class Rejection extends Error {
 
   constructor(code: RefusalCode, details?: RefusalDetails) {
     super(details?.message ?? refusals[code].message)
+    if (details?.headers) checkHeaders(details.headers)
     this.cause = details?.cause
     this.hasCause = details?.cause !== undefined || details?.source !== undefined
     this.source = details?.source
     this.refusal = code
     this.requestId = details?.requestId
     this.headers = details?.headers
+  }
+}
+
+const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** What platforms make of others differs (RFC 9110 §5): some send a part of the refusal, some their own error. */
+function checkHeaders(headers: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (!fieldName.test(name)) throw expected('the headers of a Rejection to have names of HTTP', name)
+    if (typeof value !== 'string' || !fieldValue.test(value))
+      throw expected(`${name} of a Rejection to be a text that HTTP allows`, value)
   }
 }
 
