@@ -46,6 +46,13 @@ function createProbe(): Probe {
       result.self = result
       return result
     },
+    nothing: () => undefined,
+    text: () => 'text',
+    list: () => [1],
+    unspoken: () => ({ toJSON: () => undefined }),
+    throwsNoText: () => {
+      throw { message: 5 }
+    },
     poll: async ({ extra, notify }) => {
       await notify('notifications/progress', { progressToken: 1, progress: 1 })
       extra.closeSSEStream?.()
@@ -164,6 +171,19 @@ test('a result that cannot be JSON becomes an error for its id', async () => {
   expect(toJson(await client.call('circular', {}, 4))).toMatchObject({ id: 4, error: { code: -32603 } })
   expect(errors).toHaveLength(1)
 })
+
+test.each(['nothing', 'text', 'list', 'unspoken', 'throwsNoText'])(
+  'what is no answer becomes an error for its id: %s',
+  async (handler) => {
+    const { endpoint, errors } = createTestEndpoint(createProbe().handlers)
+    const client = await openSession(endpoint)
+    expect(toJson(await client.call(handler, {}, 4))).toMatchObject({ id: 4, error: { code: -32603 } })
+    expect(toJson(await client.call(handler, {}, 5))).toMatchObject({
+      error: { message: 'Internal error: the result is no JSON object' },
+    })
+    expect(errors).toHaveLength(2)
+  },
+)
 
 test('a question goes out on the stream of its call, under an id of its own, and the answer comes back', async () => {
   const { endpoint } = createTestEndpoint(createProbe().handlers)

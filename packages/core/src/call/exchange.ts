@@ -243,18 +243,30 @@ export class Exchange implements RunningExchange {
     return statusOf && 'error' in response ? statusOf(response.error.code, !this.#isHanded) : 200
   }
 
-  /** JSON text of an answer; of an error, if a handler's result cannot be JSON. */
+  /** JSON text of an answer; of an error, if what a handler gave is none, or not JSON. */
   #stringify(requestId: RequestId, response: JsonRpcResponse): string {
     try {
-      return toText(requestId, response)
+      const text = toText(requestId, response)
+      if (!isAnswer(text, response)) throw new TypeError(noAnswer)
+      return text
     } catch (error) {
       this.#calls.parts.options.onError(error, 'server')
-      return JSON.stringify(toErrorMessage(rpcCode.internalError, 'Internal error: the result is not JSON', requestId))
+      return JSON.stringify(
+        toErrorMessage(rpcCode.internalError, 'Internal error: the result is no JSON object', requestId),
+      )
     }
   }
 }
 
 const nobody = (): void => undefined
+
+const noAnswer = 'Expected a handler to give an object as its result, or to throw an Error'
+
+/** Clients take nothing else for an answer, and wait on; the SDKs send on what most handlers give (Responses). */
+function isAnswer(text: string, response: JsonRpcResponse): boolean {
+  if (!('error' in response)) return text.startsWith('{"result":{')
+  return typeof response.error?.message === 'string' && Number.isSafeInteger(response.error.code)
+}
 
 /** Member by member: a spread of the response would be a copy that is thrown away. */
 function toText(id: RequestId, response: JsonRpcResponse): string {
