@@ -408,6 +408,8 @@ const table = [
   double('auth/other-user-cannot-resume', 'other-users-may-resume'),
   double('auth/other-user-cannot-delete', 'other-users-may-delete'),
   double('auth/other-users-answer-has-no-effect', 'other-users-may-answer'),
+  double('auth/modern-requests-need-the-token', 'modern-requests-need-no-token'),
+  double('auth/modern-invalid-token-is-401', 'modern-tokens-are-not-verified'),
 
   double('habits/session-per-call-is-served', 'twenty-sessions-are-the-most', {
     'connections/many-sessions-get-their-own-answers': 'it opens twice as many',

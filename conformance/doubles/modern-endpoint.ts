@@ -49,7 +49,7 @@ export class ModernEndpoint {
     try {
       if (request.method !== 'POST') throw refuseMethod(this.#settings)
       checkModernHead(request, this.#settings)
-      authenticate(request, this.#settings)
+      this.#authenticate(request)
       this.#checkEarlierHeaders(request, response)
       value = parseBody(await readBody(request, this.#settings), request, this.#settings)
       const read = readModern(value, request, { defects, isOnly: modernOnly })
@@ -60,6 +60,12 @@ export class ModernEndpoint {
     } catch (error) {
       writeRefusal(response, toRefusal(error), idOf(value, defects))
     }
+  }
+
+  #authenticate(request: IncomingMessage): void {
+    const hasToken = request.headers.authorization !== undefined
+    const isSpared = hasToken ? 'modern-tokens-are-not-verified' : 'modern-requests-need-no-token'
+    if (!this.#settings.defects.has(isSpared)) authenticate(request, this.#settings)
   }
 
   async #answer(message: ModernRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type AuthInfo, createBearerAuth, createEndpoint } from '@throughline/mcp-http-core'
+import { type AuthInfo, createBearerAuth, createEndpoint, type SessionContext } from '@throughline/mcp-http-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { issueTokens } from '../doubles/auth.ts'
 import { startReferenceServer } from '../doubles/reference-server.ts'
@@ -8,6 +8,7 @@ import { type Adapter, adapters } from '../mounts/index.ts'
 import { probeTarget } from '../src/client/find-target.ts'
 import type { Credentials } from '../src/client/target.ts'
 import { createFixture } from '../src/fixture/index.ts'
+import { createModernFixture } from '../src/fixture/modern.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { checkRequirement } from '../src/runner.ts'
 
@@ -39,7 +40,9 @@ async function start({ serve }: Adapter): Promise<URL> {
     authorizationServers: ['https://issuer.example.com'],
     requiredScopes: ['mcp'],
   })
-  const endpoint = createEndpoint({ server: createFixture().createServer, auth })
+  const [fixture, modern] = [createFixture(), createModernFixture()]
+  const buildServer = ({ era }: SessionContext) => (era === '2026' ? modern : fixture).createServer()
+  const endpoint = createEndpoint({ server: buildServer, auth })
   const routes = [
     { path: '/mcp', serves: endpoint },
     { path: auth.metadataPath, serves: auth.metadata },

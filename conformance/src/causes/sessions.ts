@@ -142,6 +142,8 @@ export const sessionCauses: readonly Cause[] = [
       'auth/invalid-token-is-401',
       'auth/unsigned-token-is-401',
       'auth/expired-token-is-401',
+      'auth/modern-requests-need-the-token',
+      'auth/modern-invalid-token-is-401',
     ],
   },
   {

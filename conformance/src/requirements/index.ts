@@ -11,6 +11,7 @@ import { habitRequirements } from './habits.ts'
 import { lifecycleRequirements } from './lifecycle.ts'
 import { limitRequirements } from './limits.ts'
 import { modernAlwaysRequirements } from './modern-always.ts'
+import { modernAuthorizationRequirements } from './modern-authorization.ts'
 import { modernContextRequirements } from './modern-context.ts'
 import { modernEndpointRequirements } from './modern-endpoint.ts'
 import { modernEraRequirements } from './modern-eras.ts'
@@ -55,6 +56,7 @@ export const requirements: readonly Requirement[] = [
   ...sseFormatRequirements,
   ...limitRequirements,
   ...authorizationRequirements,
+  ...modernAuthorizationRequirements,
   ...habitRequirements,
   ...nodeRequirements,
   ...revision20250326Requirements,
