@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { openSession, toInitializeParams } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
+import { TestServer } from '../../../test-support/in-process/test-server.ts'
 import { decide, everyKindOfBody, everyNamed, type Signals, verdicts } from '../src/eras/verdicts.ts'
-import type { Endpoint, HttpReply } from '../src/index.ts'
+import { createEndpoint, type Endpoint, type HttpReply } from '../src/index.ts'
 import { createModernEndpoint, ModernClient, modernVersion, toMeta } from './modern-client.ts'
 
 const sessions = [true, false]
@@ -170,6 +171,14 @@ test('an endpoint of 2026-07-28 alone whose factory is of another SDK says so, t
   const reply = await new ModernClient(endpoint).ask('tools/list')
   expect(seen(reply)).toBe('500 -32603')
   expect(String(errors[0])).toContain('@modelcontextprotocol/server 2.x')
+})
+
+test('a server object of another SDK that never closes holds up no request of 2026-07-28', async () => {
+  const endpoint = createEndpoint({
+    server: () => Object.assign(new TestServer(), { close: () => new Promise<void>(() => undefined) }),
+  })
+  const reply = await new ModernClient(endpoint).ask('tools/list')
+  expect(seen(reply)).toBe('400 -32000')
 })
 
 test('docs/eras.md shows the table', () => {

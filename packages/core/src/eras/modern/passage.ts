@@ -64,7 +64,7 @@ export class Passage {
    * @throws what {@link build} throws
    */
   async probe(): Promise<void> {
-    await closeUnused(await this.build())
+    closeUnused(await this.build())
   }
 
   /** The entry asks for a server object. */
@@ -75,7 +75,7 @@ export class Passage {
       const built = await servers.make(context)
       this.isNative = isOf(sdk, built)
       if (this.isNative) return built
-      await closeUnused(built)
+      closeUnused(built)
       throw new Error('The server object is not of this SDK')
     })
     shareToolSchemas(server)
@@ -139,10 +139,9 @@ function toModernContext({ params }: JsonRpcRequest | JsonRpcNotification, { aut
   return toContext(undefined, client, auth, false, statelessRevision.era)
 }
 
-async function closeUnused(server: McpServerLike): Promise<void> {
-  try {
-    await server.close()
-  } catch {
-    // It was never used: nothing of it can be lost.
-  }
+/** Nobody waits for it, since its code is not ours: it was never used, and nothing of it can be lost. */
+function closeUnused(server: McpServerLike): void {
+  Promise.resolve()
+    .then(() => server.close())
+    .catch(() => undefined)
 }
