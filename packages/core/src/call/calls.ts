@@ -15,7 +15,7 @@ import {
   rpcCode,
   toErrorMessage,
 } from '../rpc/json-rpc.ts'
-import type { McpServerLike, ServerTransport } from '../rpc/server.ts'
+import type { McpServerLike } from '../rpc/server.ts'
 import { Asking } from './asking.ts'
 import type { Call, CallsParts } from './call.ts'
 import { finishCall, traceCall } from './call-trace.ts'
@@ -31,7 +31,7 @@ const closeTimeoutMs = 10_000
 /** Everything between one server object and its client: the calls that run, its messages and its questions. */
 export class Calls implements Outgoing {
   readonly parts: CallsParts
-  readonly #transport: ServerTransport
+  readonly transport: ConnectedTransport
   readonly #asking: Asking
   readonly #running = new Map<number, Call>()
   #server: McpServerLike | undefined
@@ -43,7 +43,7 @@ export class Calls implements Outgoing {
 
   constructor(parts: CallsParts) {
     this.parts = parts
-    this.#transport = new ConnectedTransport(parts.sessionId, this)
+    this.transport = new ConnectedTransport(parts.sessionId, this)
     this.#asking = new Asking({
       term: parts.term,
       streams: parts.streams,
@@ -63,7 +63,7 @@ export class Calls implements Outgoing {
 
   connect(server: McpServerLike): MaybePromise<void> {
     this.#server = server
-    return server.connect(this.#transport as never)
+    return server.connect(this.transport as never)
   }
 
   // ---- From the client ----
@@ -155,7 +155,7 @@ export class Calls implements Outgoing {
   /** Closes the server object, after {@link end}. Never rejects, and does not wait for ever. */
   async closeServer(): Promise<void> {
     try {
-      this.#transport.onclose?.()
+      this.transport.onclose?.()
     } catch (error) {
       this.#report(error)
     }
@@ -228,7 +228,7 @@ export class Calls implements Outgoing {
   }
 
   #pass(message: JsonRpcMessage, extra: MessageExtra | undefined): void {
-    const result = (this.#transport.onmessage as Receive | undefined)?.(message, extra)
+    const result = (this.transport.onmessage as Receive | undefined)?.(message, extra)
     if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => this.#report(error))
   }
 

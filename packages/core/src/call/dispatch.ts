@@ -47,6 +47,11 @@ function receive(
   else if (!calls.receiveAnswer(message, request)) throw new Rejection('unexpected_response')
 }
 
+export function requestsIn(incoming: Incoming): readonly JsonRpcRequest[] {
+  if (isBatch(incoming)) return incoming.filter(isRequest)
+  return isRequest(incoming) ? [incoming] : []
+}
+
 export function isBatch(incoming: Incoming): incoming is readonly JsonRpcMessage[] {
   return Array.isArray(incoming)
 }

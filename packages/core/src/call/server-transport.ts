@@ -1,5 +1,5 @@
 import type { JsonRpcMessage, RequestId } from '../rpc/json-rpc.ts'
-import type { SendOptions, ServerTransport } from '../rpc/server.ts'
+import type { ScopeResolver, SendOptions, ServerTransport } from '../rpc/server.ts'
 
 /** Hears what a server object sends. */
 export interface Outgoing {
@@ -17,11 +17,16 @@ export class ConnectedTransport implements ServerTransport {
   onmessage: ServerTransport['onmessage']
   onclose: (() => void) | undefined
   onerror: ((error: Error) => void) | undefined
+  findScopeChallenge: ScopeResolver | undefined
   readonly #outgoing: Outgoing
 
   constructor(sessionId: string | undefined, outgoing: Outgoing) {
     this.sessionId = sessionId
     this.#outgoing = outgoing
+  }
+
+  setScopeChallengeResolver(find: ScopeResolver): void {
+    this.findScopeChallenge = find
   }
 
   start(): Promise<void> {

@@ -203,7 +203,7 @@ function withoutHash(url: URL): string {
 }
 
 /** RFC 9728 §3.1 */
-function wellKnown(resource: URL): URL {
+export function wellKnown(resource: URL): URL {
   const { pathname } = resource
   return new URL(`/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`, resource)
 }

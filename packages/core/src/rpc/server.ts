@@ -1,5 +1,5 @@
 import { expected, isClass } from '../option-checks.ts'
-import type { JsonRpcMessage, RequestId } from './json-rpc.ts'
+import type { JsonRpcMessage, JsonRpcRequest, RequestId } from './json-rpc.ts'
 import type { RequestState } from './request-state.ts'
 import type { EraName } from './revision.ts'
 
@@ -11,8 +11,13 @@ export interface AuthInfo {
   /** Seconds since the epoch. */
   readonly expiresAt?: number
   readonly resource?: URL
+  /** Where the metadata of the resource is, if not at its well-known place. Told to a client whose token lacks a scope. */
+  readonly resourceMetadataUrl?: string
   readonly extra?: Record<string, unknown>
 }
+
+/** SDK 2.x: the scopes that a request needs and its token lacks; `undefined`: none. */
+export type ScopeResolver = (context: { readonly request: JsonRpcRequest; readonly authInfo?: AuthInfo }) => unknown
 
 /** Comes from the SDK with an outgoing message. */
 export interface SendOptions {
@@ -30,6 +35,8 @@ export interface ServerTransport {
   onmessage?: ((message: never, extra?: never) => void) | undefined
   onclose?: (() => void) | undefined
   onerror?: ((error: Error) => void) | undefined
+  /** `McpServer` of SDK 2.x says before it connects what its `scopeChallenge`s are asked by. */
+  setScopeChallengeResolver?(find: ScopeResolver): void
   start(): Promise<void>
   send(message: JsonRpcMessage, options?: SendOptions): Promise<void>
   close(): Promise<void>

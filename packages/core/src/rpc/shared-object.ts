@@ -1,8 +1,9 @@
 import { isThenable } from '../promises/maybe-promise.ts'
 import { nextTurn } from '../promises/next-turn.ts'
 import { type Link, LinkedList } from '../queues/linked-list.ts'
+import { Recent } from '../queues/recent.ts'
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, JsonRpcResponse, RequestId } from './json-rpc.ts'
-import type { McpServerLike, SendOptions, ServerTransport } from './server.ts'
+import type { McpServerLike, ScopeResolver, SendOptions, ServerTransport } from './server.ts'
 
 type Receive = (message: JsonRpcMessage, extra?: unknown) => unknown
 
@@ -24,6 +25,7 @@ export class SharedObject implements ServerTransport {
   onmessage: ServerTransport['onmessage']
   onclose: (() => void) | undefined
   onerror: ((error: Error) => void) | undefined
+  findScopeChallenge: ScopeResolver | undefined
   readonly #server: McpServerLike
   readonly #members = new LinkedList<Member>()
   readonly #running = new Map<RequestId, Running>()
@@ -166,6 +168,10 @@ export class SharedObject implements ServerTransport {
 
   // ---- ServerTransport ----
 
+  setScopeChallengeResolver(find: ScopeResolver): void {
+    this.findScopeChallenge = find
+  }
+
   async start(): Promise<void> {
     // Members hand messages in.
   }
@@ -201,8 +207,8 @@ export class SharedObject implements ServerTransport {
       // Tasks go by the session's id long after their request, and one object has one at a time.
       const isFirst = this.#only !== undefined
       if (isFirst && !(result.capabilities as { tasks?: unknown } | undefined)?.tasks) this.#answered(this)
-    } else if (method === 'resources/subscribe') member.subscribe(String(params?.uri))
-    else if (method === 'resources/unsubscribe') member.unsubscribe(String(params?.uri))
+    } else if (method === 'resources/subscribe') member.subscriptions.set(String(params?.uri), true)
+    else if (method === 'resources/unsubscribe') member.subscriptions.delete(String(params?.uri))
   }
 
   #ask(question: JsonRpcRequest, running: Running | undefined, options: SendOptions | undefined): Promise<void> {
@@ -241,7 +247,7 @@ export class Member implements McpServerLike {
   readonly #object: SharedObject
   readonly #prefix: string
   #transport: ServerTransport | undefined
-  #subscriptions: Set<string> | undefined
+  #subscriptions: Recent<string, true> | undefined
 
   constructor(object: SharedObject, number: number) {
     this.#object = object
@@ -256,6 +262,8 @@ export class Member implements McpServerLike {
     this.#transport = transport
     const receive: Receive = (message, extra) => this.place && this.#object.receive(this, message, extra)
     transport.onmessage = receive
+    const { findScopeChallenge } = this.#object
+    if (findScopeChallenge) transport.setScopeChallengeResolver?.(findScopeChallenge)
     return transport.start()
   }
 
@@ -275,21 +283,13 @@ export class Member implements McpServerLike {
     return this.#transport?.send(message, options) ?? Promise.resolve()
   }
 
-  subscribe(uri: string): void {
-    this.#subscriptions ??= new Set()
-    this.#subscriptions.delete(uri)
-    this.#subscriptions.add(uri)
-    if (this.#subscriptions.size <= maxSubscriptions) return
-    const [oldest] = this.#subscriptions
-    this.#subscriptions.delete(oldest as string)
-  }
-
-  unsubscribe(uri: string): void {
-    this.#subscriptions?.delete(uri)
+  get subscriptions(): Recent<string, true> {
+    this.#subscriptions ??= new Recent(maxSubscriptions)
+    return this.#subscriptions
   }
 
   isSubscribed(uri: unknown): boolean {
-    return this.#subscriptions?.has(uri as string) === true
+    return this.#subscriptions?.get(uri as string) === true
   }
 }
 

@@ -3,13 +3,14 @@ import type { PresentSession, Seat } from '../attendance/seat.ts'
 import type { EventLog, SessionChanges, SessionRecord, SessionStore } from '../backplane/backplane.ts'
 import type { CallsOptions } from '../call/call.ts'
 import { Calls } from '../call/calls.ts'
-import { dispatch } from '../call/dispatch.ts'
+import { dispatch, requestsIn } from '../call/dispatch.ts'
+import { checkScopes } from '../call/scopes.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { toStreamReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import type { MaybePromise } from '../promises/maybe-promise.ts'
+import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
 import { Connection } from '../stream/connection.ts'
@@ -122,7 +123,13 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
 
   // ---- SessionHandle ----
 
-  post(incoming: Incoming, request: HttpRequest, { acceptable }: RequestHead): MaybePromise<HttpReply> {
+  post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply> {
+    const checking = checkScopes(this.calls.transport.findScopeChallenge, requestsIn(incoming), request.auth)
+    if (!isThenable(checking)) return this.#post(incoming, request, head)
+    return checking.then(() => this.#post(incoming, request, head))
+  }
+
+  #post(incoming: Incoming, request: HttpRequest, { acceptable }: RequestHead): MaybePromise<HttpReply> {
     // It may have ended while the body came in.
     if (this.#isStopped) throw this.#whyNot()
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
@@ -257,8 +264,6 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
     if (this.#isStopped) return
     this.#leaveBehind().catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))
   }
-
-  // ---- Inside ----
 
   #endLater(reason: string): void {
     this.#end(reason).catch((error: unknown) => this.#parts.options.onError(error, 'session-store'))

@@ -2,6 +2,7 @@ import type { Attendance } from '../../attendance/attendance.ts'
 import { Servers, type ServersOptions, toContext } from '../../call/build-server.ts'
 import type { CallsOptions } from '../../call/call.ts'
 import { checkBatch, isBatch } from '../../call/dispatch.ts'
+import { checkScopes } from '../../call/scopes.ts'
 import type { Report } from '../../http/error-source.ts'
 import { drainingRejection, Rejection, retryLater } from '../../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
@@ -43,9 +44,10 @@ export class StatelessEra implements Era {
       if (requests.length === 0) return accepted
       if (this.#attendance.draining) throw drainingRejection()
       if (this.#visits.size >= this.#options.maxSessions) throw new Rejection('too_many_sessions', retryLater())
-      const visit = await this.#visits.begin(resolveRevision(head.version), ({ calls }) =>
-        this.#servers.build(calls, toContext(undefined, {}, request.auth, false)),
-      )
+      const visit = await this.#visits.begin(resolveRevision(head.version), async ({ calls }) => {
+        await this.#servers.build(calls, toContext(undefined, {}, request.auth, false))
+        await checkScopes(calls.transport.findScopeChallenge, requests, request.auth)
+      })
       const posted = { request, acceptable: head.acceptable, isBatch: isBatch(incoming) }
       return await this.#visits.run(visit, requests, posted)
     } catch (error) {
