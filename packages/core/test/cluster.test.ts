@@ -56,10 +56,12 @@ describe('any node takes any request of a session', () => {
         return {}
       },
     })
-    const auth = { token: 't', clientId: 'c', scopes: ['a'], extra: { iss: 'i', sub: 'alice' } }
+    const resource = new URL('https://mcp.example.com/mcp')
+    const auth = { token: 't', clientId: 'c', scopes: ['a'], resource, extra: { iss: 'i', sub: 'alice' } }
     const client = await cluster.open(0, { auth })
     await cluster.on(1, client).call('look', {}, 1, { headers: { 'x-own': 'here' } })
     expect(seen).toMatchObject([auth, { 'x-own': 'here' }])
+    expect((seen[0] as { resource: unknown }).resource).toBeInstanceOf(URL)
     // Another principal finds nothing, wherever it asks.
     const stranger = Object.assign(cluster.on(1, client), { auth: { ...auth, extra: { iss: 'i', sub: 'bob' } } })
     expect((await stranger.call('look')).status).toBe(404)

@@ -76,7 +76,7 @@ function toChallenge(found: unknown): Challenge {
   throw new Rejection('internal_error', { cause: error, source: 'server' })
 }
 
-/** Where clients find who issues tokens. Of a request that another node sent on, the resource is a text. */
+/** Where clients find who issues tokens. */
 function metadataUrlOf({ resource, resourceMetadataUrl }: Partial<AuthInfo> = {}): string | undefined {
   const given = readWebUrl(resourceMetadataUrl)
   const own = readWebUrl(resource)

@@ -39,7 +39,7 @@ export class ForwardedRequest implements HttpRequest {
     this.url = url
     this.headers = headers
     this.parsedBody = body
-    this.auth = auth
+    this.auth = auth && withUrl(auth)
     this.clientAddress = clientAddress
     this.traceContext = traceContext
   }
@@ -72,4 +72,10 @@ export class ForwardedRequest implements HttpRequest {
     this.#hasLeft = true
     for (const listener of this.#onGone.splice(0)) listener()
   }
+}
+
+/** On its way, as JSON, the URL became a text. */
+function withUrl(auth: AuthInfo): AuthInfo {
+  const resource: unknown = auth.resource
+  return typeof resource === 'string' && URL.canParse(resource) ? { ...auth, resource: new URL(resource) } : auth
 }
