@@ -10,7 +10,7 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { toStreamReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
-import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
+import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
 import { Connection } from '../stream/connection.ts'
@@ -124,8 +124,9 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
   // ---- SessionHandle ----
 
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply> {
-    const checking = checkScopes(this.calls.transport.findScopeChallenge, requestsIn(incoming), request.auth)
-    if (!isThenable(checking)) return this.#post(incoming, request, head)
+    const { findScopeChallenge } = this.calls.transport
+    const checking = findScopeChallenge && checkScopes(findScopeChallenge, requestsIn(incoming), request.auth)
+    if (checking === undefined) return this.#post(incoming, request, head)
     return checking.then(() => this.#post(incoming, request, head))
   }
 
