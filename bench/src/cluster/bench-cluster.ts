@@ -30,7 +30,7 @@ const rounds = Number(values.rounds)
 /** Calls of one slice, spread over the sessions: few, so that what else the machine does meets all kinds of slices. */
 const sliceCalls = 1_600
 /** Of slices, in a round of the others. */
-const callRounds = 4
+const callRounds = 12
 const sessions = 16
 
 interface Row {
@@ -177,9 +177,13 @@ async function heapAtRest(node: NodeProcess): Promise<number> {
   return least
 }
 
+/** Until the node has no session, and has told the store of that: what giving them back costs is not to be counted below. */
 async function untilGone(node: NodeProcess): Promise<void> {
   while ((await node.ask('sessions')) > 0) await delay(50)
+  await delay(settlingMs)
 }
+
+const settlingMs = 500
 
 /** From where an event is appended to where another node writes it to its client, beside a bare message of the store. */
 async function benchDelivery(): Promise<Row[]> {
