@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSession, TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
+import { openSession, TestClient, toInitializeParams, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
@@ -70,6 +70,30 @@ test.each([
   await waitFor(() => errors.length > 0 || what === 'close never ends')
   await sleep(20)
   expect(stray).toEqual([])
+})
+
+const answered = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'odd', version: '1' } }
+
+test.each<[string, () => unknown]>([
+  ['nothing', () => undefined],
+  ['a text', () => 'text'],
+  ['a list', () => [answered]],
+  ['a bigint within', () => ({ ...answered, serverInfo: { name: 'odd', version: 1n } })],
+  [
+    'an error without a message',
+    () => {
+      throw {}
+    },
+  ],
+])('initialize that is answered with %s opens no session', async (_what, initialize) => {
+  const { endpoint, servers, errors } = createTestEndpoint({ initialize })
+  const reply = await new TestClient(endpoint).call('initialize', toInitializeParams())
+  expect(reply.status).toBe(500)
+  expect(toJson(reply)).toMatchObject({ error: { code: -32603 } })
+  expect(reply.headers['mcp-session-id']).toBeUndefined()
+  expect(errors).toHaveLength(1)
+  expect(endpoint.stats().sessions).toBe(0)
+  await waitFor(() => servers.every(({ closed }) => closed))
 })
 
 const sse = { headers: { accept: 'text/event-stream' } }

@@ -5,7 +5,14 @@ import type { Acceptable } from '../http/media-types.ts'
 import { clientLeft, toJsonReply, toStreamReply } from '../http/reply.ts'
 import { afterThisTurn } from '../promises/after-this-turn.ts'
 import type { Link } from '../queues/linked-list.ts'
-import { type JsonRpcRequest, type JsonRpcResponse, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import {
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+  rpcCode,
+  toAnswerText,
+  toErrorMessage,
+} from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { Connection } from '../stream/connection.ts'
@@ -246,9 +253,7 @@ export class Exchange implements RunningExchange {
   /** JSON text of an answer; of an error, if what a handler gave is none, or not JSON. */
   #stringify(requestId: RequestId, response: JsonRpcResponse): string {
     try {
-      const text = toText(requestId, response)
-      if (!isAnswer(text, response)) throw new TypeError(noAnswer)
-      return text
+      return toAnswerText(requestId, response)
     } catch (error) {
       this.#calls.parts.options.onError(error, 'server')
       return JSON.stringify(
@@ -259,17 +264,3 @@ export class Exchange implements RunningExchange {
 }
 
 const nobody = (): void => undefined
-
-const noAnswer = 'Expected a handler to give an object as its result, or to throw an Error'
-
-/** Clients take nothing else for an answer, and wait on; the SDKs send on what most handlers give (Responses). */
-function isAnswer(text: string, response: JsonRpcResponse): boolean {
-  if (!('error' in response)) return text.startsWith('{"result":{')
-  return typeof response.error?.message === 'string' && Number.isSafeInteger(response.error.code)
-}
-
-/** Member by member: a spread of the response would be a copy that is thrown away. */
-function toText(id: RequestId, response: JsonRpcResponse): string {
-  if ('error' in response) return JSON.stringify({ jsonrpc: '2.0', id, error: response.error })
-  return JSON.stringify({ result: response.result, jsonrpc: '2.0', id })
-}

@@ -185,8 +185,7 @@ export class SessionsEra implements Era {
     this.#opening++
     try {
       const asked = { ...message, params: negotiate(message.params ?? {}) }
-      const { session, response } = await openSession(this.#parts, asked, request)
-      const text = JSON.stringify({ ...response, id: message.id })
+      const { session, text } = await openSession(this.#parts, asked, request)
       if (!session) return toJsonReply(text)
       const headers = { [sessionIdHeader]: session.sessionId }
       if (head.acceptable.json && this.#options.response !== 'sse') return toJsonReply(text, headers)

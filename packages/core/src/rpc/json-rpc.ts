@@ -64,3 +64,21 @@ export function toErrorMessage(code: number, message: string, id?: RequestId): J
   const error = { code, message }
   return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
 }
+
+/**
+ * The answer of a server object as JSON text. Clients take nothing else for an answer, and wait on; the SDKs send on what most
+ * handlers give (2025-11-25 Basic, Responses).
+ * @throws TypeError for what is no answer, or not JSON
+ */
+export function toAnswerText(id: RequestId, response: JsonRpcResponse): string {
+  // Member by member: a spread of the response would be a copy that is thrown away.
+  if ('error' in response) {
+    const { error } = response
+    const isError = typeof error?.message === 'string' && Number.isSafeInteger(error.code)
+    if (isError) return JSON.stringify({ jsonrpc: '2.0', id, error })
+  } else {
+    const text = JSON.stringify({ result: response.result, jsonrpc: '2.0', id })
+    if (text.startsWith('{"result":{')) return text
+  }
+  throw new TypeError('Expected a handler to give an object as its result, or to throw an Error')
+}

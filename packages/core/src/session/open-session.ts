@@ -2,8 +2,9 @@ import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import { type Servers, toContext } from '../call/build-server.ts'
 import { drainingRejection } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
+import { toFailure } from '../http/reply.ts'
 import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
-import type { JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
+import { type JsonRpcRequest, type JsonRpcResponse, toAnswerText } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { CapsOptions, SessionCaps } from './caps.ts'
 import { askServer } from './handshake.ts'
@@ -40,7 +41,8 @@ export interface ThisNode {
 /** `session` is `undefined` when the server object refused to initialize. */
 export interface Opened {
   readonly session: LiveSession | undefined
-  readonly response: JsonRpcResponse
+  /** The server object's answer, as JSON. */
+  readonly text: string
 }
 
 /**
@@ -82,11 +84,13 @@ async function handshake(
   if (parts.isShared) await parts.node.join()
   const session = new LiveSession(sessionId, record, parts, request.clientAddress)
   try {
-    const { response, isStored } = await holdingEvents(session, options, async () => {
+    const { response, text, isStored } = await holdingEvents(session, options, async () => {
       const answer = await initialize(session, message, request, parts)
+      const answered = toText(message, answer)
       // The endpoint closed meanwhile.
       if (attendance.isClosed) throw drainingRejection()
-      return { response: answer, isStored: 'result' in answer && (await store(session, answer.result, options)) }
+      const isNew = 'result' in answer && (await store(session, answer.result, options))
+      return { response: answer, text: answered, isStored: isNew }
     })
     if (!('result' in response)) await discard(session, 'initialize was refused')
     else if (isStored) table.add(session)
@@ -95,7 +99,7 @@ async function handshake(
       await session.stop('The session id is in use')
       throw repeatedId()
     }
-    return { session: session.calls.ended ? undefined : session, response }
+    return { session: session.calls.ended ? undefined : session, text }
   } catch (error) {
     if (!session.calls.ended) await discard(session, 'The session could not be opened')
     throw error
@@ -129,6 +133,14 @@ async function initialize(
 ): Promise<JsonRpcResponse> {
   await servers.build(session.calls, toContext(session.sessionId, message.params ?? {}, request.auth, false))
   return askServer(session, message, options.initializeTimeoutMs, request)
+}
+
+function toText({ id }: JsonRpcRequest, answer: JsonRpcResponse): string {
+  try {
+    return toAnswerText(id, answer)
+  } catch (error) {
+    throw toFailure('server', error)
+  }
 }
 
 /** `false` when another session has its key. */
