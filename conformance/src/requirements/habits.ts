@@ -193,7 +193,7 @@ export const habitRequirements = [
     level: 'HARD',
     spec: resumability,
     because:
-      'Clients give up after two attempts and come back when they are used again: what the id names is what they have missed.',
+      'Clients give up after two attempts. Where the app has one listen again, the id is all that tells what it has missed.',
     needs: ['resumption', 'get-stream', 'role:push'],
     async check({ open }) {
       const session = await open()
