@@ -226,6 +226,7 @@ const table = [
   }),
   double('resume/two-at-once-get-each-live-message-once', 'two-resumes-share-the-stream'),
   double('resume/takes-over-from-an-open-connection', 'resume-leaves-post-connected'),
+  double('resume/goes-on-when-the-old-connection-closes', 'old-close-cuts-off-the-new'),
   double('resume/random-disconnects-lose-nothing', 'third-resume-loses-an-event'),
   double('resume/random-disconnects-while-listening-lose-nothing', 'later-resume-loses-a-push'),
   double('resume/cut-connections-lose-nothing', 'fifth-resume-loses-what-comes-next'),

@@ -291,6 +291,8 @@ export class Stream {
 
   #detach(connection: Connection): void {
     const isLast = this.#connections.length === 1 && this.#connections[0] === connection
+    const isOld = !this.#connections.includes(connection)
+    if (isOld && this.isStandalone && this.#settings.defects.has('old-close-cuts-off-the-new')) this.#connections = []
     this.#connections = this.#connections.filter((other) => other !== connection)
     if (isLast) this.#lockedFrom = performance.now()
     this.#session.touch()

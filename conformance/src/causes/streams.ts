@@ -124,6 +124,7 @@ export const streamCauses: readonly Cause[] = [
       'resume/standalone-stream-keeps-what-was-missed',
       'resume/two-at-once-get-each-live-message-once',
       'resume/takes-over-from-an-open-connection',
+      'resume/goes-on-when-the-old-connection-closes',
       'resume/from-the-last-id-replays-nothing',
       'get-stream/early-close-can-be-resumed',
     ],

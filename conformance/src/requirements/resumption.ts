@@ -494,6 +494,27 @@ export const resumptionRequirements = [
     },
   }),
   requirement({
+    id: 'resume/goes-on-when-the-old-connection-closes',
+    title: 'A GET stream that was resumed beside its old connection goes on when that one closes.',
+    rows: ['R136', 'T19'],
+    level: 'dMUST',
+    spec: multiple,
+    because:
+      'The old connection is closed late, by a proxy or by its client: what is forgotten then must be that one and not the new.',
+    needs: pushes,
+    async check({ open }) {
+      const session = await open()
+      const { exchange, lastEventId } = await listenWithEvent(session)
+      const resumed = await session.get({ lastEventId })
+      if (resumed.refused) notTestable(`a resume beside an open connection is refused: status ${resumed.status}`)
+      expectStatus(resumed, 200, 'a resume beside an open connection')
+      exchange.abort()
+      await delay(takenOverMs)
+      await session.text('push', { count: 1, text: 'closed' })
+      await awaitLog(resumed, 'closed:1')
+    },
+  }),
+  requirement({
     id: 'resume/random-disconnects-lose-nothing',
     title: 'Calls that are disconnected and resumed at random bring every event once, in order.',
     rows: ['R137'],
