@@ -333,6 +333,7 @@ const table = [
     'cancel/ends-a-call-nobody-listens-to': 'the same stream, resumed',
   }),
   double('cancel/ends-a-call-nobody-listens-to', 'cancelled-stream-stays-open-on-resume'),
+  double('cancel/of-a-lost-call-leaves-later-ones-their-streams', 'lost-call-takes-what-follows'),
   double('cancel/ends-a-json-answer', 'cancelled-json-answer-hangs'),
   double('cancel/of-nothing-is-ignored', 'cancel-of-nothing-refused'),
   double('cancel/of-another-session-is-ignored', 'cancel-crosses-sessions'),

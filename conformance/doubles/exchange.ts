@@ -90,6 +90,7 @@ export class Exchange {
     if (!this.#open.delete(id) || this.#open.size > 0) return
     if (this.#mayStream) {
       this.#upgrade()
+      if (this.#stream?.isConnected === false) this.#session.lost = this.#stream
       if (!defects.has('cancelled-stream-stays-open')) this.#stream?.end()
     } else if (defects.has('cancelled-json-answer-hangs')) {
       return
@@ -138,6 +139,10 @@ export class Exchange {
     const { standalone, calls } = this.#session
     const isRequest = message.id !== undefined
     const isProgress = message.method === 'notifications/progress'
+    if (isProgress && this.#session.lost && defects.has('lost-call-takes-what-follows')) {
+      this.#session.lost.append(message)
+      return true
+    }
     if (isProgress && standalone.isConnected) {
       if (defects.has('progress-copied-to-get')) standalone.copy(message)
       if (defects.has('progress-sent-on-get')) {

@@ -30,6 +30,8 @@ export class Session {
   readonly handshake: Handshake
   readonly calls = new Set<Call>()
   readonly standalone: Stream
+  /** Of a call that was cancelled after its connection was lost. */
+  lost: Stream | undefined
   readonly streams: Stream[] = []
   readonly subscriptions = new Set<string>()
   /** Ids of calls that were answered on a stream. */

@@ -65,6 +65,7 @@ export const streamCauses: readonly Cause[] = [
       'get-stream/carries-only-unrelated-messages',
       'post-stream/carries-the-calls-messages-before-its-response',
       'post-stream/carries-the-servers-questions',
+      'cancel/of-a-lost-call-leaves-later-ones-their-streams',
     ],
   },
   {

@@ -31,6 +31,9 @@ const long = { count: 150, delayMs: 40 } as const
 /** Shorter than that call, so that its own end is not mistaken for that by the cancellation. */
 const endMs = 4_000
 
+/** In which a server sees that a connection was closed. */
+const seenMs = 200
+
 /** Of each report of progress. */
 function tokensIn(messages: readonly Message[]): unknown[] {
   return messages.filter(({ method }) => method === 'notifications/progress').map(({ params }) => params?.progressToken)
@@ -255,6 +258,26 @@ export const cancellationRequirements = [
       const resumed = await session.get({ lastEventId: call.exchange.stream.lastEventId })
       const over = resumed.refused || (await resumed.stream.endsWithin(endMs))
       expectThat(over, `Expected the resumed stream of a cancelled call to end within ${endMs} ms`)
+    },
+  }),
+  requirement({
+    id: 'cancel/of-a-lost-call-leaves-later-ones-their-streams',
+    title: 'After a cancelled call whose connection was lost, a later call gets its progress on its own stream.',
+    rows: ['R197'],
+    level: 'HARD',
+    spec: '2025-11-25/basic/transports#sending-messages-to-the-server',
+    because:
+      'A client that gives up on a call cancels it, and calls again in the same session: what belongs to the new call must not go where nobody reads.',
+    needs: ['sessions', 'sse', 'role:progress', 'role:burst'],
+    async check({ open }) {
+      const session = await open()
+      const lost = await progressCall(session, long)
+      await lost.awaitReports(1)
+      lost.exchange.abort()
+      await delay(seenMs)
+      await cancel(session, lost.id)
+      const later = await (await progressCall(session, { count: 4, delayMs: 20, id: 'later' })).finish()
+      expectComplete(later.progress, later.least, 'the progress of a call after one that was lost and cancelled')
     },
   }),
   requirement({
