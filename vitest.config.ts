@@ -18,7 +18,7 @@ export default defineConfig({
       ...(process.env.MOUNTS === 'more' ? [] : ['conformance/test/{mounts/express4,mounts/koa2,everything}.test.ts']),
       ...(process.env.DOUBLES === 'more'
         ? []
-        : ['conformance/test/{peer-sdk1,hostile-targets,one-mistake,doubles-streams}.test.ts']),
+        : ['conformance/test/{peer-sdk1,hostile-targets,one-mistake,doubles,doubles-streams}.test.ts']),
       ...(process.env.CHAOS === 'more' ? [] : ['soak/chaos/test/faults.test.ts']),
     ],
     // Where the machine stands still for a second, a test that waits for as long fails; those are named at the end. Tests
