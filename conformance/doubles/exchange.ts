@@ -140,6 +140,7 @@ export class Exchange {
     const isRequest = message.id !== undefined
     const isProgress = message.method === 'notifications/progress'
     if (isProgress && this.#session.lost && defects.has('lost-call-takes-what-follows')) {
+      this.#upgrade()
       this.#session.lost.append(message)
       return true
     }
