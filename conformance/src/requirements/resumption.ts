@@ -42,6 +42,9 @@ const calls = ['resumption', 'get-stream', 'sse'] as const
 const bursts = ['sse', 'resumption', 'get-stream', 'role:burst'] as const
 const pushes = ['resumption', 'get-stream', 'role:push'] as const
 
+/** Sixteen megabytes on their way through several nodes of a busy machine; a check has 20 seconds. */
+const floodMs = 17_000
+
 /** Ids of the events with data that came on a stream. */
 function idsOn(exchange: Exchange): string[] {
   return exchange.stream.events
@@ -647,7 +650,7 @@ export const resumptionRequirements = [
       for (let resumes = 1; answer === undefined; resumes++) {
         const resumed = await session.get({ lastEventId })
         if (resumed.refused) notTestable(`the beginning of the stream is gone, and a resume answered ${resumed.status}`)
-        answer = await responseIn(resumed, call.id).catch((error: unknown) => {
+        answer = await responseIn(resumed, call.id, floodMs).catch((error: unknown) => {
           if (resumes < 10 && resumed.stream.ended) return undefined
           throw error
         })
