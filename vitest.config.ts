@@ -27,7 +27,7 @@ export default defineConfig({
     reporters: ['default', new SecondTries()],
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // Most of the time is spent waiting, so that two processors serve four. Stages of CI, which wait less, take three.
+    // Most of the time is spent waiting, so that two processors serve four. Stages of CI, which wait less, take two or three.
     maxWorkers: 4,
     maxConcurrency: 8,
   },
