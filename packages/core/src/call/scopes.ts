@@ -1,24 +1,33 @@
 import { wellKnown } from '../http/bearer-auth.ts'
 import { Rejection } from '../http/errors.ts'
+import type { Incoming } from '../http/read-message.ts'
 import { toFailure } from '../http/reply.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
 import type { JsonRpcRequest } from '../rpc/json-rpc.ts'
 import type { AuthInfo, ScopeResolver } from '../rpc/server.ts'
+import { requestsIn } from './dispatch.ts'
 
 /**
- * Asks a server object of SDK 2.x whether these requests need scopes that the token lacks: of one tool, resource or prompt
- * (Authorization, Runtime Insufficient Scope Errors). `undefined`: none does.
+ * Asks a server object of SDK 2.x whether requests need scopes that the token lacks: of one tool, resource or prompt
+ * (Authorization, Runtime Insufficient Scope Errors). `undefined`: none does, or there is nobody to ask.
  * @throws Rejection `insufficient_scope`, and `internal_error` when the server object's code fails
  */
 export function checkScopes(
   find: ScopeResolver | undefined,
+  incoming: Incoming,
+  auth: AuthInfo | undefined,
+): Promise<void> | undefined {
+  return find && checkEach(find, requestsIn(incoming), auth)
+}
+
+function checkEach(
+  find: ScopeResolver,
   requests: readonly JsonRpcRequest[],
   auth: AuthInfo | undefined,
 ): Promise<void> | undefined {
-  if (!find) return undefined
   for (const [i, request] of requests.entries()) {
     const found = ask(find, request, auth)
-    if (isThenable(found)) return checkLater(found, auth, () => checkScopes(find, requests.slice(i + 1), auth))
+    if (isThenable(found)) return checkLater(found, auth, () => checkEach(find, requests.slice(i + 1), auth))
     refuse(found, auth)
   }
   return undefined

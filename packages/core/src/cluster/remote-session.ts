@@ -1,6 +1,6 @@
 import type { Attendance } from '../attendance/attendance.ts'
 import type { SessionRecord } from '../backplane/backplane.ts'
-import { isBatch } from '../call/dispatch.ts'
+import { isBatch, requestsIn } from '../call/dispatch.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { ForwardMessage } from '../diagnostics/messages.ts'
 import { Rejection, unreachableRejection } from '../http/errors.ts'
@@ -9,7 +9,7 @@ import type { Incoming } from '../http/read-message.ts'
 import { ended, toErrorReply, toJsonReply, toStreamReply } from '../http/reply.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { readTraceContext } from '../http/trace-context.ts'
-import { isRequest, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
+import { rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import { resolveRevision } from '../rpc/revision.ts'
 import type { LiveSessionOptions } from '../session/live-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
@@ -160,7 +160,7 @@ const elsewhere = { began: (): void => undefined, finished: (): void => undefine
 
 /** The requests were with a node that is gone, and what became of them nobody knows. */
 function toLostReply(incoming: Incoming): HttpReply | undefined {
-  const requests = (isBatch(incoming) ? incoming : [incoming]).filter(isRequest)
+  const requests = requestsIn(incoming)
   if (requests.length === 0) return undefined
   const errors = requests.map(({ id }) => toErrorMessage(rpcCode.refused, lostCall, id))
   return toJsonReply(JSON.stringify(isBatch(incoming) ? errors : errors[0]))

@@ -3,7 +3,7 @@ import type { PresentSession, Seat } from '../attendance/seat.ts'
 import type { EventLog, SessionChanges, SessionRecord, SessionStore } from '../backplane/backplane.ts'
 import type { CallsOptions } from '../call/call.ts'
 import { Calls } from '../call/calls.ts'
-import { dispatch, requestsIn } from '../call/dispatch.ts'
+import { dispatch } from '../call/dispatch.ts'
 import { checkScopes } from '../call/scopes.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
@@ -124,8 +124,7 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
   // ---- SessionHandle ----
 
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply> {
-    const { findScopeChallenge } = this.calls.transport
-    const checking = findScopeChallenge && checkScopes(findScopeChallenge, requestsIn(incoming), request.auth)
+    const checking = checkScopes(this.calls.transport.findScopeChallenge, incoming, request.auth)
     if (checking === undefined) return this.#post(incoming, request, head)
     return checking.then(() => this.#post(incoming, request, head))
   }

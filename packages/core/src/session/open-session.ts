@@ -84,15 +84,14 @@ async function handshake(
   if (parts.isShared) await parts.node.join()
   const session = new LiveSession(sessionId, record, parts, request.clientAddress)
   try {
-    const { response, text, isStored } = await holdingEvents(session, options, async () => {
+    const { answer, text, isStored } = await holdingEvents(session, options, async () => {
       const answer = await initialize(session, message, request, parts)
-      const answered = toText(message, answer)
+      const text = toText(message, answer)
       // The endpoint closed meanwhile.
       if (attendance.isClosed) throw drainingRejection()
-      const isNew = 'result' in answer && (await store(session, answer.result, options))
-      return { response: answer, text: answered, isStored: isNew }
+      return { answer, text, isStored: 'result' in answer && (await store(session, answer.result, options)) }
     })
-    if (!('result' in response)) await discard(session, 'initialize was refused')
+    if (!('result' in answer)) await discard(session, 'initialize was refused')
     else if (isStored) table.add(session)
     else {
       // What the log has under the key is the other session's.

@@ -53,12 +53,6 @@ function toChecked(codec: EventIdCodec, name: string): EventIdCodec {
   }
 }
 
-/** A beginning, and the end of a long stream of a session that had many owners. */
-const tried: readonly EventPlace[] = [
-  { streamTag: 'g', index: 0, position: { term: 0, n: 0 } },
-  { streamTag: 'p1k-2s0', index: 100_000, position: { term: 56, n: 1_000_000 } },
-]
-
 function isPlace(value: unknown, { streamTag, index, position: { term, n } }: EventPlace): boolean {
   const found = value as Partial<EventPlace> | null | undefined
   const { position } = found ?? {}
@@ -106,3 +100,9 @@ export const standaloneTag = 'g'
 export function toCallTag(term: number, count: number): string {
   return `p${term.toString(36)}-${count.toString(36)}`
 }
+
+/** A beginning, and the end of a long stream of a session that had many owners. */
+const tried: readonly EventPlace[] = [
+  { streamTag: standaloneTag, index: 0, position: { term: 0, n: 0 } },
+  { streamTag: toCallTag(56, 3_600), index: 100_000, position: { term: 56, n: 1_000_000 } },
+]

@@ -46,7 +46,7 @@ export class StatelessEra implements Era {
       if (this.#visits.size >= this.#options.maxSessions) throw new Rejection('too_many_sessions', retryLater())
       const visit = await this.#visits.begin(resolveRevision(head.version), async ({ calls }) => {
         await this.#servers.build(calls, toContext(undefined, {}, request.auth, false))
-        await checkScopes(calls.transport.findScopeChallenge, requests, request.auth)
+        await checkScopes(calls.transport.findScopeChallenge, incoming, request.auth)
       })
       const posted = { request, acceptable: head.acceptable, isBatch: isBatch(incoming) }
       return await this.#visits.run(visit, requests, posted)
