@@ -11,6 +11,9 @@ import type { Ask, Outcome, Word } from './wire.ts'
 const keepMs = 30_000
 const maxKept = 16_777_216
 
+/** Characters that an answer counts beside its body. */
+const answerSize = 300
+
 export interface AnswersParts {
   readonly say: (node: string, word: Word) => void
   /** The reply to a request for a session of this node; `undefined`: it is not here. Does not reject. */
@@ -20,7 +23,8 @@ export interface AnswersParts {
 
 interface Taken {
   readonly id: string
-  readonly request: ForwardedRequest
+  /** Until it is answered: what is kept for who has not heard the answer holds nothing of the call. */
+  request: ForwardedRequest | undefined
   /** Made when it is said: of a stream it tells how far that has come. */
   outcome?: () => Outcome
   size: number
@@ -41,7 +45,7 @@ export class Answers {
   hear(word: Word): void {
     if (word.type === 'ask') this.#asked(word)
     else if (word.type === 'poke') this.#poked(word.id, word.from)
-    else if (word.type === 'left') this.#taken.get(word.id)?.request.leave()
+    else if (word.type === 'left') this.#taken.get(word.id)?.request?.leave()
   }
 
   #asked(ask: Ask): void {
@@ -58,9 +62,10 @@ export class Answers {
       if (!taken.outcome) this.#parts.say(from, { type: 'taken', id })
     })
     const reply = await this.#parts.answer(request)
+    taken.request = undefined
     taken.outcome = this.#toOutcome(id, from, reply)
     this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
-    this.#keep(taken, typeof reply?.body === 'string' ? reply.body.length : 0)
+    this.#keep(taken, answerSize + (typeof reply?.body === 'string' ? reply.body.length : 0))
   }
 
   #toOutcome(id: string, from: string, reply: HttpReply | undefined): () => Outcome {

@@ -147,7 +147,7 @@ class PendingAsk<Answer> {
   }
 
   leave(): void {
-    this.#say({ type: 'left', id: this.#question.id })
+    if (!this.#isOver) this.#say({ type: 'left', id: this.#question.id })
   }
 
   fail(error: Error): void {
