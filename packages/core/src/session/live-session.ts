@@ -137,9 +137,7 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
 
   listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply> {
     if (this.#isStopped) throw this.#whyNot()
-    if (lastEventId !== undefined) return this.#resume(request, lastEventId)
-    if (this.#parts.attendance.refuses) throw drainingRejection()
-    return listen(this.streams, request)
+    return lastEventId === undefined ? listen(this.streams, request) : this.#resume(request, lastEventId)
   }
 
   #resume(request: HttpRequest, eventId: string): Promise<HttpReply> {
@@ -149,10 +147,9 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
   }
 
   async #resumeNow(request: HttpRequest, lastEventId: string): Promise<HttpReply> {
-    const { attendance, options } = this.#parts
-    const draining = attendance.refuses
+    const { eventIds: codec } = this.#parts.options
     try {
-      const reply = await resume(this.streams, lastEventId, { request, codec: options.eventIds, draining })
+      const reply = await resume(this.streams, lastEventId, { request, codec })
       // Streams that were closed meanwhile look as if they had ended: a client that hears so never comes back.
       if (!this.#isStopped) return reply
       if (reply.body instanceof Connection) reply.body.handOver()

@@ -1,10 +1,10 @@
 import type { LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
-import { drainingRejection, Rejection } from '../http/errors.ts'
+import { Rejection } from '../http/errors.ts'
 import { resumeHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { nothingLeft, toStreamReply } from '../http/reply.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
-import { type EventIdCodec, type EventPlace, isGoneEnd, maxEventIdLength, standaloneTag } from './event-id.ts'
+import { type EventIdCodec, type EventPlace, isGoneEnd, maxEventIdLength } from './event-id.ts'
 import { type Feed, toStoredFeed } from './feed.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { SessionStreams } from './session-streams.ts'
@@ -14,7 +14,6 @@ import type { StreamWriter } from './stream-writer.ts'
 export interface ResumeOptions {
   readonly request: HttpRequest
   readonly codec: EventIdCodec
-  readonly draining: boolean
 }
 
 /**
@@ -24,12 +23,10 @@ export interface ResumeOptions {
 export async function resume(
   streams: SessionStreams,
   eventId: string,
-  { request, codec, draining }: ResumeOptions,
+  { request, codec }: ResumeOptions,
 ): Promise<HttpReply> {
   const place = decode(eventId, codec)
   if (!place) throw new Rejection('invalid_event_id')
-  // A call's answer may still be fetched; a standalone stream would never end.
-  if (draining && place.streamTag === standaloneTag) throw drainingRejection()
   const live = streams.find(place.streamTag)
   // This owner has told its client, or one before it has, whose end the log need not show.
   const mayBeTold = live?.ended !== false && streams.writer.hasIssued({ term: place.position.term, n: 0 })
