@@ -4,6 +4,7 @@ import { koaBody } from 'koa-body'
 import bodyParser from 'koa-bodyparser'
 import compress from 'koa-compress'
 import helmet from 'koa-helmet'
+import session from 'koa-session'
 import { describe, expect, test } from 'vitest'
 import { describeMiddleware, page } from '../../../test-support/adapters/describe-middleware.ts'
 import { type Started, start } from '../../../test-support/adapters/start.ts'
@@ -116,6 +117,29 @@ describe.each(adapters)('$name with middleware that goes on after await next()',
     expect((await client.post(ping)).status).toBe(200)
     expectNoFault()
   })
+
+  test.each([true, false])(
+    'which is koa-session, autoCommit %s: an event stream lets it set a cookie before next() alone',
+    async (autoCommit) => {
+      let keep: Middleware | undefined
+      const cookies: Middleware = (ctx, next) => {
+        keep ??= session({ key: 'visit', signed: false, rolling: true, autoCommit }, ctx.app as never) as Middleware
+        return keep(ctx, async () => {
+          const kept = ctx.session as { seen?: boolean; manuallyCommit(): Promise<void> }
+          kept.seen = true
+          if (!autoCommit) await kept.manuallyCommit()
+          await next()
+        })
+      }
+      const { url, errors } = await startBehind([cookies])
+      const client = await McpClient.open(url)
+      const stream = await client.call('say')
+      expect(toText(await stream.answer())).toBe('said')
+      const isSet = JSON.stringify(stream.headers['set-cookie'] ?? '').includes('visit=')
+      expect([isSet, errors]).toMatchObject(autoCommit ? [false, [{ code: 'ERR_HTTP_HEADERS_SENT' }]] : [true, []])
+      expect(JSON.stringify((await client.post(ping)).headers['set-cookie'])).toContain('visit=')
+    },
+  )
 
   test('which throws: the app hears of it, the event stream goes on', async () => {
     const throwLate: Middleware = async (ctx, next) => {
