@@ -1,3 +1,4 @@
+import type { Activity } from '../attendance/seat.ts'
 import type { LogEvent, LogPosition } from '../backplane/backplane.ts'
 import type { HttpReply } from '../http/http.ts'
 import { afterThisTurn } from '../promises/after-this-turn.ts'
@@ -119,6 +120,8 @@ class RelayedFeed implements Feed, Follower {
   #reader: Follower | undefined
   /** Where it goes on when the owner is gone. */
   #next: Feed | undefined
+  /** Of the session there: where that is this node, its client is here. */
+  #activity: Activity | undefined
   #isRecovering = false
   #toldEarly: (() => void) | undefined
 
@@ -161,6 +164,7 @@ class RelayedFeed implements Feed, Follower {
     this.#parts.left()
     if (this.#next) this.#next.detach(this)
     else this.#parts.tell(this.#read, true)
+    this.#activity?.finished()
   }
 
   advanced(to: Place): void {
@@ -251,7 +255,7 @@ class RelayedFeed implements Feed, Follower {
     }
   }
 
-  #goOnWith({ feed, from }: HandedOver, place: Place): void {
+  #goOnWith({ feed, from, activity }: HandedOver, place: Place): void {
     // What the reader was last told of was never stored, and others have its place now: its client comes back.
     const isBehind = from.index !== place.index
     if (isBehind || !this.#reader) {
@@ -260,6 +264,8 @@ class RelayedFeed implements Feed, Follower {
       return
     }
     this.#next = feed
+    this.#activity = activity
+    activity.began()
     feed.attach(this)
     if (from.historyGone) this.makeUp()
     this.pump()
