@@ -26,3 +26,39 @@ test('a client whose node takes its session over counts as connected there, unti
   reader.leave()
   await waitFor(() => endpoint.stats().sessions === 0)
 })
+
+const updated = { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: 'a://b' } }
+
+test('a client that reads on another node hears of what it has subscribed to since, when the owner dies', async () => {
+  const cluster = createCluster(2)
+  const client = await cluster.open(0)
+  const there = cluster.on(1, client)
+  const reader = await there.read()
+  await there.call('resources/subscribe', { uri: 'a://b' })
+  cluster.kill(0)
+  await reader.until(() => reader.messages.some(({ method }) => method === 'notifications/tools/list_changed'))
+  await reader.until(() => reader.messages.length === 3)
+  expect(reader.messages).toContainEqual(updated)
+})
+
+test('a client that comes back by another node hears of what it has subscribed to since, when events are gone', async () => {
+  const cluster = createCluster(2, {
+    push: async ({ push, params }) => {
+      for (let i = 0; i < Number(params.count); i++) await push('notifications/message', { data: i })
+      return {}
+    },
+  })
+  const client = await cluster.open(0)
+  const there = cluster.on(1, client)
+  const reader = await there.read()
+  await there.call('resources/subscribe', { uri: 'a://b' })
+  await client.call('push', { count: 1 })
+  await reader.until(() => reader.messages.length === 1)
+  reader.leave()
+  await client.call('push', { count: 10_100 })
+  await waitFor(() => cluster.node(0).endpoint.stats().calls === 0)
+  const again = await there.read(reader.lastEventId)
+  await again.until(() => again.messages.length > 3)
+  expect(again.reply.headers).toMatchObject({ 'mcp-resume': 'gap' })
+  expect(again.messages).toContainEqual(updated)
+})

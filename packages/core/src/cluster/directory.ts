@@ -74,7 +74,8 @@ export class Directory {
     if (!session && attendance.refuses && !this.#cluster) throw drainingRejection()
     const principal = this.#principalOf(request.auth)
     if (session?.record.principal === principal) return session
-    const record = this.#remembered.get(sessionId)
+    // What makes up for a gap is in the record as it is now: who listens may have subscribed since it was read.
+    const record = request.method === 'GET' ? undefined : this.#remembered.get(sessionId)
     if (record?.principal === principal) return this.#toRemote(record, request, sessionId, maxLooks)
     return this.#find(request, sessionId, maxLooks)
   }

@@ -39,9 +39,15 @@ export interface RemoteSessionParts {
 /** A session that lives on another node. */
 export class RemoteSession implements SessionHandle {
   readonly #parts: RemoteSessionParts
+  /** Who has it since its owner is gone. */
+  #next: SessionHandle | undefined
 
   constructor(parts: RemoteSessionParts) {
     this.#parts = parts
+  }
+
+  get record(): SessionRecord {
+    return this.#next?.record ?? this.#parts.record
   }
 
   async post(incoming: Incoming, request: HttpRequest, head: RequestHead): Promise<HttpReply> {
@@ -118,7 +124,7 @@ export class RemoteSession implements SessionHandle {
       format: new ResumableFormat({ eventIds, retryMs, priming }),
       oldAt: stream.ages ? oldAt(options) : Infinity,
       expiresAt: stream.expires ? expiryOf(request.auth) : Infinity,
-      makeUpForGap: isStandalone ? () => toGapMessages(record) : noGapMessages,
+      makeUpForGap: isStandalone ? () => toGapMessages(this.record) : noGapMessages,
       onError: (error) => onError(error, 'event-log'),
     })
     if (stream.isCut) connection.cut()
@@ -130,6 +136,7 @@ export class RemoteSession implements SessionHandle {
     const { options, request } = this.#parts
     const session = await this.#parts.findAnew()
     if (!session) return ended
+    this.#next = session
     try {
       return await session.listen(request, options.eventIds.encode({ streamTag, ...place }))
     } catch (error) {

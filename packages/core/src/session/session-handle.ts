@@ -1,3 +1,4 @@
+import type { SessionRecord } from '../backplane/backplane.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -10,6 +11,8 @@ export class SessionMoved extends Error {
 
 /** A session as requests meet it, on whichever node it lives. */
 export interface SessionHandle {
+  /** As far as it is known here. */
+  readonly record: SessionRecord
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
   /** The standalone stream, or the one that the event id names, after that event. */
   listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply>
