@@ -1,8 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { TestCluster } from '../../../test-support/in-process/test-cluster.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type EndpointOptions, sessionKey } from '../src/index.ts'
+import { type BodySink, type EndpointOptions, sessionKey } from '../src/index.ts'
 
 // What is rare between nodes, each by itself.
 
@@ -11,6 +12,8 @@ function createCluster(count: number, handlers: Handlers = {}, options: Partial<
   onTestFinished(() => cluster.close())
   return cluster
 }
+
+const park = (): Promise<never> => new Promise(() => undefined)
 
 test('a client whose node takes its session over counts as connected there, until it leaves', async () => {
   const cluster = createCluster(2, {}, { hibernateAfterMs: 300 })
@@ -61,4 +64,19 @@ test('a client that comes back by another node hears of what it has subscribed t
   await again.until(() => again.messages.length > 3)
   expect(again.reply.headers).toMatchObject({ 'mcp-resume': 'gap' })
   expect(again.messages).toContainEqual(updated)
+})
+
+test('a session that is handed over while a body comes in takes the request all the same', async () => {
+  const cluster = createCluster(2, { park })
+  const [busy, client] = [await cluster.open(0), await cluster.open(0)]
+  void busy.call('park', {}, 5)
+  await sleep(20)
+  const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method: 'ping' } })
+  const slow = Object.assign(request, {
+    readBody: (sink: BodySink) => void setTimeout(() => TestRequest.prototype.readBody.call(request, sink), 250),
+  })
+  const answering = cluster.node(0).endpoint.handle(slow)
+  const closing = cluster.node(0).endpoint.close({ drainMs: 1_000 })
+  expect((await answering).status).toBe(200)
+  await closing
 })

@@ -160,7 +160,7 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
   }
 
   #whyNot(): Error {
-    if (this.#parts.attendance.draining) return drainingRejection()
+    if (this.#parts.attendance.refuses) return drainingRejection()
     return this.hasEnded ? new Rejection('session_not_found') : new SessionMoved()
   }
 
