@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { TestCluster } from '../../../test-support/in-process/test-cluster.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
-import type { Handlers } from '../../../test-support/in-process/test-server.ts'
-import { sleep, waitFor } from '../../../test-support/waiting.ts'
-import { type BodySink, type EndpointOptions, sessionKey } from '../src/index.ts'
+import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
+import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
+import { type BodySink, type EndpointOptions, Rejection, sessionKey } from '../src/index.ts'
 
 // What is rare between nodes, each by itself.
 
@@ -79,4 +79,21 @@ test('a session that is handed over while a body comes in takes the request all 
   const closing = cluster.node(0).endpoint.close({ drainMs: 1_000 })
   expect((await answering).status).toBe(200)
   await closing
+})
+
+test('a refusal with any header that HTTP allows comes through', async () => {
+  let refuses = false
+  const headers = { 'Retry-After': '7', 'x-why': 'n\u00e9ant' }
+  const server = (): TestServer => {
+    if (refuses) throw new Rejection('too_many_sessions', { headers })
+    return new TestServer()
+  }
+  const cluster = createCluster(2, {}, { server, hibernateAfterMs: 100, leaseMs: 8_000 })
+  const client = await cluster.open(0)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
+  refuses = true
+  const reply = await within(3_000, cluster.on(1, client).call('ping'))
+  expect(reply.status).toBe(503)
+  expect(reply.headers).toMatchObject(headers)
 })

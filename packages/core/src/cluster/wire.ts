@@ -1,4 +1,5 @@
 import type { LogPosition } from '../backplane/backplane.ts'
+import { fieldName, fieldValue } from '../http/errors.ts'
 import { readTraceContext } from '../http/trace-context.ts'
 import { isRequestId, type RequestId } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -247,7 +248,7 @@ function readRequestIds(requestIds: unknown): RequestId[] {
 function readPlainHeaders(headers: unknown): Readonly<Record<string, string>> {
   const read = members('headers', headers)
   for (const [name, value] of Object.entries(read)) {
-    if (!/^[a-z0-9-]+$/.test(name) || !/^[\x20-\x7e]*$/.test(string(name, value))) throw malformed(name, value)
+    if (!fieldName.test(name) || !fieldValue.test(string(name, value))) throw malformed(name, value)
   }
   return read as Readonly<Record<string, string>>
 }

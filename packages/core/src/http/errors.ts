@@ -127,8 +127,9 @@ export class Rejection extends Error {
   }
 }
 
-const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
+/** What HTTP allows in the name of a header, and in its value. */
+export const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+export const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** What platforms make of others differs (RFC 9110 §5): some send a part of the refusal, some their own error. */
 function checkHeaders(headers: Readonly<Record<string, unknown>>): void {
