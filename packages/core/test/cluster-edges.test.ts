@@ -97,3 +97,15 @@ test('a refusal with any header that HTTP allows comes through', async () => {
   expect(reply.status).toBe(503)
   expect(reply.headers).toMatchObject(headers)
 })
+
+test('a request that has no JSON is refused, and nothing of it is left', async () => {
+  const cluster = createCluster(2)
+  const extra = { iss: 'i', sub: 'alice', tenantId: 1n }
+  const client = await cluster.open(0, { auth: { token: 't', clientId: 'c', scopes: [], extra } })
+  const { endpoint, errors } = cluster.node(1)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(500)
+  expect(errors).toMatchObject([{ message: expect.stringContaining('BigInt') }])
+  const since = performance.now()
+  await endpoint.close({ drainMs: 4_000 })
+  expect(performance.now() - since).toBeLessThan(2_000)
+})

@@ -68,11 +68,13 @@ export class Asks {
   async ask<Answer>(question: Question<Answer>, onGone?: (listener: () => void) => void): Promise<Answer> {
     const pending = new PendingAsk(question, this.#parts)
     this.#pending.set(question.id, pending)
-    onGone?.(() => pending.leave())
-    pending.repeat()
     try {
+      // It throws where the request has no JSON, as a token's `extra` may not.
+      pending.repeat()
+      onGone?.(() => pending.leave())
       return await pending.answer
     } finally {
+      pending.end()
       this.#pending.delete(question.id)
     }
   }
@@ -130,7 +132,7 @@ class PendingAsk<Answer> {
 
   answered(outcome: Outcome): void {
     if (this.#isOver) return
-    this.#end()
+    this.end()
     this.#settle(this.#question.receive(outcome))
     for (const word of this.#early?.values() ?? []) this.#parts.follow(word)
   }
@@ -151,7 +153,7 @@ class PendingAsk<Answer> {
   }
 
   fail(error: Error): void {
-    this.#end()
+    this.end()
     this.#reject(error)
   }
 
@@ -174,7 +176,7 @@ class PendingAsk<Answer> {
     this.#parts.say(this.#question.owner, word)
   }
 
-  #end(): void {
+  end(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
     this.#stopWatching()
