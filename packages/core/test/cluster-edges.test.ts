@@ -109,3 +109,30 @@ test('a request that has no JSON is refused, and nothing of it is left', async (
   await endpoint.close({ drainMs: 4_000 })
   expect(performance.now() - since).toBeLessThan(2_000)
 })
+
+const waitForAbort: Handlers = {
+  park: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(isAborted(signal)))),
+}
+const aborted = new Set<AbortSignal>()
+const isAborted = (signal: AbortSignal): object => aborted.add(signal)
+
+test.each([
+  ['before it is asked', 0, false],
+  ['and the word of it is lost', 100, true],
+])(
+  'a call that is answered in JSON is abandoned when its client has left another node %s',
+  async (_when, ms, isLost) => {
+    aborted.clear()
+    const cluster = createCluster(2, waitForAbort, { response: 'json', abandonAfterMs: 200 })
+    const client = await cluster.open(0)
+    const { link, endpoint } = cluster.node(1)
+    let lost = 0
+    link.loses = (message) => isLost && message.includes('"left"') && lost++ === 0
+    const request = client.request('POST', { body: { jsonrpc: '2.0', id: 1, method: 'park' } })
+    const answering = endpoint.handle(request)
+    if (ms > 0) await sleep(ms)
+    request.leave()
+    await waitFor(() => aborted.size === 1)
+    await answering
+  },
+)

@@ -110,6 +110,7 @@ class PendingAsk<Answer> {
   #timer: ReturnType<typeof setTimeout> | undefined
   #wasTaken = false
   #isOver = false
+  #hasLeft = false
   #sent = 0
   /** The newest of each kind: it says all that those before it did. Most questions never have one. */
   #early: Map<string, StreamWord> | undefined
@@ -148,7 +149,9 @@ class PendingAsk<Answer> {
     if (this.#wasTaken) this.fail(new NodeGone(true))
   }
 
+  /** Said again with whatever is: it may be lost as well, or be of a request that was. */
   leave(): void {
+    this.#hasLeft = true
     if (!this.#isOver) this.#say({ type: 'left', id: this.#question.id })
   }
 
@@ -164,6 +167,7 @@ class PendingAsk<Answer> {
     if (this.#wasTaken) this.#say({ type: 'poke', id, from })
     else if (this.#sent++ === maxSent) return this.fail(new NotReached('The node of the session does not answer'))
     else this.#say({ type: 'ask', id, from, request })
+    if (this.#hasLeft) this.leave()
     this.#wait(this.#wasTaken ? pokeMs : repeatMs)
   }
 
