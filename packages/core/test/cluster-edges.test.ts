@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestCluster } from '../../../test-support/in-process/test-cluster.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
@@ -136,3 +137,14 @@ test.each([
     await answering
   },
 )
+
+test('a node that closes does not ask to try again what runs on another', async () => {
+  const cluster = createCluster(2, { park }, { response: 'json' })
+  const client = await cluster.open(0)
+  const parked = cluster.on(1, client).call('park', {}, 5)
+  await sleep(100)
+  await cluster.node(1).endpoint.close({ drainMs: 50 })
+  const reply = await parked
+  expect(reply.status).toBe(200)
+  expect(toJson(reply)).toMatchObject({ id: 5, error: { code: -32000 } })
+})

@@ -22,9 +22,18 @@ export class NodeGone extends Error {
   }
 }
 
-/** The node that was asked does not answer, and its lease runs. */
+/**
+ * The node that was asked does not answer, and its lease runs. `wasTaken`: it has the request, and this node waits no
+ * longer.
+ */
 export class NotReached extends Error {
   override readonly name = 'NotReached'
+  readonly wasTaken: boolean
+
+  constructor(message: string, wasTaken: boolean) {
+    super(message)
+    this.wasTaken = wasTaken
+  }
 }
 
 export interface AsksParts {
@@ -93,12 +102,12 @@ export class Asks {
   }
 
   close(): void {
-    for (const pending of this.#pending.values()) pending.fail(new NotReached('This node is shutting down'))
+    for (const pending of this.#pending.values()) pending.giveUp()
   }
 }
 
 /** What is done with any of them. */
-type Heard = 'taken' | 'answered' | 'unknown' | 'cameEarly' | 'repeat' | 'fail'
+type Heard = 'taken' | 'answered' | 'unknown' | 'cameEarly' | 'repeat' | 'giveUp'
 
 class PendingAsk<Answer> {
   readonly answer: Promise<Answer>
@@ -122,7 +131,7 @@ class PendingAsk<Answer> {
       this.#settle = resolve
       this.#reject = reject
     })
-    this.#stopWatching = parts.neighbours.watch(question.owner, () => this.fail(new NodeGone(this.#wasTaken)))
+    this.#stopWatching = parts.neighbours.watch(question.owner, () => this.#fail(new NodeGone(this.#wasTaken)))
   }
 
   taken(): void {
@@ -146,7 +155,7 @@ class PendingAsk<Answer> {
   }
 
   unknown(): void {
-    if (this.#wasTaken) this.fail(new NodeGone(true))
+    if (this.#wasTaken) this.#fail(new NodeGone(true))
   }
 
   /** Said again with whatever is: it may be lost as well, or be of a request that was. */
@@ -155,7 +164,13 @@ class PendingAsk<Answer> {
     if (!this.#isOver) this.#say({ type: 'left', id: this.#question.id })
   }
 
-  fail(error: Error): void {
+  /** This node waits for the answer no longer, and nobody else will get it. */
+  giveUp(): void {
+    this.leave()
+    this.#fail(new NotReached('This node is shutting down', this.#wasTaken))
+  }
+
+  #fail(error: Error): void {
     this.end()
     this.#reject(error)
   }
@@ -165,7 +180,8 @@ class PendingAsk<Answer> {
     const { id, request } = this.#question
     const from = this.#parts.node()
     if (this.#wasTaken) this.#say({ type: 'poke', id, from })
-    else if (this.#sent++ === maxSent) return this.fail(new NotReached('The node of the session does not answer'))
+    else if (this.#sent++ === maxSent)
+      return this.#fail(new NotReached('The node of the session does not answer', false))
     else this.#say({ type: 'ask', id, from, request })
     if (this.#hasLeft) this.leave()
     this.#wait(this.#wasTaken ? pokeMs : repeatMs)

@@ -55,8 +55,8 @@ export class RemoteSession implements SessionHandle {
     try {
       return (await this.#ask(toForwarded(request, incoming), request)) ?? (await anew())
     } catch (error) {
-      const lost = error instanceof NodeGone && error.wasTaken ? toLostReply(incoming) : undefined
-      return lost ?? failed(error, anew)
+      const isLost = (error instanceof NodeGone || error instanceof NotReached) && error.wasTaken
+      return (isLost ? toLostReply(incoming) : undefined) ?? failed(error, anew)
     }
   }
 
@@ -165,7 +165,7 @@ function failed(error: unknown, anew: () => Promise<HttpReply>): Promise<HttpRep
 /** What a session's owner counts, its reader here need not. */
 const elsewhere = { began: (): void => undefined, finished: (): void => undefined }
 
-/** The requests were with a node that is gone, and what became of them nobody knows. */
+/** The requests were with a node that is gone, or that is not waited for, and what became of them nobody knows. */
 function toLostReply(incoming: Incoming): HttpReply | undefined {
   const requests = requestsIn(incoming)
   if (requests.length === 0) return undefined
