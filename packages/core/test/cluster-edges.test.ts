@@ -148,3 +148,14 @@ test('a node that closes does not ask to try again what runs on another', async 
   expect(reply.status).toBe(200)
   expect(toJson(reply)).toMatchObject({ id: 5, error: { code: -32000 } })
 })
+
+test('a node that has closed refuses at once, also what it would ask another', async () => {
+  const cluster = createCluster(2)
+  const client = await cluster.open(0)
+  const there = cluster.on(1, client)
+  expect((await there.call('ping')).status).toBe(200)
+  await cluster.node(1).endpoint.close({ drainMs: 50 })
+  const reply = await within(2_000, there.call('ping'))
+  expect(reply.status).toBe(503)
+  expect(reply.body).toContain('shutting down')
+})

@@ -70,8 +70,8 @@ export class Directory {
   #findNow(request: HttpRequest, sessionId: string): MaybePromise<SessionHandle | undefined> {
     const { attendance, table } = this.#parts
     const session = table.find(sessionId)
-    // An endpoint that closes brings no session to life.
-    if (!session && attendance.refuses && !this.#cluster) throw drainingRejection()
+    // An endpoint that closes brings no session to life, and asks no other node once it has closed.
+    if (!session && attendance.refuses) throw drainingRejection()
     const principal = this.#principalOf(request.auth)
     if (session?.record.principal === principal) return session
     // What makes up for a gap is in the record as it is now: who listens may have subscribed since it was read.
