@@ -159,3 +159,37 @@ test('a node that has closed refuses at once, also what it would ask another', a
   expect(reply.status).toBe(503)
   expect(reply.body).toContain('shutting down')
 })
+
+test('a session that its node has no room for lives on another that has', async () => {
+  const cluster = createCluster(2, { park }, { maxSessions: 1, hibernateAfterMs: 100, leaseMs: 8_000 })
+  const [client, known] = [await cluster.open(0), await cluster.open(1)]
+  const idle = (): boolean => cluster.nodes.every(({ endpoint }) => endpoint.stats().sessions === 0)
+  await waitFor(idle)
+  const busy = await cluster.open(0)
+  void busy.call('park', {}, 5)
+  await sleep(20)
+  expect((await client.call('ping')).status).toBe(503)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  await waitFor(() => cluster.node(1).endpoint.stats().sessions === 0)
+  // Also where the other remembers whose it was.
+  expect((await known.call('ping')).status).toBe(200)
+})
+
+test('a session whose server object one node cannot build lives on another that can', async () => {
+  let fails = false
+  const server = (): TestServer => {
+    if (fails) throw new Error('no connection to the tenant')
+    return new TestServer()
+  }
+  const cluster = createCluster(2, {}, { server, hibernateAfterMs: 100, leaseMs: 8_000 })
+  const client = await cluster.open(0)
+  const there = cluster.on(1, client)
+  expect((await there.call('ping')).status).toBe(200)
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
+  fails = true
+  expect((await client.call('ping')).status).toBe(500)
+  expect((await there.call('ping')).status).toBe(500)
+  fails = false
+  expect((await there.call('ping')).status).toBe(200)
+  expect(cluster.node(1).endpoint.stats().sessions).toBe(1)
+})

@@ -117,11 +117,13 @@ export class Directory {
 
   #toRemote(record: SessionRecord, request: HttpRequest, sessionId: string, looks: number): RemoteSession {
     const { attendance, options } = this.#parts
+    const forget = (): void => void this.#remembered.delete(sessionId)
     const findAnew = (): Promise<SessionHandle | undefined> => {
-      this.#remembered.delete(sessionId)
+      forget()
       return this.#find(request, sessionId, looks)
     }
-    return new RemoteSession({ cluster: this.#cluster as Cluster, attendance, options, record, request, findAnew })
+    const cluster = this.#cluster as Cluster
+    return new RemoteSession({ cluster, attendance, options, record, request, findAnew, forget })
   }
 
   /** `undefined`: it has ended, or another node was first. */

@@ -34,6 +34,8 @@ export interface RemoteSessionParts {
   readonly request: HttpRequest
   /** Finds the session for the request when its owner has it no more; `undefined` when it has ended. */
   readonly findAnew: () => Promise<SessionHandle | undefined>
+  /** The next request looks in the store: its owner may have given it up. */
+  readonly forget: () => void
 }
 
 /** A session that lives on another node. */
@@ -105,6 +107,7 @@ export class RemoteSession implements SessionHandle {
     if ('elsewhere' in outcome) return undefined
     if ('stream' in outcome) return this.#relay(id, outcome.stream)
     const { status, headers, body } = outcome.reply
+    if (status >= 500) this.#parts.forget()
     return { status, headers, body }
   }
 

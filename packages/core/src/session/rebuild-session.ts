@@ -51,6 +51,9 @@ async function takeOver(
     const making = caps.makeRoom(holder)
     if (making !== undefined) await making
     session = await rebuild(parts, sessionId, record, { auth, lapses })
+  } catch (error) {
+    await giveUp(record, parts)
+    throw error
   } finally {
     if (!session) caps.release(holder)
   }
@@ -58,6 +61,19 @@ async function takeOver(
   table.add(session)
   if (session.initialized) parts.settle(session)?.catch((error: unknown) => options.onError(error, 'session-store'))
   return session
+}
+
+/**
+ * For a session that this node has, and that does not live here: another may have room for it, or succeed. As long as
+ * this one lives they would all send its requests here.
+ */
+export async function giveUp({ key, term }: SessionRecord, { options, isShared }: SessionParts): Promise<void> {
+  if (!isShared) return
+  try {
+    await options.backplane.sessions.update(key, term, { owner: '' }, options.recordTtlMs)
+  } catch (error) {
+    options.onError(error, 'session-store')
+  }
 }
 
 async function rebuild(
