@@ -193,3 +193,66 @@ test('a session whose server object one node cannot build lives on another that 
   expect((await there.call('ping')).status).toBe(200)
   expect(cluster.node(1).endpoint.stats().sessions).toBe(1)
 })
+
+test('a session that a closing node brings to life once more is reached from others meanwhile', async () => {
+  let delayMs = 0
+  const server = async (): Promise<TestServer> => {
+    await sleep(delayMs)
+    return new TestServer({ park })
+  }
+  const cluster = createCluster(2, {}, { server })
+  const [busy, client] = [await cluster.open(0), await cluster.open(0)]
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  void busy.call('park', {}, 5)
+  await sleep(20)
+  delayMs = 300
+  const closing = cluster.node(0).endpoint.close({ drainMs: 1_500 })
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 1)
+  const here = client.call('ping', {}, 2)
+  await sleep(100)
+  expect((await cluster.on(1, client).call('ping', {}, 3)).status).toBe(200)
+  expect((await here).status).toBe(200)
+  await closing
+})
+
+test('a session that a closing node could not hand over is handed over when another asks for it', async () => {
+  const cluster = createCluster(2, { park })
+  const [busy, client] = [await cluster.open(0), await cluster.open(0)]
+  void busy.call('park', {}, 5)
+  await sleep(20)
+  const { sessions } = cluster.node(0).link.backplane
+  const { update } = sessions
+  // It is tried twice.
+  let fails = 2
+  sessions.update = async (...given) => {
+    if (given[2].owner === '' && fails-- > 0) throw new Error('no connection')
+    return update(...given)
+  }
+  const closing = cluster.node(0).endpoint.close({ drainMs: 1_500 })
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 1 && fails === 0)
+  expect((await cluster.on(1, client).call('ping', {}, 3)).status).toBe(200)
+  expect(cluster.node(1).endpoint.stats().sessions).toBe(1)
+  await closing
+})
+
+test('a session is reached from others while its closing node waits for server objects to close', async () => {
+  class SlowServer extends TestServer {
+    override async close(): Promise<void> {
+      await sleep(1_500)
+      await super.close()
+    }
+  }
+  const cluster = createCluster(2, {}, { server: () => new SlowServer({ park }) })
+  const client = await cluster.open(0)
+  void client.call('park', {}, 5)
+  await sleep(20)
+  let isClosed = false
+  const closing = cluster.node(0).endpoint.close({ drainMs: 50 })
+  void closing.then(() => {
+    isClosed = true
+  })
+  await sleep(300)
+  expect((await cluster.on(1, client).call('ping')).status).toBe(200)
+  expect(isClosed).toBe(false)
+  await closing
+})

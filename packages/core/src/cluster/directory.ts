@@ -7,7 +7,7 @@ import { Recent } from '../queues/recent.ts'
 import type { AuthInfo } from '../rpc/server.ts'
 import type { LiveSession } from '../session/live-session.ts'
 import type { SessionParts } from '../session/open-session.ts'
-import { rebuildSession } from '../session/rebuild-session.ts'
+import { giveUp, rebuildSession } from '../session/rebuild-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { isSessionId, sessionKey } from '../session/session-id.ts'
 import type { Cluster } from './cluster.ts'
@@ -101,13 +101,18 @@ export class Directory {
       return this.#toRemote(record, request, sessionId, looks - 1)
     }
     const { draining, refuses } = this.#parts.attendance
-    // Who asked for it takes it over: this node has given it up.
-    if (draining && request.isForwarded) return undefined
+    // Who asked for it takes it over: this node has given it up, unless it has it again for a client of its own.
+    if (draining && request.isForwarded && !this.#rebuilding.has(sought.key)) return this.#giveUp(record)
     if (refuses) throw drainingRejection()
     // Another request may have brought it to life while this one asked for the lease.
     const rebuilt = this.#parts.table.find(sessionId)
     if (rebuilt) return rebuilt
     return (await this.#rebuild(record, sought)) ?? this.#find(request, sessionId, looks - 1)
+  }
+
+  /** The store may not have heard of it. */
+  async #giveUp(record: SessionRecord): Promise<undefined> {
+    if (record.owner === this.#cluster?.name) await giveUp(record, this.#parts)
   }
 
   async #isElsewhere({ owner }: SessionRecord): Promise<boolean> {
