@@ -256,3 +256,31 @@ test('a session is reached from others while its closing node waits for server o
   expect(isClosed).toBe(false)
   await closing
 })
+
+test('a closing node hands no session over before the log has what it was sent', async () => {
+  const cluster = createCluster(2, {
+    push: async ({ push }) => {
+      await push('notifications/message', { data: 1 })
+      await push('notifications/message', { data: 2 })
+      return {}
+    },
+  })
+  const client = await cluster.open(0)
+  const { events } = cluster.node(0).link.backplane
+  const { append } = events
+  events.append = async (...given) => {
+    await sleep(100)
+    return append(...given)
+  }
+  expect((await client.call('push')).status).toBe(200)
+  const closing = cluster.node(0).endpoint.close({ drainMs: 2_000 })
+  await sleep(20)
+  const there = cluster.on(1, client)
+  const reader = await there.read()
+  await closing
+  await sleep(100)
+  const readers = reader.ended ? [reader, await there.read(reader.lastEventId)] : [reader]
+  const pushed = (): unknown[] =>
+    readers.flatMap(({ messages }) => messages).filter(({ method }) => method === 'notifications/message')
+  await waitFor(() => pushed().length === 2)
+})

@@ -229,7 +229,7 @@ export class SessionsEra implements Era {
     }
   }
 
-  /** No call runs, and every answer was read. */
+  /** No call runs, every answer was read, and what was sent is stored. */
   #isAnswered(): boolean {
     for (const session of this.#table.all) if (!isAnswered(session)) return false
     return true
@@ -273,8 +273,9 @@ export class SessionsEra implements Era {
   }
 }
 
+/** Also what the log has not settled yet: the next owner must not come before that. */
 function isAnswered({ calls, streams }: LiveSession): boolean {
-  return calls.size === 0 && streams.callsBeingRead === 0
+  return calls.size === 0 && streams.callsBeingRead === 0 && !streams.writer.isBusy
 }
 
 /** A node that shares no sessions has nobody to tell. */
