@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { toJson } from '../../../test-support/in-process/test-client.ts'
-import { TestCluster } from '../../../test-support/in-process/test-cluster.ts'
+import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
@@ -283,4 +283,25 @@ test('a closing node hands no session over before the log has what it was sent',
   const pushed = (): unknown[] =>
     readers.flatMap(({ messages }) => messages).filter(({ method }) => method === 'notifications/message')
   await waitFor(() => pushed().length === 2)
+})
+
+test('a session that is ended while it comes to life is over', async () => {
+  let delayMs = 0
+  const server = async (): Promise<TestServer> => {
+    await sleep(delayMs)
+    return new TestServer()
+  }
+  const cluster = createCluster(2, {}, { server })
+  const client = await cluster.open(0)
+  const there = cluster.on(1, client)
+  cluster.kill(0)
+  await sleep(testLeaseMs + 100)
+  delayMs = 300
+  const asked = there.call('ping')
+  await sleep(100)
+  const { endpoint } = cluster.node(1)
+  expect(await endpoint.sessions.end(await sessionKey(client.sessionId))).toBe(true)
+  expect((await asked).status).toBe(404)
+  expect((await there.call('ping')).status).toBe(404)
+  expect(endpoint.stats().sessions).toBe(0)
 })

@@ -203,7 +203,7 @@ export class SessionsEra implements Era {
   }
 
   sessionEnded(sessionKey: string): void {
-    this.#table.findByKey(sessionKey)?.expire('The session was ended')
+    this.#directory.ended(sessionKey)
   }
 
   async drain(drainMs: number): Promise<void> {
