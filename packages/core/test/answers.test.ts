@@ -15,6 +15,7 @@ test('of requests that were answered only the answers are kept, for who has not 
       return { status: 200, headers: {}, body: '{}' }
     },
     followers: undefined as unknown as AnswersParts['followers'],
+    neighbours: undefined as unknown as AnswersParts['neighbours'],
   })
   for (let id = 0; id < 20; id++) {
     const request = { method: 'POST', url: '/mcp', headers: {}, body: { text: 'x'.repeat(1_000) } }

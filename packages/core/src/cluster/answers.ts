@@ -4,6 +4,7 @@ import { atTurnsEnd } from '../promises/next-turn.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import { Connection } from '../stream/connection.ts'
 import { ForwardedRequest } from './forwarded-request.ts'
+import type { Neighbours } from './neighbours.ts'
 import type { RemoteFollowers } from './remote-followers.ts'
 import type { Ask, Outcome, Word } from './wire.ts'
 
@@ -19,6 +20,7 @@ export interface AnswersParts {
   /** The reply to a request for a session of this node; `undefined`: it is not here. Does not reject. */
   readonly answer: (request: ForwardedRequest) => Promise<HttpReply | undefined>
   readonly followers: RemoteFollowers
+  readonly neighbours: Neighbours
 }
 
 interface Taken {
@@ -57,11 +59,16 @@ export class Answers {
     const request = new ForwardedRequest(forwarded)
     const taken: Taken = { id, request, size: 0 }
     this.#taken.set(id, taken)
+    let stopWatching: (() => void) | undefined
     // At once: should this node die, the request must not run again. What is answered in this turn needs no word more.
     atTurnsEnd(() => {
-      if (!taken.outcome) this.#parts.say(from, { type: 'taken', id })
+      if (taken.outcome) return
+      this.#parts.say(from, { type: 'taken', id })
+      // With the node that asked its client has left. Of a stream that is looked after by who follows it there.
+      stopWatching = this.#parts.neighbours.watch(from, () => request.leave())
     })
     const reply = await this.#parts.answer(request)
+    stopWatching?.()
     taken.request = undefined
     taken.outcome = this.#toOutcome(id, from, reply)
     this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })

@@ -71,7 +71,7 @@ export class Cluster {
     })
     const toMessage = (to: string, word: Word): BusMessage => this.#toMessage(to, word)
     this.#followers = new RemoteFollowers({ say, toMessage, neighbours })
-    this.#answers = new Answers({ say, answer, followers: this.#followers })
+    this.#answers = new Answers({ say, answer, followers: this.#followers, neighbours })
     this.#looks = new Looks({ node, say, activities, streams })
     const relayed = new RelayedFeeds({ node, say, neighbours, onError: (error) => this.#report(error) })
     this.relayed = relayed
