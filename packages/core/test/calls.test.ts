@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openSession, toJson } from '../../../test-support/in-process/test-client.ts'
+import { openSession, TestClient, toJson } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import type { HandlerContext, Handlers } from '../../../test-support/in-process/test-server.ts'
@@ -37,6 +37,11 @@ function createProbe(): Probe {
     },
     ask: async ({ ask }) => ({ answer: String(await ask('elicitation/create', { message: '?' })) }),
     askApart: async ({ ask }) => ({ answer: String(await ask('roots/list', {}, false)) }),
+    workApart: async ({ push, params }) => {
+      await push('notifications/progress', { progressToken: params.named, progress: 1 })
+      await sleep(Number(params.ms ?? 0))
+      return {}
+    },
     late: ({ notify }) => {
       sendLate = () => notify('notifications/progress', { progressToken: 'old', progress: 9 })
       return {}
@@ -230,6 +235,51 @@ test('a question that names no call goes out on the stream of the one call that 
   await client.post({ jsonrpc: '2.0', id: call.messages[0]?.id, result: {} })
   await call.until(() => call.ended)
   expect(call.messages.at(-1)).toMatchObject({ id: 1, result: {} })
+})
+
+test('progress that names no call goes out on the stream of the call whose token it has', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const callWith = (progressToken: unknown, id: number) =>
+    client.call('workApart', { _meta: { progressToken }, named: progressToken, ms: 20 }, id)
+  const calls = await Promise.all([callWith('a', 1), callWith(0, 2)])
+  const readers = await Promise.all(calls.map((call) => TestReader.open(call)))
+  for (const reader of readers) await reader.until(() => reader.ended)
+  expect(readers.map(({ messages }) => messages)).toMatchObject([
+    [
+      { method: 'notifications/progress', params: { progressToken: 'a' } },
+      { id: 1, result: {} },
+    ],
+    [
+      { method: 'notifications/progress', params: { progressToken: 0 } },
+      { id: 2, result: {} },
+    ],
+  ])
+})
+
+test.each([
+  ['of a token that no call has', [{ _meta: { progressToken: 'a' }, named: 'b' }]],
+  [
+    'of a token that two calls have',
+    [{ _meta: { progressToken: 'a' }, named: 'a' }, { _meta: { progressToken: 'a' } }],
+  ],
+  ['without a token', [{}]],
+])('progress %s goes to who listens', async (_, [first, ...others]) => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers)
+  const client = await openSession(endpoint)
+  const listener = await client.read()
+  for (const params of others) void client.call('park', params, 2)
+  expect(toJson(await client.call('workApart', first, 1))).toMatchObject({ id: 1, result: {} })
+  await listener.until(() => listener.messages.length > 0)
+  expect(listener.messages).toMatchObject([{ method: 'notifications/progress' }])
+})
+
+test('without sessions progress that names no call reaches its client', async () => {
+  const { endpoint } = createTestEndpoint(createProbe().handlers, { sessions: false })
+  const params = { _meta: { progressToken: 7 }, named: 7 }
+  const reader = await TestReader.open(await new TestClient(endpoint).call('workApart', params))
+  await reader.until(() => reader.ended)
+  expect(reader.messages).toMatchObject([{ method: 'notifications/progress' }, { id: 1, result: {} }])
 })
 
 test.each([

@@ -10,6 +10,8 @@ export interface Call {
   readonly innerId: number
   /** The client's id. */
   readonly requestId: RequestId
+  /** `undefined` where the client wants to hear of no progress. */
+  readonly progressToken: unknown
   /** `undefined` for a request that is not answered by an exchange: see {@link Calls.request}. */
   readonly exchange: Exchange | undefined
   /** Sees the answer before the client gets it. */

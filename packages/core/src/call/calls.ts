@@ -1,4 +1,3 @@
-import type { EventKind } from '../backplane/backplane.ts'
 import { traces } from '../diagnostics/channels.ts'
 import type { CallMessage } from '../diagnostics/messages.ts'
 import { drainingRejection, Rejection } from '../http/errors.ts'
@@ -21,6 +20,7 @@ import type { Call, CallsParts } from './call.ts'
 import { finishCall, traceCall } from './call-trace.ts'
 import { Exchange, type Posted } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
+import { callOfProgress, kindOf, progressTokenOf } from './progress.ts'
 import { ConnectedTransport, type Outgoing } from './server-transport.ts'
 
 type Receive = (message: JsonRpcMessage, extra?: MessageExtra) => unknown
@@ -192,7 +192,9 @@ export class Calls implements Outgoing {
   ): Call {
     // A handshake that is replayed is no request of a client.
     const trace = request && traceCall(this.parts, message, request)
-    const call: Call = { innerId: ++this.#lastInnerId, requestId: message.id, exchange, onAnswer, trace }
+    const innerId = ++this.#lastInnerId
+    const progressToken = progressTokenOf(message)
+    const call: Call = { innerId, requestId: message.id, progressToken, exchange, onAnswer, trace }
     this.#running.set(call.innerId, call)
     this.parts.activity.began()
     return call
@@ -251,14 +253,15 @@ export class Calls implements Outgoing {
       notification.method === 'notifications/cancelled' ? this.#asking.questions.cancel(notification) : notification
     if (!known || this.ended) return this.#undelivered()
     const text = JSON.stringify(known)
-    if (relatedRequestId === undefined) {
+    const isApart = relatedRequestId === undefined
+    const call = isApart ? callOfProgress(known, this.#running.values()) : this.#running.get(relatedRequestId as number)
+    if (isApart && !call) {
       this.notify(text, known.method)
       const { standalone } = this.parts.streams
       return standalone?.room() ?? (standalone?.reader ? undefined : nextTurn())
     }
-    const exchange = this.#running.get(relatedRequestId as number)?.exchange
-    if (!exchange?.send(kindOf(known.method), text)) return this.#undelivered()
-    return exchange.stream?.room()
+    if (!call?.exchange?.send(kindOf(known.method), text)) return this.#undelivered()
+    return call.exchange.stream?.room()
   }
 
   /** A handler sent something that nobody can get. One that goes on sending must not hold up everybody else. */
@@ -291,9 +294,4 @@ export class Calls implements Outgoing {
       this.#deliver(toServer)
     }
   }
-}
-
-/** How dear a message is when the log's budget runs out. */
-function kindOf(method: string): EventKind {
-  return method === 'notifications/progress' ? 'progress' : 'notification'
 }
