@@ -1,4 +1,5 @@
 import type { SessionStore } from '../backplane/backplane.ts'
+import { LinkedList } from '../queues/linked-list.ts'
 
 export interface NeighboursParts {
   readonly store: SessionStore
@@ -11,7 +12,7 @@ const maxPauseMs = 400
 /** Watches the leases of other nodes, as long as something waits for one of them. */
 export class Neighbours {
   readonly #parts: NeighboursParts
-  readonly #watchers = new Map<string, Set<() => void>>()
+  readonly #watchers = new Map<string, LinkedList<() => void>>()
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(parts: NeighboursParts) {
@@ -20,11 +21,14 @@ export class Neighbours {
 
   /** Calls `gone` once when the node's lease is over. Call what it returns to watch no longer. */
   watch(node: string, gone: () => void): () => void {
-    const watchers = this.#watchers.get(node) ?? new Set()
-    this.#watchers.set(node, watchers.add(gone))
+    const watchers = this.#watchers.get(node) ?? new LinkedList()
+    this.#watchers.set(node, watchers)
+    const link = watchers.add(gone)
     this.#timer ??= this.#later()
+    let isWatching = true
     return () => {
-      watchers.delete(gone)
+      if (isWatching) watchers.remove(link)
+      isWatching = false
       if (watchers.size === 0 && this.#watchers.get(node) === watchers) this.#watchers.delete(node)
     }
   }
@@ -53,7 +57,7 @@ export class Neighbours {
       // A store that cannot be reached says nothing of other nodes.
       return
     }
-    const watchers = [...(this.#watchers.get(node) ?? [])]
+    const watchers = this.#watchers.get(node)?.toArray() ?? []
     this.#watchers.delete(node)
     for (const gone of watchers) gone()
   }
