@@ -146,6 +146,21 @@ test.each(['mcp-method', 'mcp-name'])(
   },
 )
 
+test.each([
+  ['tools/call', 'name'],
+  ['resources/read', 'uri'],
+  ['tasks/get', 'taskId'],
+])('in a session Mcp-Name of %s mirrors params.%s', async (method, member) => {
+  const { endpoint } = createModernEndpoint()
+  const client = await openSession(endpoint)
+  const call = (name: string) =>
+    client.call(method, { [member]: 'one' }, 1, {
+      headers: { 'mcp-protocol-version': modernVersion, 'mcp-method': method, 'mcp-name': name },
+    })
+  expect((await call('one')).status).toBe(200)
+  expect(seen(await call('other'))).toBe('400 -32020')
+})
+
 test('an era that is not asked for is not served', async () => {
   const modern = { kind: 'request', header: '2026', session: false, claim: '2026' } as const
   const initialize = { kind: 'initialize', header: 'none', session: false, claim: 'none' } as const

@@ -14,7 +14,7 @@ export function checkMirrors(request: HttpRequest, { version }: RequestHead, inc
   if (version === undefined || eraOfVersion(version) !== '2026') return
   const { method, params } = isBatch(incoming) || !('method' in incoming) ? { method: undefined } : incoming
   checkMirror('Mcp-Method', request.header('mcp-method'), method)
-  checkMirror('Mcp-Name', request.header('mcp-name'), params?.name ?? params?.uri)
+  checkMirror('Mcp-Name', request.header('mcp-name'), params?.name ?? params?.uri ?? params?.taskId)
 }
 
 function checkMirror(name: string, header: string | undefined, value: unknown): void {
