@@ -42,8 +42,9 @@ function createProbe(): Probe {
       await sleep(Number(params.ms ?? 0))
       return {}
     },
-    late: ({ notify }) => {
-      sendLate = () => notify('notifications/progress', { progressToken: 'old', progress: 9 })
+    late: ({ notify, params }) => {
+      sendLate = () =>
+        notify('notifications/progress', { progressToken: 'old', progress: 9, ...(params.more as object) })
       return {}
     },
     circular: () => {
@@ -168,6 +169,21 @@ test('what a handler sends after its answer reaches nobody, also when its id is 
   await next.until(() => next.ended)
   expect(next.messages).toMatchObject([{ method: 'elicitation/create' }, { id: 1, result: {} }])
   expect(endpoint.stats().undeliveredMessages).toBe(1)
+})
+
+test('what a task sends after the call that began it was answered comes on the standalone stream', async () => {
+  const probe = createProbe()
+  const { endpoint } = createTestEndpoint(probe.handlers)
+  const client = await openSession(endpoint)
+  const listening = await TestReader.open(await client.get())
+  const _meta = { 'io.modelcontextprotocol/related-task': { taskId: 'one' } }
+  await client.call('late', { more: { _meta } })
+  await probe.sendLate()
+  await listening.until(() => listening.messages.length === 1)
+  expect(listening.messages).toMatchObject([
+    { method: 'notifications/progress', params: { progressToken: 'old', progress: 9, _meta } },
+  ])
+  expect(endpoint.stats().undeliveredMessages).toBe(0)
 })
 
 test('a result that cannot be JSON becomes an error for its id', async () => {

@@ -6,6 +6,7 @@ import { within } from '../promises/deadline.ts'
 import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { nextTurn } from '../promises/next-turn.ts'
 import {
+  isOfTask,
   type JsonRpcMessage,
   type JsonRpcNotification,
   type JsonRpcRequest,
@@ -255,7 +256,7 @@ export class Calls implements Outgoing {
     const text = JSON.stringify(known)
     const isApart = relatedRequestId === undefined
     const call = isApart ? callOfProgress(known, this.#running.values()) : this.#running.get(relatedRequestId as number)
-    if (isApart && !call) {
+    if (!call && (isApart || isOfTask(known))) {
       this.notify(text, known.method)
       const { standalone } = this.parts.streams
       return standalone?.room() ?? (standalone?.reader ? undefined : nextTurn())

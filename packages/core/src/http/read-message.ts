@@ -1,4 +1,4 @@
-import { isRequestId, type JsonRpcMessage, type RequestId } from '../rpc/json-rpc.ts'
+import { isRequestId, type JsonRpcMessage, type RequestId, relatedTask } from '../rpc/json-rpc.ts'
 import type { Bodies } from './bodies.ts'
 import { Rejection } from './errors.ts'
 import type { HttpRequest } from './http.ts'
@@ -125,8 +125,6 @@ function isMeta(meta: unknown): boolean {
 function withoutParams({ params: _params, ...others }: Members): Members {
   return others
 }
-
-const relatedTask = 'io.modelcontextprotocol/related-task'
 
 const callMembers = new Set(['jsonrpc', 'id', 'method', 'params'])
 const responseMembers = new Set(['jsonrpc', 'id', 'result', 'error'])

@@ -60,6 +60,14 @@ export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse 
   return !('method' in message)
 }
 
+/** The member of `_meta` that names the task of a message (2025-11-25, Tasks, Associating Task-Related Messages). */
+export const relatedTask = 'io.modelcontextprotocol/related-task'
+
+/** A task goes on when the call that began it is answered, and its messages may come on any stream (Tasks). */
+export function isOfTask({ params }: JsonRpcNotification): boolean {
+  return Object.hasOwn((params?._meta ?? {}) as object, relatedTask)
+}
+
 export function toErrorMessage(code: number, message: string, id?: RequestId): JsonRpcError {
   const error = { code, message }
   return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
