@@ -522,6 +522,7 @@ const table = [
   double('modern/encoded-name-is-decoded', 'modern-names-not-decoded'),
   double('modern/invalid-base64-in-name-is-refused', 'modern-name-base64-lenient'),
   double('modern/invalid-utf8-in-name-is-refused', 'modern-name-utf8-lenient'),
+  double('modern/name-beyond-ascii-is-refused', 'modern-name-in-any-bytes'),
   double('modern/sentinel-is-case-sensitive', 'modern-sentinel-in-any-case'),
   double('modern/mismatch-has-no-effect', 'modern-mismatch-runs-the-tool'),
 
@@ -531,6 +532,7 @@ const table = [
   double('modern/param-header-of-no-value-is-not-expected', 'modern-null-needs-a-header'),
   double('modern/encoded-param-is-decoded', 'modern-params-not-decoded'),
   double('modern/invalid-base64-in-param-is-refused', 'modern-param-base64-lenient'),
+  double('modern/param-beyond-ascii-is-refused', 'modern-param-in-any-bytes'),
   double('modern/integer-param-must-match', 'modern-integers-not-compared'),
   double('modern/integer-param-is-compared-as-a-number', 'modern-integers-compared-as-text'),
   double('modern/boolean-param-is-lower-case', 'modern-booleans-in-any-case'),

@@ -138,6 +138,7 @@ function checkNameHeader(
     (method === 'prompts/get' && defects.has('modern-prompt-name-not-compared'))
   if (isSpared) return
   if (named === undefined) throw headerMismatch('Mcp-Name is missing')
+  if (!defects.has('modern-name-in-any-bytes')) checkText(named)
   if (decodeName(named, defects) !== params[member]) throw headerMismatch(`Mcp-Name ${named} is not ${params[member]}`)
 }
 
@@ -148,6 +149,11 @@ function decodeName(value: string, defects: ModernDefects): string {
     isLenient: defects.has('modern-name-base64-lenient'),
     isAnyBytes: defects.has('modern-name-utf8-lenient'),
   })
+}
+
+/** Value Encoding: visible ASCII, spaces and tabs. */
+function checkText(value: string): void {
+  if (/[^\t\x20-\x7e]/.test(value)) throw headerMismatch('Characters beyond ASCII in a header')
 }
 
 /** Value Encoding: what is between the sentinels is Base64 of UTF-8. */
@@ -182,6 +188,7 @@ export function checkParamHeaders(
       if (defects.has('modern-param-header-optional')) continue
       throw headerMismatch(`Mcp-Param-${header} is missing`)
     }
+    if (!defects.has('modern-param-in-any-bytes')) checkText(named)
     if (!isMirror(named, value, defects)) throw headerMismatch(`Mcp-Param-${header} is not ${String(value)}`)
   }
 }

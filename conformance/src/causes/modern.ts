@@ -55,6 +55,12 @@ export const modernCauses: readonly Cause[] = [
     ],
   },
   {
+    name: 'Header values are taken that are no ASCII',
+    advice:
+      'Answer 400 with -32020 when `Mcp-Method`, `Mcp-Name` or a known `Mcp-Param-…` has a byte beyond visible ASCII, space and tab: what is more is sent in Base64.',
+    explains: ['modern/name-beyond-ascii-is-refused', 'modern/param-beyond-ascii-is-refused'],
+  },
+  {
     name: 'Mcp-Param headers are not compared with the arguments',
     advice:
       'For each argument with `x-mcp-header` that has a value, answer 400 with -32020 when its `Mcp-Param-…` is absent or another value: numbers by value, `true` and `false` in lower case; expect none for null and absent arguments.',

@@ -76,6 +76,14 @@ export function toSentinel(value: string | Uint8Array): string {
   return `=?base64?${Buffer.from(value).toString('base64')}?=`
 }
 
+/** Headers that a lenient server might take for this value: its letters sent as they are, by the name of the encoding. */
+export function beyondAscii(value: string): [string, string][] {
+  return [
+    ['Latin-1', value],
+    ['UTF-8', Buffer.from(value).toString('latin1')],
+  ]
+}
+
 export interface ModernCallOptions extends ModernRequestOptions {
   readonly headers?: HeaderChanges
   /** Keeps the connection for the next request. */

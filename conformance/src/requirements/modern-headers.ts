@@ -2,6 +2,7 @@ import type { CheckContext } from '../client/context.ts'
 import { expectThat, notTestable } from '../client/expect.ts'
 import { isObject, type Json } from '../client/json-rpc.ts'
 import {
+  beyondAscii,
   describeAnswer,
   discover,
   expectHeaderMismatch,
@@ -233,6 +234,22 @@ export const modernHeaderRequirements = [
         toSentinel(Buffer.from('throughline_\xff', 'latin1')),
       )
       expectHeaderMismatch(answer, 'Mcp-Name with the Base64 of invalid UTF-8')
+    },
+  }),
+  requirement({
+    id: 'modern/name-beyond-ascii-is-refused',
+    title: 'An Mcp-Name with bytes beyond ASCII is refused with 400 and error -32020.',
+    rows: ['R274'],
+    level: 'MUST',
+    spec: validation,
+    because: 'Invalid characters are to be refused; in such bytes a gateway may read other letters than the server.',
+    era: 'modern',
+    async check(context) {
+      await expectComparesFirst(context)
+      const name = 'throughline_tool_é'
+      for (const [encoding, header] of beyondAscii(name)) {
+        expectHeaderMismatch(await callWith(context, name, header), `Mcp-Name "${name}" in ${encoding}`)
+      }
     },
   }),
   requirement({

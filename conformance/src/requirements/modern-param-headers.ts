@@ -2,6 +2,7 @@ import type { CheckContext } from '../client/context.ts'
 import { expectThat, notTestable } from '../client/expect.ts'
 import { isObject, type Json } from '../client/json-rpc.ts'
 import {
+  beyondAscii,
   describeAnswer,
   expectHeaderMismatch,
   type ModernAnswer,
@@ -136,6 +137,24 @@ export const modernParamHeaderRequirements = [
       const invalid = `=?base64?${valid.slice(0, 2)}!${valid.slice(2)}?=`
       const answer = await callWith(context, { [name]: known }, { [header]: invalid })
       expectHeaderMismatch(answer, `${header} "${invalid}"`)
+    },
+  }),
+  requirement({
+    id: 'modern/param-beyond-ascii-is-refused',
+    title: 'An Mcp-Param header with bytes beyond ASCII is refused with 400 and error -32020.',
+    rows: ['R275'],
+    level: 'MUST',
+    spec: custom,
+    era: 'modern',
+    needs,
+    async check(context) {
+      const { name, header, known } = await findParam(context, 'string')
+      if (known !== undefined) notTestable(`${name} takes only certain values`)
+      const value = 'us-wést1'
+      for (const [encoding, sent] of beyondAscii(value)) {
+        const answer = await callWith(context, { [name]: value }, { [header]: sent })
+        expectHeaderMismatch(answer, `${header} "${value}" in ${encoding}`)
+      }
     },
   }),
   requirement({

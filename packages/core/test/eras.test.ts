@@ -146,6 +146,19 @@ test.each(['mcp-method', 'mcp-name'])(
   },
 )
 
+test('in a session a header of 2026-07-28 mirrors the body in ASCII', async () => {
+  const { endpoint } = createModernEndpoint((server) => {
+    server.registerTool('café', {}, () => ({ content: [] }))
+  })
+  const client = await openSession(endpoint)
+  const call = (name: string) =>
+    client.call('tools/call', { name: 'café' }, 1, {
+      headers: { 'mcp-protocol-version': modernVersion, 'mcp-name': name },
+    })
+  expect(seen(await call('café'))).toBe('400 -32020')
+  expect(seen(await call('=?base64?Y2Fmw6k=?='))).toBe('200 result of 2025')
+})
+
 test.each([
   ['tools/call', 'name'],
   ['resources/read', 'uri'],

@@ -508,3 +508,25 @@ test('the JSON schema of a tool is made once for all server objects, and its hea
   isEnabled = false
   expect(await call('us')).toMatchObject({ error: { code: -32602 } })
 })
+
+test('a header that mirrors the body with bytes beyond ASCII is refused, and nothing runs', async () => {
+  const schema = z.object({ region: z.string().optional().meta({ 'x-mcp-header': 'Region' }) })
+  const run = vi.fn(() => ({ content: [] }))
+  const { endpoint, errors } = createModernEndpoint((server) => {
+    server.registerTool('café', { inputSchema: schema }, run)
+  })
+  const client = new ModernClient(endpoint)
+  const call = async (headers: Record<string, string>, args: object) => {
+    const reply = await client.ask('tools/call', { name: 'café', arguments: args }, { headers })
+    return { status: reply.status, ...toJson(reply) }
+  }
+  const encoded = { 'mcp-name': '=?base64?Y2Fmw6k=?=' }
+  const mismatch = { status: 400, error: { code: -32020 } }
+  expect(await call({ 'mcp-name': 'café' }, {})).toMatchObject({ ...mismatch, id: 1 })
+  expect(await call({ ...encoded, 'mcp-param-region': 'é' }, { region: 'é' })).toMatchObject({ ...mismatch, id: 2 })
+  expect(run).not.toHaveBeenCalled()
+  const params = { ...encoded, 'mcp-param-region': '=?base64?w6k=?=' }
+  expect(await call(params, { region: 'é' })).toMatchObject({ status: 200 })
+  expect(run).toHaveBeenCalledTimes(1)
+  expect(errors).toEqual([])
+})

@@ -1,5 +1,6 @@
 import { isBatch } from '../call/dispatch.ts'
 import { Rejection } from '../http/errors.ts'
+import { isPlainText } from '../http/headers.ts'
 import type { HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -18,7 +19,7 @@ export function checkMirrors(request: HttpRequest, { version }: RequestHead, inc
 }
 
 function checkMirror(name: string, header: string | undefined, value: unknown): void {
-  if (header === undefined || header === value) return
+  if (header === undefined || (header === value && isPlainText(header))) return
   // A value that is longer than the header is not what it encodes, and may be as large as a body.
   if (typeof value === 'string' && value.length < header.length && header === toSentinel(value)) return
   throw new Rejection('header_mismatch', { message: `Header mismatch: ${name} says otherwise than the body` })

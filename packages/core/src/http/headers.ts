@@ -12,6 +12,11 @@ export const eventStreamHeaders = {
   'x-accel-buffering': 'no',
 } as const
 
+/** Visible ASCII, spaces and tabs: all that a header which mirrors the body may be of (2026-07-28, Value Encoding). */
+export function isPlainText(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value)
+}
+
 export const sessionIdHeader = 'mcp-session-id'
 
 /** `gap`: on the standalone stream, when events that the client missed are no longer all kept. */

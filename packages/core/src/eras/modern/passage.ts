@@ -1,5 +1,6 @@
 import { type Servers, toContext } from '../../call/build-server.ts'
 import type { Posted } from '../../call/exchange.ts'
+import { isPlainText } from '../../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../../http/http.ts'
 import { accepted } from '../../http/reply.ts'
 import type { JsonRpcNotification, JsonRpcRequest } from '../../rpc/json-rpc.ts'
@@ -42,7 +43,7 @@ export class Passage {
 
   constructor(message: JsonRpcRequest | JsonRpcNotification, posted: Omit<Posted, 'isBatch'>, parts: PassageParts) {
     const { request, acceptable } = posted
-    this.headers = { get: (name) => request.header(name.toLowerCase()) ?? null }
+    this.headers = { get: (name) => readHeader(name.toLowerCase(), request) }
     this.#message = message
     this.#posted = { request, acceptable, isBatch: false, classification, statusOf }
     this.parts = parts
@@ -114,6 +115,16 @@ export class Passage {
       throw error
     }
   }
+}
+
+/**
+ * The entry would take bytes beyond ASCII for the letters that Node reads in them, where a gateway in front may read
+ * others. What is no Base64 it refuses, as these have to be (Server Validation).
+ */
+function readHeader(name: string, request: HttpRequest): string | null {
+  const value = request.header(name)
+  if (value === undefined) return null
+  return name.startsWith('mcp-') && !isPlainText(value) ? `=?base64?${value}?=` : value
 }
 
 const never = { aborted: false, addEventListener: (): void => undefined, removeEventListener: (): void => undefined }
