@@ -109,6 +109,17 @@ function lacksScope(request: IncomingMessage, { defects }: Settings): Refusal {
   return new Refusal(status, 'Insufficient scope', { headers: { 'www-authenticate': challenge } })
 }
 
+/** One tool needs a scope that no token has (Runtime Insufficient Scope Errors). */
+export function checkScopeOfTool(request: IncomingMessage, value: unknown, { auth, defects }: Settings): void {
+  const params = auth && isObject(value) && value.method === 'tools/call' ? value.params : undefined
+  if (!isObject(params) || params.name !== 'test_missing_scope') return
+  const isMute = request.headers['mcp-method'] !== undefined && defects.has('modern-scope-of-a-tool-is-not-named')
+  const which = isMute ? '' : ', scope="admin"'
+  const challenge = `Bearer error="insufficient_scope"${which}, resource_metadata="${metadataUrl(request)}"`
+  const status = defects.has('scope-of-a-tool-is-401') ? 401 : 403
+  throw new Refusal(status, 'Insufficient scope', { headers: { 'www-authenticate': challenge } })
+}
+
 /** `true` when the request's user may use a session of `owner`; so may everybody where nobody is asked for a token. */
 export function mayUse(
   owner: string | undefined,

@@ -398,6 +398,7 @@ const table = [
   double('auth/token-in-query-is-not-accepted', 'token-in-query-accepted'),
   double('auth/insufficient-scope-is-403', 'missing-scope-is-401'),
   double('auth/insufficient-scope-is-explained', 'missing-scope-is-not-named'),
+  double('auth/scope-of-a-tool-is-challenged', 'scope-of-a-tool-is-401'),
   double('auth/foreign-audience-is-401', 'audience-not-checked'),
   double('auth/comes-before-the-body-is-parsed', 'token-checked-after-parsing', {
     'auth/comes-before-the-body-is-read': 'what is parsed was read',
@@ -412,6 +413,7 @@ const table = [
   double('auth/other-users-answer-has-no-effect', 'other-users-may-answer'),
   double('auth/modern-requests-need-the-token', 'modern-requests-need-no-token'),
   double('auth/modern-invalid-token-is-401', 'modern-tokens-are-not-verified'),
+  double('auth/modern-scope-of-a-tool-is-challenged', 'modern-scope-of-a-tool-is-not-named'),
 
   double('habits/session-per-call-is-served', 'twenty-sessions-are-the-most', {
     'connections/many-sessions-get-their-own-answers': 'it opens twice as many',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { authenticate, isAuthDeferred, isOwnerDeferred, serveMetadata } from './auth.ts'
+import { authenticate, checkScopeOfTool, isAuthDeferred, isOwnerDeferred, serveMetadata } from './auth.ts'
 import { kindOf, parseBody, readBody, toMessages, toRefusalBody } from './body.ts'
 import { allowOwnPages } from './cors.ts'
 import type { Defect } from './doubles.ts'
@@ -114,6 +114,7 @@ export class Endpoint {
     if (first?.method === 'initialize' && first.id !== undefined)
       return this.#initialize(first, request, response, session)
     const post = { session: this.#sessions.require(session, first), accepted, isBatch, response }
+    checkScopeOfTool(request, first, this.#settings)
     await this.#take(messages, post)
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { authenticate } from './auth.ts'
+import { authenticate, checkScopeOfTool } from './auth.ts'
 import { parseBody, readBody } from './body.ts'
 import { checkModernHead } from './guard.ts'
 import { ModernAnswer } from './modern-answer.ts'
@@ -54,6 +54,7 @@ export class ModernEndpoint {
       value = parseBody(await readBody(request, this.#settings), request, this.#settings)
       const read = readModern(value, request, { defects, isOnly: modernOnly })
       if (!read) return void response.writeHead(defects.has('modern-notification-is-200') ? 200 : 202).end()
+      checkScopeOfTool(request, value, this.#settings)
       const message = this.#recall(read, request)
       if (message.method === 'subscriptions/listen') return this.#subscriptions.open(message, response)
       await this.#answer(message, request, response)

@@ -152,6 +152,7 @@ export const modernTools: ReadonlyMap<string, ModernTool> = new Map<string, Mode
   ['test_tool_with_logging', { inputs: {}, run: (_, call) => logThrice(call) }],
   ['test_logging_tool', { inputs: {}, run: (_, call) => logThrice(call) }],
   ['test_missing_capability', { inputs: {}, run: (_, call) => needSampling(call) }],
+  ['test_missing_scope', { inputs: {}, run: () => 'nobody was asked for a token' }],
   ['test_x_mcp_header', { inputs: mirrored, run: (args) => JSON.stringify(args) }],
   ['test_streaming_elicitation', { inputs: {}, run: (_, call) => askUser(call) }],
   ['list_changed', { inputs: {}, run: announceTools }],

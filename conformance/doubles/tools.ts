@@ -203,6 +203,7 @@ export const tools: ReadonlyMap<string, Tool> = new Map<string, Tool>([
     },
   ],
   ['whoami', { inputs: {}, run: () => 'anonymous' }],
+  ['test_missing_scope', { inputs: {}, run: () => 'nobody was asked for a token' }],
   [
     'throw_sync',
     {

@@ -61,6 +61,7 @@ export const roles = {
   prompts_changed: played('announces a change of the list of prompts', 'test_trigger_prompt_change'),
   touch_resource: played('announces a change of the resource `uri`', 'touch_resource'),
   missing_capability: played('needs the client capability `sampling`', 'test_missing_capability'),
+  missing_scope: played('needs an OAuth scope that the token lacks', 'test_missing_scope'),
   header_param: played(
     'has arguments that are mirrored in headers (x-mcp-header), and changes nothing',
     'test_x_mcp_header',
@@ -103,6 +104,7 @@ export const roleExamples: Readonly<Record<Role, string>> = {
   prompts_changed: '{} → notifications/prompts/list_changed, and a result',
   touch_resource: '{"uri":"test://watched-resource"} → notifications/resources/updated to who asked for it',
   missing_capability: '{} from a client without sampling → the error -32021',
+  missing_scope: '{} → 403 with the challenge error="insufficient_scope"',
   header_param: '{"region":"eu"} with the header Mcp-Param-Region → a result',
   ask_modern: '{} → a result of the type input_required, and after the answer a complete one',
 }

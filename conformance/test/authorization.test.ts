@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type AuthInfo, createBearerAuth, createEndpoint, type SessionContext } from '@throughline/mcp-http-core'
+import { type AuthInfo, createBearerAuth, createEndpoint, type ServerFactory } from '@throughline/mcp-http-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { issueTokens } from '../doubles/auth.ts'
 import { startReferenceServer } from '../doubles/reference-server.ts'
@@ -12,7 +12,9 @@ import { createModernFixture } from '../src/fixture/modern.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { checkRequirement } from '../src/runner.ts'
 
-const chosen = requirements.filter(({ id }) => id.startsWith('auth/'))
+const all = requirements.filter(({ id }) => id.startsWith('auth/'))
+const ofScopes = all.filter(({ needs }) => needs.includes('role:missing_scope'))
+const chosen = all.filter((requirement) => !ofScopes.includes(requirement))
 
 const credentials = issueTokens()
 
@@ -29,8 +31,14 @@ function verify(token: string, resource: string): AuthInfo | undefined {
   }
 }
 
+/** Server objects of SDK 1.x in sessions, and of SDK 2.x in 2026-07-28. */
+function buildBoth(): ServerFactory {
+  const [fixture, modern] = [createFixture(), createModernFixture()]
+  return ({ era }) => (era === '2026' ? modern : fixture).createServer()
+}
+
 /** Starts the everything server with `createBearerAuth` and its metadata; it ends with the test. */
-async function start({ serve }: Adapter): Promise<URL> {
+async function start({ serve }: Adapter, buildServer = buildBoth()): Promise<URL> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
@@ -40,8 +48,6 @@ async function start({ serve }: Adapter): Promise<URL> {
     authorizationServers: ['https://issuer.example.com'],
     requiredScopes: ['mcp'],
   })
-  const [fixture, modern] = [createFixture(), createModernFixture()]
-  const buildServer = ({ era }: SessionContext) => (era === '2026' ? modern : fixture).createServer()
   const endpoint = createEndpoint({ server: buildServer, auth })
   const routes = [
     { path: '/mcp', serves: endpoint },
@@ -57,9 +63,9 @@ async function start({ serve }: Adapter): Promise<URL> {
 }
 
 /** What the checks of authorization come to that is not `pass`. */
-async function findUnmet(url: URL, given: Credentials): Promise<string[]> {
+async function findUnmet(url: URL, given: Credentials, checks = chosen): Promise<string[]> {
   const target = await probeTarget(url, { credentials: given })
-  const results = await Promise.all(chosen.map((requirement) => checkRequirement(requirement, target)))
+  const results = await Promise.all(checks.map((requirement) => checkRequirement(requirement, target)))
   return results.flatMap(({ id, verdict, message }) => (verdict === 'pass' ? [] : [`${verdict} ${id}: ${message}`]))
 }
 
@@ -71,10 +77,19 @@ test.each(adapters.map((adapter) => [adapter.name, adapter] as const))(
   },
 )
 
+test.each(adapters.map((adapter) => [adapter.name, adapter] as const))(
+  'a scope that a tool of SDK 2.x names is challenged on %s, in both eras',
+  async (_name, adapter) => {
+    const modern = createModernFixture()
+    const url = await start(adapter, () => modern.createServer())
+    expect(await findUnmet(url, credentials, ofScopes)).toEqual([])
+  },
+)
+
 test('the reference server with tokens meets every requirement of authorization', { timeout: 30_000 }, async () => {
   const server = await startReferenceServer({ auth: true })
   onTestFinished(() => server.close())
-  expect(await findUnmet(new URL(server.url), credentials)).toEqual([])
+  expect(await findUnmet(new URL(server.url), credentials, all)).toEqual([])
 })
 
 test('without the tokens that a check needs it is not testable, and says which option gives them', async () => {

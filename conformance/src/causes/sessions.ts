@@ -170,7 +170,12 @@ export const sessionCauses: readonly Cause[] = [
   {
     name: 'A token without the scope is not told which one it lacks',
     advice: 'Answer 403 with `WWW-Authenticate: Bearer error="insufficient_scope", scope="…"`.',
-    explains: ['auth/insufficient-scope-is-403', 'auth/insufficient-scope-is-explained'],
+    explains: [
+      'auth/insufficient-scope-is-403',
+      'auth/insufficient-scope-is-explained',
+      'auth/scope-of-a-tool-is-challenged',
+      'auth/modern-scope-of-a-tool-is-challenged',
+    ],
   },
   {
     name: "Sessions may be used with another user's token",

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CheckContext } from './context.ts'
 import type { Exchange } from './exchange.ts'
-import { expectStatus } from './expect.ts'
+import { expectEqual, expectStatus, expectThat } from './expect.ts'
 import type { HeaderChanges } from './http.ts'
 import { initialize, isObject, type Json } from './json-rpc.ts'
 import { freshPing } from './probes.ts'
@@ -64,6 +64,16 @@ export async function refusedInitialize({ post, version }: CheckContext): Promis
   const exchange = await post(initialize(version), withoutToken)
   expectStatus(exchange, 401, 'initialize without a token')
   return exchange
+}
+
+/** What a client needs to ask for the scopes that its token lacks (Runtime Insufficient Scope Errors). */
+export function expectScopeChallenge(exchange: Exchange): void {
+  const challenge = bearerChallenge(exchange)
+  expectEqual(challenge?.get('error'), 'insufficient_scope', 'the error in WWW-Authenticate')
+  for (const name of ['scope', 'resource_metadata']) {
+    const got = exchange.header('www-authenticate')
+    expectThat(Boolean(challenge?.get(name)), `Expected ${name} in WWW-Authenticate, got ${JSON.stringify(got)}`)
+  }
 }
 
 /** Parameters of the Bearer challenge in `WWW-Authenticate` (RFC 9110 §11.6.1); `undefined` when there is none. */

@@ -1,5 +1,6 @@
 import {
   bearerChallenge,
+  expectScopeChallenge,
   expectUnauthorized,
   invalidToken,
   unsignedLike,
@@ -9,7 +10,7 @@ import {
 import type { CheckContext } from '../client/context.ts'
 import type { Exchange } from '../client/exchange.ts'
 import { expectEqual, expectRefused, expectStatus, expectThat, notTestable } from '../client/expect.ts'
-import { initialize, notification, request, resultFor } from '../client/json-rpc.ts'
+import { initialize, notification, request, resultFor, toolCall } from '../client/json-rpc.ts'
 import { expectAlive, freshPing } from '../client/probes.ts'
 import { postHeaders } from '../client/session.ts'
 import { requirement } from '../requirement.ts'
@@ -212,13 +213,24 @@ export const authorizationRequirements = [
     since: '2025-11-25',
     needs: ['auth', 'token:weak'],
     async check(context) {
-      const exchange = await refusedForScope(context)
-      const challenge = bearerChallenge(exchange)
-      expectEqual(challenge?.get('error'), 'insufficient_scope', 'the error in WWW-Authenticate')
-      for (const name of ['scope', 'resource_metadata']) {
-        const got = exchange.header('www-authenticate')
-        expectThat(Boolean(challenge?.get(name)), `Expected ${name} in WWW-Authenticate, got ${JSON.stringify(got)}`)
-      }
+      expectScopeChallenge(await refusedForScope(context))
+    },
+  }),
+  requirement({
+    id: 'auth/scope-of-a-tool-is-challenged',
+    title:
+      'A call of a tool that needs a scope which the token lacks is refused with 403 and told which; the session goes on.',
+    rows: ['R240'],
+    level: 'SHOULD',
+    spec: '2025-11-25/basic/authorization#runtime-insufficient-scope-errors',
+    since: '2025-11-25',
+    needs: ['auth', 'role:missing_scope'],
+    async check({ open }) {
+      const session = await open()
+      const exchange = await session.post(toolCall('missing_scope'))
+      expectStatus(exchange, 403, 'a call of the tool that needs another scope')
+      expectScopeChallenge(exchange)
+      await expectAlive(session)
     },
   }),
   requirement({

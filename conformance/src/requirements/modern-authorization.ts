@@ -1,7 +1,7 @@
-import { invalidToken, withoutToken, withToken } from '../client/bearer.ts'
+import { expectScopeChallenge, invalidToken, withoutToken, withToken } from '../client/bearer.ts'
 import type { CheckContext } from '../client/context.ts'
 import { expectStatus } from '../client/expect.ts'
-import { modernSend } from '../client/modern.ts'
+import { modernRole, modernSend } from '../client/modern.ts'
 import { requirement } from '../requirement.ts'
 
 const authorization = '2026-07-28/basic/authorization'
@@ -42,6 +42,22 @@ export const modernAuthorizationRequirements = [
     needs: ['auth'],
     async check(context) {
       await expectUnauthorized(context, invalidToken, 'with an invalid token')
+    },
+  }),
+  requirement({
+    id: 'auth/modern-scope-of-a-tool-is-challenged',
+    title:
+      'In 2026-07-28 a call of a tool that needs a scope which the token lacks is refused with 403 and told which one.',
+    rows: ['R240'],
+    level: 'SHOULD',
+    spec: `${authorization}#runtime-insufficient-scope-errors`,
+    era: 'modern',
+    needs: ['auth', 'role:missing_scope'],
+    async check(context) {
+      await modernRole(context, 'missing_scope')
+      const { exchange } = await modernSend(context, 'tools/call', { name: 'missing_scope', arguments: {} })
+      expectStatus(exchange, 403, 'a call of the tool that needs another scope')
+      expectScopeChallenge(exchange)
     },
   }),
 ]
