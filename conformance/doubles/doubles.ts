@@ -528,6 +528,7 @@ const table = [
   double('modern/sentinel-is-case-sensitive', 'modern-sentinel-in-any-case'),
   double('modern/mismatch-has-no-effect', 'modern-mismatch-runs-the-tool'),
 
+  double('modern/header-annotations-are-valid', 'modern-header-annotation-has-a-space'),
   double('modern/matching-param-header-is-accepted', 'modern-params-never-match'),
   double('modern/param-header-must-match', 'modern-params-not-compared'),
   double('modern/param-header-is-required', 'modern-param-header-optional'),
@@ -554,6 +555,7 @@ const table = [
   double('modern/no-requests-on-streams', 'modern-asks-on-the-stream'),
   double('modern/progress-increases', 'modern-progress-repeats-a-value'),
   double('modern/progress-keeps-the-token', 'modern-progress-tokens-become-text'),
+  double('modern/progress-needs-a-token', 'modern-progress-without-a-token'),
   double('modern/streams-carry-only-their-own-messages', 'modern-progress-reaches-other-streams'),
   double('modern/response-ends-the-stream', 'modern-stream-outlives-its-response', {
     'modern/streams-carry-only-their-own-messages': 'it reads its streams to their end',

@@ -26,6 +26,11 @@ export function listTools({ defects }: ModernCall, { socket }: IncomingMessage):
     return { tools: [{ ...first, name: 'two words' }, ...modernToolList], ...kept }
   }
   if (defects.has('modern-tool-names-come-twice')) return { tools: [first, first, ...others], ...kept }
+  if (defects.has('modern-header-annotation-has-a-space')) {
+    const region = { type: 'string', 'x-mcp-header': 'My Region' }
+    const tool = { ...first, name: 'annotated', inputSchema: { type: 'object', properties: { region } } }
+    return { tools: [...modernToolList, tool], ...kept }
+  }
   const isTurned = defects.has('modern-tools-change-places') && ++calls % 2 === 0
   if (isTurned) return { tools: modernToolList.toReversed(), ...kept }
   const isLess = defects.has('modern-lists-vary-by-connection') && numberOf(socket) % 2 === 0

@@ -53,7 +53,9 @@ async function logThrice(call: ModernCall): Promise<string> {
   return 'logged'
 }
 
-function report({ request: { progressToken }, send, defects }: ModernCall, progress: number, total: number): void {
+function report({ request, send, defects }: ModernCall, progress: number, total: number): void {
+  const isInvented = request.params.name === 'burst' && defects.has('modern-progress-without-a-token')
+  const progressToken = request.progressToken ?? (isInvented ? request.id : undefined)
   if (progressToken === undefined) return
   const isText = defects.has('modern-progress-tokens-become-text')
   const isRepeated = progress === 3 && defects.has('modern-progress-repeats-a-value')

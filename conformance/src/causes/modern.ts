@@ -75,6 +75,12 @@ export const modernCauses: readonly Cause[] = [
     ],
   },
   {
+    name: 'Tools have an x-mcp-header that clients refuse',
+    advice:
+      'Give `x-mcp-header` a header name without spaces, once in a tool, only on parameters of the type string, integer or boolean, and not below `items`, `oneOf` and the like: clients leave out any other tool.',
+    explains: ['modern/header-annotations-are-valid'],
+  },
+  {
     name: 'Missing client capabilities are not told',
     advice:
       'Answer 400 with the error -32021 and `data.requiredCapabilities` to a request that needs a capability its own `_meta` does not declare.',

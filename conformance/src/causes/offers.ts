@@ -54,8 +54,8 @@ export const offerCauses: readonly Cause[] = [
   {
     name: 'Progress of a call is not counted up under its token',
     advice:
-      'Send progress under the token of its own request, unchanged in value and type, with values that only rise.',
-    explains: ['modern/progress-increases', 'modern/progress-keeps-the-token'],
+      'Send progress under the token of its own request, unchanged in value and type, with values that only rise, and none to a request without a token.',
+    explains: ['modern/progress-increases', 'modern/progress-keeps-the-token', 'modern/progress-needs-a-token'],
   },
   {
     name: 'Messages of 2026-07-28 do not fit its schema',

@@ -1,5 +1,6 @@
 import type { CheckContext } from '../client/context.ts'
-import { expectThat, notTestable } from '../client/expect.ts'
+import { expectNone, expectThat, notTestable } from '../client/expect.ts'
+import { problemsOfAnnotations } from '../client/header-annotations.ts'
 import { isObject, type Json } from '../client/json-rpc.ts'
 import {
   beyondAscii,
@@ -7,6 +8,7 @@ import {
   expectHeaderMismatch,
   type ModernAnswer,
   modernCodes,
+  modernList,
   modernRole,
   modernTool,
   toHeaderValue,
@@ -53,6 +55,24 @@ function expectHeadersAccepted(answer: ModernAnswer, what: string): void {
 
 /** T. Headers that mirror arguments. */
 export const modernParamHeaderRequirements = [
+  requirement({
+    id: 'modern/header-annotations-are-valid',
+    title:
+      'Each x-mcp-header in the list of tools is a header name, once in its tool, on a text, integer or boolean that properties alone lead to.',
+    rows: ['R275'],
+    level: 'MUST',
+    spec: `${transport}#schema-extension`,
+    because: 'Clients must leave out a tool with any other, so that nobody can call it.',
+    era: 'modern',
+    async check(context) {
+      const tools = await modernList(context, 'tools/list', 'tools')
+      if (!JSON.stringify(tools).includes('"x-mcp-header"')) notTestable('no tool has x-mcp-header')
+      const problems = tools.flatMap(({ name, inputSchema }) =>
+        problemsOfAnnotations(inputSchema).map((problem) => `${String(name)}: ${problem}`),
+      )
+      expectNone(problems)
+    },
+  }),
   requirement({
     id: 'modern/matching-param-header-is-accepted',
     title: 'A tools/call whose Mcp-Param header is the value of its argument is accepted.',

@@ -92,6 +92,21 @@ export const modernStreamRequirements = [
     },
   }),
   requirement({
+    id: 'modern/progress-needs-a-token',
+    title: 'A call without a progress token brings no progress notifications.',
+    rows: ['R319'],
+    level: 'MUST',
+    spec: `${progress}#behavior-requirements`,
+    because: 'Progress may name only the token of an active request: where none came there is none to name.',
+    era: 'modern',
+    needs: ['role:progress'],
+    async check(context) {
+      await modernRole(context, 'progress')
+      const { exchange } = await modernTool(context, 'progress')
+      expectEqual(tokensIn(messagesOn(exchange)), [], 'the tokens of progress for a call without one')
+    },
+  }),
+  requirement({
     id: 'modern/streams-carry-only-their-own-messages',
     title: 'A stream that answers a request carries notifications about that request alone.',
     rows: ['R280'],
