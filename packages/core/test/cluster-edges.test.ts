@@ -315,3 +315,19 @@ test('a call that is answered in JSON is abandoned when the node that asked for 
   cluster.kill(1)
   await waitFor(() => aborted.size === 1)
 })
+
+test('a session that was ended while the bus was away ends when it is back', async () => {
+  const cluster = createCluster(2)
+  const [client, other] = [await cluster.open(0), await cluster.open(0)]
+  const reader = await client.read()
+  const { link, endpoint } = cluster.node(0)
+  link.loses = () => true
+  expect(await cluster.node(1).endpoint.sessions.end(await sessionKey(client.sessionId))).toBe(true)
+  await sleep(20)
+  link.loses = () => false
+  for (const missed of link.missed) missed()
+  await reader.until(() => reader.ended)
+  await waitFor(() => endpoint.stats().sessions === 1)
+  expect((await client.call('ping')).status).toBe(404)
+  expect((await other.call('ping')).status).toBe(200)
+})

@@ -794,14 +794,18 @@ test('a node that starts before the bus can be listened to hears the others once
   }
   const heard: string[] = []
   const errors: unknown[] = []
-  const hearer = { notify: ({ method }: { method: string }) => void heard.push(method), sessionEnded: () => undefined }
+  const hearer = {
+    notify: ({ method }: { method: string }) => void heard.push(method),
+    sessionEnded: () => undefined,
+    missed: () => void heard.push('missed'),
+  }
   const nodes = new NodeMessages(late, hearer, (error) => void errors.push(error))
   const notification = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' } as const
   await expect(nodes.publish({ type: 'notify', notification })).rejects.toThrow('Not there yet')
   isThere = true
   await vi.advanceTimersByTimeAsync(2_000)
   await new NodeMessages(bus, hearer, () => undefined).publish({ type: 'notify', notification })
-  expect(heard).toEqual([notification.method, notification.method])
+  expect(heard).toEqual(['missed', notification.method, notification.method])
   expect(errors).toEqual([new Error('Not there yet')])
   await nodes.close()
 })

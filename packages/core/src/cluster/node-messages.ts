@@ -72,6 +72,8 @@ function isObject(value: unknown): value is Members {
 export interface NodeMessageHearer {
   notify(notification: JsonRpcNotification, sessionKey?: string): void
   sessionEnded(sessionKey: string): void
+  /** Messages may have been lost. */
+  missed(): void
 }
 
 /** Time, in milliseconds, after which a bus that could not be listened to is tried again. */
@@ -81,15 +83,19 @@ const retryMs = 2_000
 export class NodeMessages {
   readonly #bus: MessageBus
   readonly #hear: (text: string) => void
+  readonly #missed: () => void
   readonly #onError: (error: unknown) => void
   /** `undefined` between two attempts. */
   #listening: Promise<() => unknown> | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
+  /** It could not be listened to until now. */
+  #wasDeaf = false
   #isClosed = false
 
   constructor(bus: MessageBus, hearer: NodeMessageHearer, onError: (error: unknown) => void) {
     this.#bus = bus
     this.#onError = onError
+    this.#missed = () => hearer.missed()
     this.#hear = (text) => {
       try {
         const message = readNodeMessage(text)
@@ -119,6 +125,7 @@ export class NodeMessages {
     clearTimeout(this.#retry)
     this.#listening ??= this.#subscribe().catch((error) => {
       this.#listening = undefined
+      this.#wasDeaf = true
       this.#listenLater()
       throw error
     })
@@ -126,7 +133,10 @@ export class NodeMessages {
   }
 
   async #subscribe(): Promise<() => unknown> {
-    return this.#bus.subscribe(channel, this.#hear)
+    const stop = await this.#bus.subscribe(channel, this.#hear, this.#missed)
+    if (this.#wasDeaf) this.#missed()
+    this.#wasDeaf = false
+    return stop
   }
 
   /** A database that starts after its nodes is to be heard as well. */

@@ -58,7 +58,7 @@ export function createServerEventBus(bus: MessageBus, { onError }: ServerEventBu
   const connect = (): NodeMessages => {
     nodes ??= new NodeMessages(
       bus,
-      { notify: (message, to) => toEvents(message, to).forEach(tell), sessionEnded },
+      { notify: (message, to) => toEvents(message, to).forEach(tell), sessionEnded: nothing, missed: nothing },
       fail,
     )
     return nodes
@@ -81,7 +81,8 @@ export function createServerEventBus(bus: MessageBus, { onError }: ServerEventBu
   }
 }
 
-function sessionEnded(): void {
+/** There are no sessions here, and what listeners wait for is not known. */
+function nothing(): void {
   return
 }
 

@@ -54,6 +54,11 @@ export class DualEra implements Era {
     this.#sessions.sessionEnded(sessionKey)
   }
 
+  missed(): void {
+    this.#sessions.missed()
+    this.#modern.missed()
+  }
+
   async drain(drainMs: number): Promise<void> {
     await Promise.all([this.#sessions.drain(drainMs), this.#modern.drain(drainMs)])
   }

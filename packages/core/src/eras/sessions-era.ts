@@ -10,7 +10,6 @@ import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
 import { ended, type Faults, refusing, toErrorReply, toJsonReply, toRejection } from '../http/reply.ts'
 import { type RequestHead, readHead } from '../http/request-head.ts'
-import { inParts } from '../promises/in-parts.ts'
 import { isThenable, type MaybePromise } from '../promises/maybe-promise.ts'
 import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../rpc/json-rpc.ts'
 import { negotiate } from '../rpc/revision.ts'
@@ -42,7 +41,7 @@ export class SessionsEra implements Era {
     this.#options = options
     this.#table = table
     const isShared = isSharedByNodes(options.backplane)
-    this.#cluster = isShared ? this.#createCluster() : undefined
+    this.#cluster = isShared ? this.#createCluster(table) : undefined
     attendance.handsOver = isShared
     this.#parts = {
       ...{ options, attendance, table, caps, isShared },
@@ -54,15 +53,13 @@ export class SessionsEra implements Era {
     this.#directory = new Directory(this.#parts, this.#cluster)
   }
 
-  #createCluster(): Cluster {
+  #createCluster(table: SessionTable): Cluster {
     return new Cluster({
       options: this.#options,
       answer: (request) => this.#answerForwarded(request),
-      activities: () => [...this.#table.all].map((session) => ({ key: session.record.key, ...toActivity(session) })),
+      activities: () => [...table.all].map((session) => ({ key: session.record.key, ...toActivity(session) })),
       streams: (key) => this.#streamsOf(key),
-      lapsed: async () => {
-        await inParts([...this.#table.all], (session) => session.confirm())
-      },
+      lapsed: () => table.confirm(),
     })
   }
 
@@ -197,13 +194,17 @@ export class SessionsEra implements Era {
 
   notify(notification: JsonRpcNotification, sessionKey?: string): void {
     const text = JSON.stringify(notification)
-    for (const session of this.#reached(sessionKey)) {
+    for (const session of this.#table.reached(sessionKey)) {
       if (session.initialized) session.calls.notify(text, notification.method)
     }
   }
 
   sessionEnded(sessionKey: string): void {
     this.#directory.ended(sessionKey)
+  }
+
+  missed(): void {
+    this.#table.confirm().catch((error: unknown) => this.#options.onError(error, 'session-store'))
   }
 
   async drain(drainMs: number): Promise<void> {
@@ -264,12 +265,6 @@ export class SessionsEra implements Era {
       counts.questions += calls.questions
     }
     return counts
-  }
-
-  #reached(sessionKey: string | undefined): Iterable<LiveSession> {
-    if (sessionKey === undefined) return this.#table.all
-    const session = this.#table.findByKey(sessionKey)
-    return session ? [session] : []
   }
 }
 

@@ -2,6 +2,7 @@ import type { Attendance } from '../attendance/attendance.ts'
 import type { SessionRecord } from '../backplane/backplane.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { SessionMessage } from '../diagnostics/messages.ts'
+import { inParts } from '../promises/in-parts.ts'
 import { Recent } from '../queues/recent.ts'
 import type { SessionCaps } from './caps.ts'
 import type { LiveSession } from './live-session.ts'
@@ -38,6 +39,18 @@ export class SessionTable {
 
   findByKey(key: string): LiveSession | undefined {
     return this.#byKey.get(key)
+  }
+
+  /** All, or the one with this key. */
+  reached(key: string | undefined): Iterable<LiveSession> {
+    if (key === undefined) return this.all
+    const session = this.findByKey(key)
+    return session ? [session] : []
+  }
+
+  /** Looks which are still this node's. Rejects when the store does. */
+  async confirm(): Promise<void> {
+    await inParts([...this.all], (session) => session.confirm())
   }
 
   /**

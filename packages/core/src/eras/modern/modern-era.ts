@@ -89,6 +89,10 @@ export class ModernEra implements Era {
     return
   }
 
+  missed(): void {
+    return
+  }
+
   async drain(drainMs: number): Promise<void> {
     await this.#visits.drain(drainMs)
   }

@@ -73,6 +73,10 @@ export class StatelessEra implements Era {
     return
   }
 
+  missed(): void {
+    return
+  }
+
   async drain(drainMs: number): Promise<void> {
     await this.#visits.drain(drainMs)
   }
