@@ -331,3 +331,12 @@ test('a session that was ended while the bus was away ends when it is back', asy
   expect((await client.call('ping')).status).toBe(404)
   expect((await other.call('ping')).status).toBe(200)
 })
+
+test('a call that is answered in JSON is abandoned when the node that asked for it has not heard that it runs', async () => {
+  aborted.clear()
+  const cluster = createCluster(2, waitForAbort, { response: 'json', abandonAfterMs: 200 })
+  const client = await cluster.open(0)
+  cluster.node(0).link.loses = (message) => message.includes('"taken"')
+  expect((await cluster.on(1, client).call('park', {}, 5)).status).toBe(503)
+  await waitFor(() => aborted.size === 1)
+}, 15_000)

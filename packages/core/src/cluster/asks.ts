@@ -102,7 +102,7 @@ export class Asks {
   }
 
   close(): void {
-    for (const pending of this.#pending.values()) pending.giveUp()
+    for (const pending of this.#pending.values()) pending.giveUp('This node is shutting down')
   }
 }
 
@@ -165,9 +165,9 @@ class PendingAsk<Answer> {
   }
 
   /** This node waits for the answer no longer, and nobody else will get it. */
-  giveUp(): void {
+  giveUp(reason: string): void {
     this.leave()
-    this.#fail(new NotReached('This node is shutting down', this.#wasTaken))
+    this.#fail(new NotReached(reason, this.#wasTaken))
   }
 
   #fail(error: Error): void {
@@ -180,8 +180,7 @@ class PendingAsk<Answer> {
     const { id, request } = this.#question
     const from = this.#parts.node()
     if (this.#wasTaken) this.#say({ type: 'poke', id, from })
-    else if (this.#sent++ === maxSent)
-      return this.#fail(new NotReached('The node of the session does not answer', false))
+    else if (this.#sent++ === maxSent) return this.giveUp('The node of the session does not answer')
     else this.#say({ type: 'ask', id, from, request })
     if (this.#hasLeft) this.leave()
     this.#wait(this.#wasTaken ? pokeMs : repeatMs)
