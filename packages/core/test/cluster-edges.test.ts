@@ -340,3 +340,24 @@ test('a call that is answered in JSON is abandoned when the node that asked for 
   expect((await cluster.on(1, client).call('park', {}, 5)).status).toBe(503)
   await waitFor(() => aborted.size === 1)
 }, 15_000)
+
+test('a session that lives nowhere is ended though it could not live', async () => {
+  let fails = false
+  const server = (): TestServer => {
+    if (fails) throw new Error('no connection to the tenant')
+    return new TestServer({ park, push: ({ push }) => push('notifications/message') })
+  }
+  const cluster = createCluster(2, {}, { server, maxSessions: 2, hibernateAfterMs: 100, leaseMs: 8_000 })
+  const [one, other] = [await cluster.open(0), await cluster.open(0)]
+  await one.call('push')
+  await cluster.on(1, other).call('ping')
+  await waitFor(() => cluster.node(0).endpoint.stats().sessions === 0)
+  for (const busy of [await cluster.open(0), await cluster.open(0)]) void busy.call('park', {}, 5)
+  await sleep(20)
+  fails = true
+  expect((await one.delete()).status).toBe(204)
+  expect((await cluster.on(1, other).delete()).status).toBe(204)
+  expect((await one.call('ping')).status).toBe(404)
+  expect((await cluster.on(1, other).call('ping')).status).toBe(404)
+  expect(cluster.database.events.stats().sessions).toBe(0)
+})

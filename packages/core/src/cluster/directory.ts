@@ -10,6 +10,7 @@ import type { SessionParts } from '../session/open-session.ts'
 import { giveUp, rebuildSession } from '../session/rebuild-session.ts'
 import type { SessionHandle } from '../session/session-handle.ts'
 import { isSessionId, sessionKey } from '../session/session-id.ts'
+import { StoredSession } from '../session/stored-session.ts'
 import type { Cluster } from './cluster.ts'
 import { RemoteSession } from './remote-session.ts'
 
@@ -54,12 +55,12 @@ export class Directory {
   }
 
   /** The same for a request that another node has sent here: `undefined` also for a session that lives on a third. */
-  async findHere(request: HttpRequest, { sessionId }: RequestHead): Promise<LiveSession | undefined> {
+  async findHere(request: HttpRequest, { sessionId }: RequestHead): Promise<SessionHandle | undefined> {
     await this.#cluster?.join()
     const live = this.#parts.table.find(sessionId ?? '')
     if (live?.record.principal === this.#principalOf(request.auth)) return live
     const session = await this.#find(request, sessionId ?? '', 1)
-    return session instanceof RemoteSession ? undefined : (session as LiveSession | undefined)
+    return session instanceof RemoteSession ? undefined : session
   }
 
   /** A session was ended. One that is being brought to life ends when it lives. */
@@ -114,6 +115,7 @@ export class Directory {
     // Another request may have brought it to life while this one asked for the lease.
     const rebuilt = this.#parts.table.find(sessionId)
     if (rebuilt) return rebuilt
+    if (request.method === 'DELETE' && !this.#rebuilding.has(sought.key)) return this.#toStored(record)
     return (await this.#rebuild(record, sought)) ?? this.#find(request, sessionId, looks - 1)
   }
 
@@ -125,6 +127,10 @@ export class Directory {
   async #isElsewhere({ owner }: SessionRecord): Promise<boolean> {
     const cluster = this.#cluster
     return cluster !== undefined && owner !== '' && owner !== cluster.name && (await cluster.lives(owner))
+  }
+
+  #toStored(record: SessionRecord): StoredSession {
+    return new StoredSession(record, this.#parts.options.backplane)
   }
 
   #toRemote(record: SessionRecord, request: HttpRequest, sessionId: string, looks: number): RemoteSession {
