@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
+import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
 import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
@@ -360,4 +361,25 @@ test('a session that lives nowhere is ended though it could not live', async () 
   expect((await one.call('ping')).status).toBe(404)
   expect((await cluster.on(1, other).call('ping')).status).toBe(404)
   expect(cluster.database.events.stats().sessions).toBe(0)
+})
+
+test.each([0, 1])('what a client does not read of its session keeps few connections open, of node %i', async (node) => {
+  const data = 'x'.repeat(100_000)
+  const big: Handlers = {
+    big: async ({ notify }) => {
+      for (let i = 0; i < 3; i++) await notify('notifications/message', { data })
+      return {}
+    },
+  }
+  const cluster = createCluster(2, big, { response: 'sse' })
+  const client = await cluster.open(0)
+  const ids: string[] = []
+  for (let i = 0; i < 40; i++) {
+    const reader = await TestReader.open(await client.call('big', {}, i))
+    await reader.until(() => reader.ended)
+    ids.push(reader.blocks[0]?.id ?? '')
+  }
+  const there = cluster.on(node, client)
+  for (const id of ids) await TestReader.open(await there.get(id), true)
+  expect(cluster.node(node).endpoint.stats().connections).toBe(32)
 })

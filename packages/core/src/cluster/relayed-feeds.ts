@@ -5,6 +5,7 @@ import { afterThisTurn } from '../promises/after-this-turn.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import { Connection, type HandedOver } from '../stream/connection.ts'
 import type { Fate, Feed, Follower, Place } from '../stream/feed.ts'
+import { Following } from '../stream/following.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { WireStream, Word } from './wire.ts'
 
@@ -29,6 +30,8 @@ export type Recover = (place: Place) => Promise<HttpReply>
 export class RelayedFeeds {
   readonly #parts: RelayedFeedsParts
   readonly #feeds = new Map<string, RelayedFeed>()
+  /** Of each session that clients of this node follow by GET. */
+  readonly #following = new Map<string, Following>()
   readonly #untold = new Set<RelayedFeed>()
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -60,6 +63,18 @@ export class RelayedFeeds {
     })
     this.#feeds.set(id, feed)
     return feed
+  }
+
+  /** Opens a connection for a client of this node that follows a session of another by GET. */
+  follow(sessionKey: string, connect: (closed: () => void) => Connection): Connection {
+    const following = this.#following.get(sessionKey) ?? new Following()
+    this.#following.set(sessionKey, following)
+    return following.open((closed) =>
+      connect(() => {
+        closed()
+        if (following.size === 0) this.#following.delete(sessionKey)
+      }),
+    )
   }
 
   hear(word: Word): void {

@@ -17,7 +17,7 @@ import { lostCall } from '../stream/abandoned-stream.ts'
 import { Connection } from '../stream/connection.ts'
 import { standaloneTag } from '../stream/event-id.ts'
 import { expiryOf, oldAt } from '../stream/expiry.ts'
-import type { Place } from '../stream/feed.ts'
+import type { Feed, Place } from '../stream/feed.ts'
 import { noGapMessages, toGapMessages } from '../stream/history-gap.ts'
 import { ResumableFormat } from '../stream/sse-format.ts'
 import { NodeGone, NotReached } from './asks.ts'
@@ -112,12 +112,20 @@ export class RemoteSession implements SessionHandle {
   }
 
   #relay(id: string, stream: WireStream): HttpReply {
-    const { cluster, attendance, options, record, request } = this.#parts
+    const { cluster, record, request } = this.#parts
+    const feed = cluster.relayed.add(id, record.owner, stream, (place) => this.#recover(stream.streamTag, place))
+    const connect = (closed?: () => void): Connection => this.#connect(feed, stream, closed)
+    const connection = request.method === 'GET' ? cluster.relayed.follow(record.key, connect) : connect()
+    if (stream.isCut) connection.cut()
+    return toStreamReply(connection, stream.headers)
+  }
+
+  #connect(feed: Feed, stream: WireStream, closed: (() => void) | undefined): Connection {
+    const { attendance, options, record, request } = this.#parts
     const { eventIds, retryMs, backplane, onError } = options
     const isStandalone = stream.streamTag === standaloneTag
     const { priming } = resolveRevision(record.protocolVersion)
-    const feed = cluster.relayed.add(id, record.owner, stream, (place) => this.#recover(stream.streamTag, place))
-    const connection = new Connection({
+    return new Connection({
       feed,
       sessionKey: record.key,
       log: backplane.events,
@@ -128,10 +136,9 @@ export class RemoteSession implements SessionHandle {
       oldAt: stream.ages ? oldAt(options) : Infinity,
       expiresAt: stream.expires ? expiryOf(request.auth) : Infinity,
       makeUpForGap: isStandalone ? () => toGapMessages(this.record) : noGapMessages,
+      closed,
       onError: (error) => onError(error, 'event-log'),
     })
-    if (stream.isCut) connection.cut()
-    return toStreamReply(connection, stream.headers)
   }
 
   /** The owner is gone: who has the session now says how the stream goes on. */

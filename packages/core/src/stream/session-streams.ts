@@ -4,7 +4,6 @@ import type { EventLog, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import type { EventStreamBody } from '../http/http.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
-import { LinkedList } from '../queues/linked-list.ts'
 import { Recent } from '../queues/recent.ts'
 import type { RequestId } from '../rpc/json-rpc.ts'
 import type { Revision } from '../rpc/revision.ts'
@@ -14,20 +13,13 @@ import { Connection } from './connection.ts'
 import { type EventIdCodec, standaloneTag } from './event-id.ts'
 import { expiryOf, oldAt } from './expiry.ts'
 import type { Feed } from './feed.ts'
+import { Following } from './following.ts'
 import { noGapMessages } from './history-gap.ts'
 import type { LogWriter } from './log-writer.ts'
 import { ResumableFormat, type StreamFormat } from './sse-format.ts'
 import type { Cursor } from './stream-reader.ts'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.ts'
 import { fitsWhole, writeWhole } from './whole-stream.ts'
-
-/**
- * Connections a session may have for what its client has not taken yet, each with a full queue, beside those that
- * follow what goes on: that one is the only one on its stream. A client whose network broke under many calls comes
- * back for their answers at once, and reads each in no time; those that are still there are the ones that nobody
- * reads.
- */
-const maxSpare = 32
 
 /** Streams whose end may be in the log or not that a session remembers; the oldest are forgotten first. */
 const maxDoubtful = 1_000
@@ -64,8 +56,7 @@ export class SessionStreams {
   /** Of the session, once it is negotiated. */
   revision: Revision
   readonly #parts: SessionStreamsParts
-  /** Connections that GET has opened, oldest first. */
-  readonly #following = new LinkedList<Connection>()
+  readonly #following = new Following()
   /** Streams of exchanges that run or are being read. */
   #running: Map<string, StreamWriter> = none
   /** Streams whose end may be in the log or not: nobody must end them once more. Most sessions never have one. */
@@ -189,13 +180,10 @@ export class SessionStreams {
     if (page) this.standalone.goOnAfter(page)
   }
 
-  /** A connection for a client that comes by GET. The oldest of too many is broken off: that one may come again. */
+  /** A connection for a client that comes by GET. */
   follow(feed: Feed, auth: AuthInfo | undefined, from: Cursor): Connection {
-    if (this.#following.size >= maxSpare) this.#makeRoom()
     const historyGone = from.historyGone || (feed === this.standalone && this.#wasAway())
-    const connection = this.connect(feed, auth, { ...from, historyGone }, () => this.#following.remove(place))
-    const place = this.#following.add(connection)
-    return connection
+    return this.#following.open((closed) => this.connect(feed, auth, { ...from, historyGone }, closed))
   }
 
   /** Once. */
@@ -203,11 +191,6 @@ export class SessionStreams {
     const { wasAway } = this
     this.wasAway = false
     return wasAway
-  }
-
-  #makeRoom(): void {
-    const spare = this.#following.toArray().filter(({ isSpare }) => isSpare)
-    if (spare.length >= maxSpare) spare[0]?.destroy()
   }
 
   /**
