@@ -383,3 +383,43 @@ test.each([0, 1])('what a client does not read of its session keeps few connecti
   for (const id of ids) await TestReader.open(await there.get(id), true)
   expect(cluster.node(node).endpoint.stats().connections).toBe(32)
 })
+
+/** Closes by itself after a time. */
+class ClosingServer extends TestServer {
+  static afterMs: number | undefined
+
+  override async connect(transport: never): Promise<void> {
+    await super.connect(transport)
+    const { afterMs } = ClosingServer
+    if (afterMs !== undefined) setTimeout(() => void this.close(), afterMs)
+  }
+}
+
+test('a server object that closes while its session comes to life leaves none', async () => {
+  ClosingServer.afterMs = undefined
+  let delayMs = 0
+  const server = (): TestServer => new ClosingServer({ 'resources/subscribe': () => sleep(delayMs).then(() => ({})) })
+  const cluster = createCluster(1, {}, { server, hibernateAfterMs: 100 })
+  const client = await cluster.open(0)
+  await client.call('resources/subscribe', { uri: 'a://b' })
+  const { endpoint } = cluster.node(0)
+  await waitFor(() => endpoint.stats().sessions === 0)
+  ClosingServer.afterMs = 50
+  delayMs = 200
+  expect((await client.call('ping')).status).toBe(404)
+  expect(endpoint.stats().sessions).toBe(0)
+})
+
+test('a server object that closes while its session is stored leaves none', async () => {
+  ClosingServer.afterMs = 50
+  const cluster = createCluster(1, {}, { server: () => new ClosingServer() })
+  const { endpoint, link } = cluster.node(0)
+  const { create } = link.backplane.sessions
+  link.backplane.sessions.create = async (...given) => {
+    await sleep(200)
+    return create(...given)
+  }
+  await expect(cluster.open(0)).rejects.toThrow('500')
+  expect(endpoint.stats().sessions).toBe(0)
+  for await (const { key } of cluster.database.sessions.list()) expect(key).toBe('gone')
+})

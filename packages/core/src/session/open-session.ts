@@ -91,14 +91,18 @@ async function handshake(
       if (attendance.isClosed) throw drainingRejection()
       return { answer, text, isStored: 'result' in answer && (await store(session, answer.result, options)) }
     })
-    if (!('result' in answer)) await discard(session, 'initialize was refused')
-    else if (isStored) table.add(session)
-    else {
+    if (!('result' in answer)) {
+      await discard(session, 'initialize was refused')
+      return { session: undefined, text }
+    }
+    if (!isStored) {
       // What the log has under the key is the other session's.
       await session.stop('The session id is in use')
       throw repeatedId()
     }
-    return { session: session.calls.ended ? undefined : session, text }
+    if (session.isStopped) throw await closed(session)
+    table.add(session)
+    return { session, text }
   } catch (error) {
     if (!session.calls.ended) await discard(session, 'The session could not be opened')
     throw error
@@ -157,6 +161,12 @@ function store(
 
 function repeatedId(): Error {
   return new Error('Expected generateSessionId to return an id that no session has, got one that is in use')
+}
+
+/** The server object has closed while its session was being stored. */
+async function closed(session: LiveSession): Promise<Error> {
+  await session.end('The server closed the session')
+  return toFailure('server', new Error('The server object closed while its session was opened'))
 }
 
 /** Removes a session that never opened. */

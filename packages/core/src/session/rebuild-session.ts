@@ -51,13 +51,15 @@ async function takeOver(
     const making = caps.makeRoom(holder)
     if (making !== undefined) await making
     session = await rebuild(parts, sessionId, record, { auth, lapses })
+    // Its server object has closed meanwhile.
+    if (session?.hasEnded) await session.end('The server closed the session')
   } catch (error) {
     await giveUp(record, parts)
     throw error
   } finally {
-    if (!session) caps.release(holder)
+    if (!session || session.isStopped) caps.release(holder)
   }
-  if (!session) return undefined
+  if (!session || session.isStopped) return undefined
   table.add(session)
   if (session.initialized) parts.settle(session)?.catch((error: unknown) => options.onError(error, 'session-store'))
   return session
