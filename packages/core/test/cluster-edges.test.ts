@@ -4,7 +4,7 @@ import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import { type Handlers, TestServer } from '../../../test-support/in-process/test-server.ts'
-import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
+import { deferred, sleep, waitFor, within } from '../../../test-support/waiting.ts'
 import { type BodySink, type EndpointOptions, Rejection, sessionKey } from '../src/index.ts'
 
 // What is rare between nodes, each by itself.
@@ -422,4 +422,23 @@ test('a server object that closes while its session is stored leaves none', asyn
   await expect(cluster.open(0)).rejects.toThrow('500')
   expect(endpoint.stats().sessions).toBe(0)
   for await (const { key } of cluster.database.sessions.list()) expect(key).toBe('gone')
+})
+
+test('a session that is ended while it is opened is over', async () => {
+  const cluster = createCluster(2)
+  const { sessions } = cluster.node(0).link.backplane
+  const { create } = sessions
+  const stored = deferred()
+  sessions.create = async (...given) => {
+    const created = await create(...given)
+    stored.resolve()
+    await sleep(100)
+    return created
+  }
+  const opening = cluster.open(0, { initialized: false })
+  await stored.promise
+  const { endpoint } = cluster.node(1)
+  for await (const { key } of endpoint.sessions.list()) expect(await endpoint.sessions.end(key)).toBe(true)
+  expect((await (await opening).call('ping')).status).toBe(404)
+  expect(cluster.node(0).endpoint.stats().sessions).toBe(0)
 })

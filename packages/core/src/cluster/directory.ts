@@ -63,13 +63,6 @@ export class Directory {
     return session instanceof RemoteSession ? undefined : session
   }
 
-  /** A session was ended. One that is being brought to life ends when it lives. */
-  ended(key: string): void {
-    const expire = (session: LiveSession | undefined): void => session?.expire('The session was ended')
-    expire(this.#parts.table.findByKey(key))
-    this.#rebuilding.get(key)?.then(expire, () => undefined)
-  }
-
   async #findWhenReady(request: HttpRequest, sessionId: string): Promise<SessionHandle | undefined> {
     await this.#cluster?.join()
     return this.#findNow(request, sessionId)

@@ -200,7 +200,7 @@ export class SessionsEra implements Era {
   }
 
   sessionEnded(sessionKey: string): void {
-    this.#directory.ended(sessionKey)
+    this.#table.ended(sessionKey)
   }
 
   missed(): void {

@@ -7,8 +7,10 @@ import { Recent } from '../queues/recent.ts'
 import type { SessionCaps } from './caps.ts'
 import type { LiveSession } from './live-session.ts'
 
-/** Sessions whose newest term here is remembered; the oldest are forgotten first. */
+/** Sessions whose newest term here, or end, is remembered; the oldest are forgotten first. */
 const maxRemembered = 10_000
+
+const wasEnded = 'The session was ended'
 
 /** The sessions that live on this node. */
 export class SessionTable {
@@ -16,6 +18,8 @@ export class SessionTable {
   readonly #caps: SessionCaps
   readonly #byId = new Map<string, LiveSession>()
   readonly #byKey = new Map<string, LiveSession>()
+  /** Keys of sessions that were ended and do not live here: one may be about to. */
+  readonly #ended = new Recent<string, true>(maxRemembered)
   readonly #lastTerms = new Recent<string, number>(maxRemembered)
   /** Of sessions that came while somebody observed them. */
   readonly #traces = new WeakMap<LiveSession, SessionMessage>()
@@ -68,6 +72,14 @@ export class SessionTable {
     this.#byKey.set(session.record.key, session)
     this.#attendance.take(session.seat)
     if (traces.session.isObserved) this.#trace(session)
+    if (this.#ended.get(session.record.key)) session.expire(wasEnded)
+  }
+
+  /** A session was ended, on whichever node. */
+  ended(key: string): void {
+    const session = this.findByKey(key)
+    if (session) session.expire(wasEnded)
+    else this.#ended.set(key, true)
   }
 
   #trace(session: LiveSession): void {
