@@ -98,6 +98,31 @@ describe('a call', () => {
     expect(seen.events.filter((event) => event === 'call:error')).toHaveLength(2)
   })
 
+  const circular: Record<string, unknown> = {}
+  circular.itself = circular
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a list', []],
+    ['what has no JSON', { n: 10n }],
+    ['what is in itself', circular],
+  ])('is an error, as for its client, where the handler gives %s', async (_what, result) => {
+    const { endpoint } = start({ broken: () => result })
+    const client = await openSession(endpoint)
+    const seen = record(endpoint, 'call')
+    const { error } = toJson(await client.call('broken'))
+    expect(error).toMatchObject({ code: -32603 })
+    expect(seen.of('call')).toMatchObject([{ outcome: 'error', error, response: { error } }])
+    expect(seen.events).toEqual(['call:start', 'call:end', 'call:error', 'call:asyncStart', 'call:asyncEnd'])
+  })
+
+  test('is an error where the answer to initialize is none', async () => {
+    const { endpoint } = start({ initialize: () => undefined })
+    const seen = record(endpoint, 'call')
+    expect((await new TestClient(endpoint).call('initialize', toInitializeParams())).status).toBe(500)
+    expect(seen.of('call')).toMatchObject([{ outcome: 'error', error: { code: -32603 } }])
+  })
+
   test('of initialize is one as well, and so are notifications; a handshake that is replayed is none', async () => {
     const cluster = new TestCluster(2)
     onTestFinished(() => cluster.close())

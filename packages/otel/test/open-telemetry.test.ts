@@ -41,6 +41,7 @@ const handlers: Handlers = {
   'prompts/get': () => ({ messages: [] }),
   'resources/read': () => ({ contents: [] }),
   wait: () => new Promise(() => undefined),
+  nothing: () => undefined,
 }
 
 interface Started {
@@ -111,6 +112,14 @@ describe('the span of a call', () => {
     expect(broken?.attributes).toMatchObject({ 'error.type': 'tool_error' })
     expect(broken?.status).toEqual({ code: SpanStatusCode.ERROR })
     expect(cancelled?.attributes).toMatchObject({ 'error.type': 'cancelled' })
+  })
+
+  test('ends as an error where the handler gives no answer, as for its client', async () => {
+    const { sdk, client } = await start()
+    await client.call('nothing')
+    const { attributes, status } = sdk.span('nothing')
+    expect(attributes).toMatchObject({ 'error.type': '-32603', 'rpc.response.status_code': '-32603' })
+    expect(status).toMatchObject({ code: SpanStatusCode.ERROR })
   })
 
   test('has arguments and result where that is asked for', async () => {

@@ -1,7 +1,14 @@
 import { traces } from '../diagnostics/channels.ts'
 import type { CallMessage } from '../diagnostics/messages.ts'
 import type { HttpRequest } from '../http/http.ts'
-import type { JsonRpcNotification, JsonRpcRequest, JsonRpcResponse } from '../rpc/json-rpc.ts'
+import {
+  isAnswer,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  rpcCode,
+  toErrorMessage,
+} from '../rpc/json-rpc.ts'
 import type { CallsParts } from './call.ts'
 
 /** `undefined` while nobody observes calls. */
@@ -33,6 +40,12 @@ export function traceCall(
     outcome: undefined,
     response: undefined,
   }
+}
+
+/** The server object has answered. Of `initialize` what is no answer comes here as well: its client gets an error. */
+export function finishAnswered(trace: CallMessage, given: JsonRpcResponse): void {
+  const response = isAnswer(given) ? given : toErrorMessage(rpcCode.internalError, 'Internal error')
+  finishCall(trace, 'result' in response ? 'result' : 'error', response)
 }
 
 /** `response` is what the client gets, but for its id. */

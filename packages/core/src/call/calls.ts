@@ -18,7 +18,7 @@ import {
 import type { McpServerLike } from '../rpc/server.ts'
 import { Asking } from './asking.ts'
 import type { Call, CallsParts } from './call.ts'
-import { finishCall, traceCall } from './call-trace.ts'
+import { finishAnswered, finishCall, traceCall } from './call-trace.ts'
 import { Exchange, type Posted } from './exchange.ts'
 import { MessageExtra } from './message-extra.ts'
 import { callOfProgress, kindOf, progressTokenOf } from './progress.ts'
@@ -244,8 +244,8 @@ export class Calls implements Outgoing {
     if (!call) return void this.#undelivered()
     this.#running.delete(call.innerId)
     call.onAnswer?.(response)
-    call.exchange?.answer(call.requestId, response)
-    if (call.trace) finishCall(call.trace, 'result' in response ? 'result' : 'error', response)
+    const given = call.exchange ? call.exchange.answer(call.requestId, response) : response
+    if (call.trace) finishAnswered(call.trace, given)
     this.parts.activity.finished()
   }
 

@@ -141,15 +141,20 @@ export class Exchange implements RunningExchange {
     if (!this.#canJson && !this.#posted.statusOf && this.#shape === 'undecided') afterThisTurn(() => this.#upgrade())
   }
 
-  answer(requestId: RequestId, response: JsonRpcResponse): void {
-    const isLast = this.#countAnswer()
+  /** Returns what the client gets: an error, if what a handler gave is none, or not JSON. */
+  answer(requestId: RequestId, response: JsonRpcResponse): JsonRpcResponse {
     const text = this.#stringify(requestId, response)
+    if (text === undefined) return this.answer(requestId, toErrorMessage(rpcCode.internalError, noAnswer, requestId))
+    const isLast = this.#countAnswer()
     const status = this.#statusOf(response)
     if (!this.#canJson && status === 200 && !this.#answerWhole(text)) this.#upgrade()
-    if (this.#shape === 'whole') return
-    if (this.#shape === 'stream') return this.stream?.append('message', text, isLast)
-    this.#answers.push(text)
-    if (isLast) this.#decideJson(status)
+    if (this.#shape === 'whole') return response
+    if (this.#shape === 'stream') this.stream?.append('message', text, isLast)
+    else {
+      this.#answers.push(text)
+      if (isLast) this.#decideJson(status)
+    }
+    return response
   }
 
   /** The client cancelled: no answer, but the connection ends (Cancellation 4). */
@@ -250,17 +255,17 @@ export class Exchange implements RunningExchange {
     return statusOf && 'error' in response ? statusOf(response.error.code, !this.#isHanded) : 200
   }
 
-  /** JSON text of an answer; of an error, if what a handler gave is none, or not JSON. */
-  #stringify(requestId: RequestId, response: JsonRpcResponse): string {
+  /** JSON text of an answer; `undefined` if what a handler gave is none, or not JSON. */
+  #stringify(requestId: RequestId, response: JsonRpcResponse): string | undefined {
     try {
       return toAnswerText(requestId, response)
     } catch (error) {
       this.#calls.parts.options.onError(error, 'server')
-      return JSON.stringify(
-        toErrorMessage(rpcCode.internalError, 'Internal error: the result is no JSON object', requestId),
-      )
+      return undefined
     }
   }
 }
+
+const noAnswer = 'Internal error: the result is no JSON object'
 
 const nobody = (): void => undefined

@@ -73,6 +73,13 @@ export function toErrorMessage(code: number, message: string, id?: RequestId): J
   return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
 }
 
+/** Whether clients take it for an answer, as far as its form tells. */
+export function isAnswer(response: JsonRpcResponse): boolean {
+  const { error, result } = response as { readonly error?: Partial<JsonRpcError['error']>; readonly result?: unknown }
+  if ('error' in response) return typeof error?.message === 'string' && Number.isSafeInteger(error.code)
+  return typeof result === 'object' && result !== null && !Array.isArray(result)
+}
+
 /**
  * The answer of a server object as JSON text. Clients take nothing else for an answer, and wait on; the SDKs send on what most
  * handlers give (2025-11-25 Basic, Responses).
@@ -81,9 +88,7 @@ export function toErrorMessage(code: number, message: string, id?: RequestId): J
 export function toAnswerText(id: RequestId, response: JsonRpcResponse): string {
   // Member by member: a spread of the response would be a copy that is thrown away.
   if ('error' in response) {
-    const { error } = response
-    const isError = typeof error?.message === 'string' && Number.isSafeInteger(error.code)
-    if (isError) return JSON.stringify({ jsonrpc: '2.0', id, error })
+    if (isAnswer(response)) return JSON.stringify({ jsonrpc: '2.0', id, error: response.error })
   } else {
     const text = JSON.stringify({ result: response.result, jsonrpc: '2.0', id })
     if (text.startsWith('{"result":{')) return text
