@@ -230,6 +230,14 @@ describe('a subscriber that throws', () => {
     expect(new Set(errors)).toEqual(new Set([fault]))
   })
 
+  test('and one whose promise rejects: no rejection is left to end the process', async () => {
+    const { endpoint, errors } = start()
+    onTestFinished(observe(endpoint, { call: { asyncEnd: async () => fail() }, refusal: async () => fail() }))
+    const client = await openSession(endpoint, { initialized: false })
+    expect((await client.post('{')).status).toBe(400)
+    expect(errors).toEqual([fault, fault])
+  })
+
   test('is an uncaught exception on a bare channel, as with every module that publishes, and harms no request', async () => {
     const others = process.listeners('uncaughtException')
     process.removeAllListeners('uncaughtException')

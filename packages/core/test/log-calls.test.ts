@@ -80,6 +80,16 @@ describe('logCalls', () => {
     ])
   })
 
+  test('tells `onError` of a logger whose promise rejects', async () => {
+    const { endpoint, errors } = createTestEndpoint(handlers)
+    onTestFinished(() => endpoint.close({ drainMs: 0 }))
+    const away = new Error('the log is away')
+    onTestFinished(logCalls(endpoint, () => Promise.reject(away)))
+    await openSession(endpoint)
+    await new TestClient(endpoint).post('{')
+    expect(errors).toEqual([away, away])
+  })
+
   test('writes text to the console, where nothing else is given', async () => {
     const endpoint = start()
     const info = vi.spyOn(console, 'info').mockImplementation(() => undefined)

@@ -39,9 +39,7 @@ export function logCalls(
   const write = toWriter(logger)
   return observe(endpoint, {
     call: {
-      asyncEnd: (message) => {
-        if (message.requestId !== undefined) write(toCallEntry(message))
-      },
+      asyncEnd: (message) => (message.requestId === undefined ? undefined : write(toCallEntry(message))),
     },
     refusal: (message) => write(toRefusalEntry(message)),
   })
@@ -49,7 +47,7 @@ export function logCalls(
 
 const aLogger = withMethods<FieldLogger>('info', 'warn', 'error')
 
-function toWriter(logger: FieldLogger | ((entry: LogEntry) => unknown)): (entry: LogEntry) => void {
+function toWriter(logger: FieldLogger | ((entry: LogEntry) => unknown)): (entry: LogEntry) => unknown {
   if (typeof logger === 'function') return logger
   aLogger(logger, 'the logger of logCalls, where it is no function,')
   if (logger === console) return ({ level, text }) => console[level](text)

@@ -2,6 +2,7 @@ import { type Channel, type Moment, refusalChannel, traces } from '../diagnostic
 import type { DiagnosticMessage, RefusalMessage, TracedMessages } from '../diagnostics/messages.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { expected } from '../option-checks.ts'
+import { isThenable } from '../promises/maybe-promise.ts'
 
 /** Listeners for {@link observe}, by the last part of a channel's name and, for what takes time, by the moment. */
 export type Observer = {
@@ -12,11 +13,12 @@ export type Observer = {
 
 /** Whatever a channel carries, its listeners get what it is named for. */
 type AnyChannel = Channel<DiagnosticMessage>
-type AnyListener = (message: DiagnosticMessage) => void
+type AnyListener = (message: DiagnosticMessage) => unknown
 
 /**
  * Subscribes to the diagnostics channels for one endpoint: `docs/diagnostics.md` describes each message. Listeners run
- * while the request waits. What they throw goes to the option `onError` as of `request`, and nowhere else.
+ * while the request waits, but for what they promise. What they throw, or promise in vain, goes to the option `onError`
+ * as of `request`, and nowhere else.
  *
  * @returns what ends it
  * @throws Error on a runtime without `node:diagnostics_channel`
@@ -43,12 +45,14 @@ export function observe(endpoint: Endpoint, observer: Observer): () => void {
 
 /** Messages of other endpoints are none of the observer's, and an observer's fault is none of the process's. */
 function guard(endpoint: Endpoint, listener: AnyListener): AnyListener {
+  const report = (error: unknown): void => endpoint.report?.(error)
   return (message) => {
     if (message.endpoint !== endpoint) return
     try {
-      listener(message)
+      const returned = listener(message)
+      if (isThenable(returned)) Promise.resolve(returned).catch(report)
     } catch (error) {
-      endpoint.report?.(error)
+      report(error)
     }
   }
 }
