@@ -70,6 +70,28 @@ describe('prometheusMetrics', () => {
     expect(counts.filter((line) => line.includes('"late"'))).toEqual([expect.stringMatching(/ 1$/)])
   })
 
+  test('counts nothing by itself that no answer proves: notifications, and calls that are cancelled', async () => {
+    const endpoint = start()
+    const register = registered(endpoint)
+    const client = await openSession(endpoint, { version: '2025-03-26', initialized: false })
+    for (let i = 0; i < 300; i++) {
+      await client.post({ jsonrpc: '2.0', method: `made-up/${i}` })
+      await client.post([
+        { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: `made-up-${i}` } },
+        { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } },
+      ])
+    }
+    await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    const counts = await linesOf(register, 'mcp_server_operation_duration_seconds_count')
+    expect(counts.length).toBeLessThan(210)
+    for (const name of ['gen_ai_tool_name="_OTHER"', 'mcp_method_name="_OTHER"']) {
+      expect(counts.filter((line) => line.includes(name))).toEqual([expect.stringMatching(/ 20[01]$/)])
+    }
+    for (const name of ['notifications/initialized', 'notifications/cancelled']) {
+      expect(counts.some((line) => line.includes(`"${name}"`))).toBe(true)
+    }
+  })
+
   test('reads what the endpoint holds when it is asked', async () => {
     const endpoint = start({ response: 'json' })
     const register = registered(endpoint)

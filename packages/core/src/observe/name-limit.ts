@@ -13,8 +13,13 @@ const maxLength = 128
  * new series without end.
  */
 export class NameLimit {
-  readonly #working = new Set<string>()
+  readonly #working: Set<string>
   readonly #failing = new Set<string>()
+
+  /** @param known names that are counted by themselves from the beginning */
+  constructor(known: Iterable<string> = []) {
+    this.#working = new Set(known)
+  }
 
   /** Whether it is counted by itself. */
   has(name: string): boolean {

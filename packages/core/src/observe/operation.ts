@@ -18,9 +18,18 @@ export function errorTypeOf({ outcome, response }: CallMessage): string | undefi
   return response.result.isError === true ? 'tool_error' : undefined
 }
 
+/** Those of the protocol that clients send: no name that others make up takes their place. */
+const notifications = [
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+  'notifications/tasks/status',
+]
+
 /** Names that calls of one endpoint are counted by. */
 export class OperationNames {
-  readonly #methods = new NameLimit()
+  readonly #methods = new NameLimit(notifications)
   readonly #targets = new NameLimit()
 
   /** The name of a call before it is known what comes of it; `undefined` where no such call was counted yet. */
@@ -35,9 +44,10 @@ export class OperationNames {
   count(message: CallMessage): { readonly method: string; readonly target: string | undefined } {
     const errorType = errorTypeOf(message)
     const target = targetOf(message)
-    // A tool that is unknown is an error of the tool to some SDKs; what is cancelled was running.
-    const worked = errorType === undefined || errorType === 'cancelled'
+    // Whether a server knows what it does not answer, a notification or what its client cancels, nobody can tell.
+    const worked = errorType === undefined && message.requestId !== undefined
     return {
+      // A tool that is unknown is an error of the tool to some SDKs.
       method: this.#methods.count(message.method, worked || errorType === 'tool_error'),
       target: target === undefined ? undefined : this.#targets.count(target, worked),
     }
