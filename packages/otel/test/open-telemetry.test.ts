@@ -467,6 +467,18 @@ describe('metrics', () => {
     ])
   })
 
+  test('tell what all endpoints of the process hold together, and of each until it is stopped', async () => {
+    const { sdk, client, stop } = await start()
+    await openSession(client.endpoint)
+    const { endpoint } = createTestEndpoint(handlers)
+    onTestFinished(openTelemetry(endpoint))
+    onTestFinished(() => endpoint.close({ drainMs: 0 }))
+    await openSession(endpoint)
+    expect(await sdk.points('throughline.sessions')).toMatchObject([{ value: 3 }])
+    stop()
+    expect(await sdk.points('throughline.sessions')).toMatchObject([{ value: 1 }])
+  })
+
   test('tell what the endpoint holds and refuses, and no more once it is stopped', async () => {
     const { sdk, client, stop } = await start()
     await client.post('{')
