@@ -14,6 +14,7 @@ import {
 } from '@opentelemetry/api'
 import { type CallMessage, errorTypeOf, OperationNames, targetOf } from '@throughline/mcp-http-core'
 import { contextAround } from './between-nodes.ts'
+import { clipped } from './clipped.ts'
 import { keepSpan, runIn, takeSpan } from './message-span.ts'
 
 /** Spans of requests and notifications of clients, by the conventions for MCP servers. */
@@ -61,7 +62,7 @@ export class CallSpans {
     if (httpVersion !== undefined) span.setAttribute('network.protocol.version', httpVersion)
     if (method === 'tools/call') span.setAttribute('gen_ai.operation.name', 'execute_tool')
     if (method.startsWith('resources/') && typeof params?.uri === 'string') {
-      span.setAttribute('mcp.resource.uri', params.uri)
+      span.setAttribute('mcp.resource.uri', clipped(params.uri))
     }
     if (!this.#recordsContents || method !== 'tools/call') return
     const contents = toJson(params?.arguments)
@@ -74,7 +75,10 @@ export class CallSpans {
     if (errorType !== undefined) {
       span.setAttribute('error.type', errorType)
       const description = response && 'error' in response ? response.error.message : undefined
-      span.setStatus({ code: SpanStatusCode.ERROR, ...(description !== undefined && { message: description }) })
+      span.setStatus({
+        code: SpanStatusCode.ERROR,
+        ...(description !== undefined && { message: clipped(description) }),
+      })
     }
     if (response && 'error' in response) span.setAttribute('rpc.response.status_code', String(response.error.code))
     if (!this.#recordsContents || message.method !== 'tools/call' || !response || !('result' in response)) return
@@ -86,11 +90,13 @@ export class CallSpans {
 /** What a sampler can go by. Without spreads: each call makes one. */
 function samplingAttributes(message: CallMessage): Attributes {
   const { method, sessionKey } = message
-  const attributes: Attributes = { 'mcp.method.name': method }
+  const attributes: Attributes = { 'mcp.method.name': clipped(method) }
   // The id itself is a secret of the client: whoever has it can use the session.
   if (sessionKey !== undefined) attributes['mcp.session.id'] = sessionKey
   const target = targetOf(message)
-  if (target !== undefined) attributes[method === 'tools/call' ? 'gen_ai.tool.name' : 'gen_ai.prompt.name'] = target
+  if (target !== undefined) {
+    attributes[method === 'tools/call' ? 'gen_ai.tool.name' : 'gen_ai.prompt.name'] = clipped(target)
+  }
   return attributes
 }
 

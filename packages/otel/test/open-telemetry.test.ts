@@ -122,6 +122,17 @@ describe('the span of a call', () => {
     expect(status).toMatchObject({ code: SpanStatusCode.ERROR })
   })
 
+  test('keeps no long text that a client makes up', async () => {
+    const { sdk, client } = await start()
+    const long = 'x'.repeat(100_000)
+    await client.call('tools/call', { name: long })
+    await client.call('resources/read', { uri: long })
+    await client.call(long)
+    const spans = sdk.spans().filter(({ name }) => name.includes('_OTHER') || name === 'resources/read')
+    expect(spans).toHaveLength(3)
+    for (const { name, attributes } of spans) expect(JSON.stringify([name, attributes]).length).toBeLessThan(2_000)
+  })
+
   test('has arguments and result where that is asked for', async () => {
     const { sdk, client } = await start({ recordContents: true })
     await client.call('tools/call', { name: 'forecast', arguments: { city: 'Lisbon' } })
