@@ -12,7 +12,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import { type CallMessage, errorTypeOf, OperationNames, targetOf } from '@throughline/mcp-http-core'
+import { type CallMessage, errorTypeOf, networkVersionOf, OperationNames, targetOf } from '@throughline/mcp-http-core'
 import { contextAround } from './between-nodes.ts'
 import { clipped } from './clipped.ts'
 import { keepSpan, runIn, takeSpan } from './message-span.ts'
@@ -52,14 +52,15 @@ export class CallSpans {
 
   /** What no sampler needs is set one by one: of attributes that a span starts with the SDK makes two copies. */
   #describe(span: Span, message: CallMessage): void {
-    const { method, requestId, protocolVersion, params, clientAddress, clientPort, httpVersion } = message
+    const { method, requestId, protocolVersion, params, clientAddress, clientPort } = message
+    const networkVersion = networkVersionOf(message)
     span.setAttribute('mcp.protocol.version', protocolVersion)
     span.setAttribute('network.protocol.name', 'http')
     span.setAttribute('network.transport', 'tcp')
     if (requestId !== undefined) span.setAttribute('jsonrpc.request.id', String(requestId))
     if (clientAddress !== undefined) span.setAttribute('client.address', clientAddress)
     if (clientPort !== undefined) span.setAttribute('client.port', clientPort)
-    if (httpVersion !== undefined) span.setAttribute('network.protocol.version', httpVersion)
+    if (networkVersion !== undefined) span.setAttribute('network.protocol.version', networkVersion)
     if (method === 'tools/call') span.setAttribute('gen_ai.operation.name', 'execute_tool')
     if (method.startsWith('resources/') && typeof params?.uri === 'string') {
       span.setAttribute('mcp.resource.uri', clipped(params.uri))

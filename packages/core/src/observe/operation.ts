@@ -10,6 +10,11 @@ export function targetOf({ method, params }: CallMessage): string | undefined {
   return typeof name === 'string' ? name : undefined
 }
 
+/** `network.protocol.version`, as the conventions write it: Node says `2.0` of HTTP/2. */
+export function networkVersionOf({ httpVersion }: CallMessage): string | undefined {
+  return httpVersion === '2.0' ? '2' : httpVersion
+}
+
 /** `error.type` of a call that is over: see the conventions for MCP. */
 export function errorTypeOf({ outcome, response }: CallMessage): string | undefined {
   if (outcome === 'cancelled' || outcome === 'abandoned') return outcome
@@ -65,9 +70,10 @@ export class OperationAttributes {
     const errorType = errorTypeOf(message)
     if (errorType !== undefined) return toAttributes(message, { method, target, errorType })
     const known = this.#knownOf(method, target)
-    const { protocolVersion, httpVersion } = message
+    const { protocolVersion } = message
+    const networkVersion = networkVersionOf(message)
     for (const each of known) {
-      if (each['mcp.protocol.version'] === protocolVersion && each['network.protocol.version'] === httpVersion)
+      if (each['mcp.protocol.version'] === protocolVersion && each['network.protocol.version'] === networkVersion)
         return each
     }
     const made = toAttributes(message, { method, target, errorType })
@@ -90,14 +96,15 @@ interface Operation {
 }
 
 function toAttributes(message: CallMessage, { method, target, errorType }: Operation): MetricAttributes {
-  const { response, httpVersion, protocolVersion } = message
+  const { response, protocolVersion } = message
   const attributes: Record<string, string | number> = {
     'mcp.method.name': method,
     'mcp.protocol.version': protocolVersion,
     'network.protocol.name': 'http',
     'network.transport': 'tcp',
   }
-  if (httpVersion !== undefined) attributes['network.protocol.version'] = httpVersion
+  const networkVersion = networkVersionOf(message)
+  if (networkVersion !== undefined) attributes['network.protocol.version'] = networkVersion
   if (method === 'tools/call') attributes['gen_ai.operation.name'] = 'execute_tool'
   if (target !== undefined) attributes[method === 'prompts/get' ? 'gen_ai.prompt.name' : 'gen_ai.tool.name'] = target
   if (errorType !== undefined) attributes['error.type'] = errorType
