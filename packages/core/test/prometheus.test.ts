@@ -171,10 +171,14 @@ test('the dashboard in the docs asks for metrics and labels that there are', asy
   const dashboard = await readFile(new URL('../../../docs/grafana-dashboard.json', import.meta.url), 'utf8')
   const { panels } = JSON.parse(dashboard) as { panels: { targets?: { expr: string; legendFormat: string }[] }[] }
   const targets = panels.flatMap((panel) => panel.targets ?? [])
-  const asked = targets.flatMap(({ expr }) => expr.match(/\b(?:mcp_server|throughline)_\w+(?=\{)/g) ?? [])
-  const names = known.flatMap(({ name }) => [name, `${name}_count`, `${name}_bucket`])
+  const asked = targets.flatMap(({ expr }) => expr.match(/\b(?:mcp_server|throughline)_[\w()?]+(?=[{"])/g) ?? [])
+  const names = known.flatMap(({ name }) => [name, `${name}_count`, `${name}_bucket`, `${name}_sum`])
+  // The exporter of OpenTelemetry for JavaScript says no units.
+  const without = names.map((name) => name.replace(/_(seconds|bytes)/, ''))
+  const isIn = (all: readonly string[]) => (name: string) => all.some((each) => new RegExp(`^(?:${name})$`).test(each))
   expect(asked.length).toBeGreaterThan(20)
-  expect(asked.filter((name) => !names.includes(name))).toEqual([])
+  expect(asked.filter((name) => !isIn(names)(name))).toEqual([])
+  expect(asked.filter((name) => !isIn(without)(name))).toEqual([])
   const shown = targets.flatMap(({ legendFormat }) => legendFormat.match(/(?<=\{\{)\w+/g) ?? [])
   const labels = [...operationLabels, 'throughline_refusal_code', 'throughline_outcome', 'instance']
   expect(shown.filter((label) => !labels.includes(label))).toEqual([])

@@ -90,7 +90,7 @@ export function prometheusMetrics<Registry extends PrometheusRegistry>(
   }
 }
 
-/** As OpenTelemetry's own exporter for Prometheus names it, so that one dashboard serves both. */
+/** As OpenTelemetry's Collector names it for Prometheus, so that one dashboard serves both. */
 function toName({ name, unit }: Metric): string {
   const suffix = unit === 's' ? '_seconds' : unit === 'By' ? '_bytes' : ''
   return toLabel(name) + suffix
