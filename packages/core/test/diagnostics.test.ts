@@ -14,9 +14,11 @@ import {
   type EndpointOptions,
   type Observer,
   observe,
+  type RefusalMessage,
   type TracedMessage,
   type TracedMessages,
 } from '../src/index.ts'
+import { createModernEndpoint, ModernClient, toMeta } from './modern-client.ts'
 
 const moments = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
 const names = ['request', 'session', 'call', 'stream', 'replay', 'forward', 'takeover'] as const
@@ -438,6 +440,32 @@ test('a refusal is published with its code, and without secrets', async () => {
     { code: 'parse_error', status: 400, httpMethod: 'POST', host: 'localhost:3000' },
   ])
   expect(JSON.stringify(refused.map((message) => ({ ...(message as object), endpoint: '' })))).not.toContain('secret')
+})
+
+test('what the SDK refuses of 2026-07-28 is a refusal as well, with its own words', async () => {
+  const { endpoint } = createModernEndpoint()
+  const told: unknown[] = []
+  const tell = ({ code, status, message }: RefusalMessage) => told.push([code, status, message])
+  onTestFinished(observe(endpoint, { refusal: tell }))
+  const seen = record(endpoint, 'request')
+  const client = new ModernClient(endpoint)
+  const named = { headers: { 'mcp-method': 'tools/call' } }
+  const unknown = { headers: { 'mcp-protocol-version': '2099-01-01' } }
+  const messages = [
+    await client.ask('tools/list', {}, named),
+    await client.ask('tools/list', { _meta: toMeta('2099-01-01') }, unknown),
+    await client.ask('tools/list', { _meta: { ...toMeta(), 'io.modelcontextprotocol/clientCapabilities': 7 } }),
+  ].map((reply) => toJson(reply).error?.message)
+  expect(told).toEqual([
+    ['header_mismatch', 400, messages[0]],
+    ['unsupported_version', 400, messages[1]],
+    ['invalid_params', 400, messages[2]],
+  ])
+  expect(seen.of('request').map(({ status, refusal }) => [status, refusal])).toEqual([
+    [400, 'header_mismatch'],
+    [400, 'unsupported_version'],
+    [400, 'invalid_params'],
+  ])
 })
 
 test('an observer hears of its own endpoint alone, and until it stops', async () => {

@@ -1,6 +1,7 @@
 import { expected } from '../option-checks.ts'
 import { type RequestId, rpcCode } from '../rpc/json-rpc.ts'
 import type { ErrorSource } from './error-source.ts'
+import type { HttpReply } from './http.ts'
 
 interface Refusal {
   readonly status: number
@@ -124,6 +125,16 @@ export class Rejection extends Error {
     this.refusal = code
     this.requestId = details?.requestId
     this.headers = details?.headers
+  }
+}
+
+/** Of a request that is answered with a reply which was made elsewhere. */
+export class EntryRejection extends Rejection {
+  readonly reply: HttpReply
+
+  constructor(code: RefusalCode, reply: HttpReply, message: string | undefined) {
+    super(code, message === undefined ? {} : { message })
+    this.reply = reply
   }
 }
 

@@ -15,6 +15,7 @@ import { expiryOf } from '../../stream/expiry.ts'
 import type { Counts, Era } from '../era.ts'
 import type { StatelessEraOptions } from '../stateless/stateless-era.ts'
 import { Visits } from '../stateless/visits.ts'
+import { toEntryRejection } from './entry-refusal.ts'
 import { readOpening, withFewerUris } from './opening.ts'
 import { Passage } from './passage.ts'
 import { Places, type PlacesOptions } from './places.ts'
@@ -184,13 +185,16 @@ export class ModernEra implements Era {
   /**
    * What the entry answers by itself. It may not have had a server object built for that, and what it says is only for
    * clients of a server that speaks this revision.
+   * @throws Rejection where it is an HTTP error
    */
   async #refuse(response: Response, passage: Passage): Promise<HttpReply> {
     if (passage.isNative === undefined && !this.#sdks.isConfirmed) await passage.probe()
     const { status } = response
     if (status >= 500) this.#options.onError(this.#entryError, 'server')
     const headers = { ...jsonHeaders, ...Object.fromEntries(response.headers) }
-    return { status, headers, body: await response.text() }
+    const reply = { status, headers, body: await response.text() }
+    if (status >= 400) throw toEntryRejection(reply)
+    return reply
   }
 }
 
