@@ -6,6 +6,9 @@ import { askView } from './ask.ts'
 const everyMs = 1_000
 const afterErrorMs = 4_000
 
+/** Time, in milliseconds, after which an answer is missed. What is shown is as old then. */
+const missedMs = 10_000
+
 /** Happenings that the page keeps. */
 const maxKept = 500
 
@@ -42,6 +45,7 @@ export function useLive({ text, sort, page, session, isPaused }: LiveQuery): Liv
       isAsking = true
       const query = { q: text, sort, page: String(page), since: String(since.current), ...(session && { session }) }
       let pauseMs = everyMs
+      const missing = setTimeout(() => setError('The server does not answer'), missedMs)
       try {
         const next = await askView(query, leaving.signal)
         // A server that has started anew counts anew.
@@ -55,6 +59,7 @@ export function useLive({ text, sort, page, session, isPaused }: LiveQuery): Liv
         pauseMs = afterErrorMs
         setError(fault instanceof Error ? fault.message : String(fault))
       } finally {
+        clearTimeout(missing)
         isAsking = false
       }
       if (!isPaused && !leaving.signal.aborted) timer = setTimeout(look, pauseMs)

@@ -145,6 +145,28 @@ describe.skipIf(skipsBrowser())('in a browser', { timeout: isLong ? 1_800_000 : 
     await page.getByText('ping').first().waitFor()
   })
 
+  test('says when the server does not answer, and is live again when it does', async () => {
+    const { endpoint } = createTestEndpoint()
+    onTestFinished(() => endpoint.close({ drainMs: 0 }))
+    const answering = deferred()
+    let isHung = false
+    const allow = () => (isHung ? answering.promise.then(() => true) : true)
+    const { origin } = await listen(toNodeHandler(inspector(endpoint, { allow })))
+    const page = await browser().newPage()
+    onTestFinished(() => page.close())
+    await page.clock.install()
+    await page.goto(origin)
+    await page.getByRole('status').getByText('Live').waitFor()
+    const asked = page.waitForRequest(() => isHung)
+    isHung = true
+    await asked
+    await page.clock.fastForward(10_000)
+    await page.getByRole('status').getByText('The server does not answer').waitFor()
+    isHung = false
+    answering.resolve()
+    await page.getByRole('status').getByText('Live').waitFor()
+  })
+
   test('says when the server refuses, with its reason', async () => {
     const { endpoint } = createTestEndpoint()
     let allowed = true
