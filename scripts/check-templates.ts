@@ -46,7 +46,8 @@ const textOf = ({ content }: Awaited<ReturnType<Client['callTool']>>) => JSON.st
 
 async function use(program: Listening, port: number): Promise<void> {
   const client = new Client({ name: 'check', version: '1.0.0' })
-  await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)))
+  // Some clients add the slash.
+  await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp/`)))
   const forecast = textOf(await client.callTool({ name: 'forecast', arguments: { city: 'Lisbon' } }))
   if (!forecast.includes('Lisbon: sunny')) throw new Error(`Expected a forecast, got ${forecast}`)
   let began = (): void => undefined
@@ -62,9 +63,14 @@ async function use(program: Listening, port: number): Promise<void> {
   await client.close()
 }
 
+const settings = { ALLOWED_HOSTS: 'mcp.example.com, mcp.example.org' }
+
 async function serve(image: string, env: Readonly<Record<string, string>>): Promise<void> {
   const port = await findFreePort()
-  const program = await startProgram(['node', 'dist/main.js'], image, { port, env: { ...env, PORT: String(port) } })
+  const program = await startProgram(['node', 'dist/main.js'], image, {
+    port,
+    env: { ...env, ...settings, PORT: String(port) },
+  })
   try {
     await use(program, port)
   } finally {

@@ -7,7 +7,8 @@ export function listen(endpoint: Endpoint, { port, host }: Address): Promise<Lis
   const serveMcp = toNodeHandler(endpoint)
   const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0]
-    if (path === '/mcp') serveMcp(request, response).catch(console.error)
+    // Some clients add a slash.
+    if (path === '/mcp' || path === '/mcp/') serveMcp(request, response).catch(console.error)
     else response.writeHead(path === '/health' ? (endpoint.closing ? 503 : 200) : 404).end()
   })
   return toListening(server.listen(port, host))

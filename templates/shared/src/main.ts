@@ -9,7 +9,7 @@ const store = await openStore(REDIS_URL)
 const endpoint = createEndpoint({
   server: () => buildServer(),
   backplane: store.backplane,
-  allowedHosts: ALLOWED_HOSTS.split(',').filter((host) => host !== ''),
+  allowedHosts: ALLOWED_HOSTS.split(/[\s,]+/).filter((host) => host !== ''),
 })
 const app = await listen(endpoint, { port: Number(PORT), host: HOST })
 console.log(`MCP at http://${HOST}:${app.port}/mcp`)
