@@ -84,16 +84,30 @@ export class SessionList {
   forget(): void {
     this.#snapshot = undefined
     this.#asked = undefined
+    this.#reading = undefined
   }
 
   /** An old one is shown while the next is being read: the page asks again in a second. */
   async #current(): Promise<Snapshot> {
     const isOld = !this.#snapshot || performance.now() >= this.#snapshot.oldAt
-    if (isOld) this.#reading ??= this.#read().finally(() => (this.#reading = undefined))
+    if (isOld) this.#reading ??= this.#begin()
     if (!this.#snapshot) return this.#reading as Promise<Snapshot>
     // Whoever waits for it next is told.
     this.#reading?.catch(() => undefined)
     return this.#snapshot
+  }
+
+  /** What is forgotten while it is being read is given to those who wait for it, and not kept. */
+  #begin(): Promise<Snapshot> {
+    const reading = this.#read()
+      .then((snapshot) => {
+        if (this.#reading === reading) this.#snapshot = snapshot
+        return snapshot
+      })
+      .finally(() => {
+        if (this.#reading === reading) this.#reading = undefined
+      })
+    return reading
   }
 
   async #read(): Promise<Snapshot> {
@@ -111,8 +125,7 @@ export class SessionList {
     const byKey = new Map(rows.map((row) => [row.key, row]))
     const endedAt = performance.now()
     const oldAt = endedAt + Math.max(freshMs, restFactor * (endedAt - startedAt))
-    this.#snapshot = { rows, byKey, isPartial, oldAt }
-    return this.#snapshot
+    return { rows, byKey, isPartial, oldAt }
   }
 }
 

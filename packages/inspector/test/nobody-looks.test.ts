@@ -1,7 +1,9 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
-import { ask, start, view } from './start.ts'
+import { deferred } from '../../../test-support/waiting.ts'
+import { sessionKey } from '../../core/src/index.ts'
+import { ask, start, tell, view } from './start.ts'
 
 describe('while nobody looks', () => {
   afterEach(() => vi.useRealTimers())
@@ -48,6 +50,27 @@ describe('while nobody looks', () => {
     expect((await ask(mounted)).status).toBe(200)
     expect((await ask(mounted, '?view')).status).toBe(500)
     expect(errors).toMatchObject([{ message: 'the store is away' }])
+  })
+
+  test('a list that was being read when a session was ended is not kept', async () => {
+    const { endpoint, mounted } = start()
+    const client = await openSession(endpoint)
+    const { list } = endpoint.sessions
+    const [reading, goOn] = [deferred(), deferred()]
+    const spied = vi.spyOn(endpoint.sessions, 'list').mockImplementationOnce(async function* () {
+      for await (const info of list()) {
+        reading.resolve()
+        await goOn.promise
+        yield info
+      }
+    })
+    const seen = view(mounted)
+    await reading.promise
+    await tell(mounted, { action: 'end', key: await sessionKey(client.sessionId) })
+    goOn.resolve()
+    expect((await seen).total).toBe(1)
+    expect((await view(mounted)).total).toBe(0)
+    expect(spied).toHaveBeenCalledTimes(2)
   })
 
   test('and while somebody does, no more than the newest is kept', async () => {
