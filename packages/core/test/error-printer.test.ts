@@ -137,3 +137,12 @@ test.each<[string, unknown, string]>([
 ])('%s in place of options is refused with a sentence that says what to pass', (_what, options, message) => {
   expect(() => createEndpoint(options as EndpointOptions)).toThrow(message)
 })
+
+test('takes no time by the square of what a client has written into an error', () => {
+  const lines: string[] = []
+  const print = createErrorPrinter((line) => lines.push(line))
+  const startedAt = performance.now()
+  print(new Error(`unknown client ${'\n'.repeat(60_000)}x`), 'factory')
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  expect(lines).toEqual([expect.stringMatching(/: Error: unknown client x at .*error-printer\.test/)])
+})

@@ -73,6 +73,6 @@ export function toReport(value: unknown, name: string): Report {
 /** Name, message and place of an error, in one line: a client may have written part of it. */
 function describe(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : `${String(error)} was thrown`
-  const place = error instanceof Error ? /^\s+at .*$/m.exec(error.stack ?? '')?.[0] : undefined
+  const place = error instanceof Error ? /^[ \t]+at .*$/m.exec(error.stack ?? '')?.[0] : undefined
   return `${text}${place ?? ''}`.replace(/[\p{Cc}\s]+/gu, ' ').slice(0, maxLine)
 }
