@@ -38,6 +38,9 @@ const table = {
   allowedHosts: option([], (value) => value as readonly string[]),
 }
 
+/** Time, in milliseconds, in which `allow` must settle, as the endpoint's `auth`. */
+const allowTimeoutMs = 10_000
+
 /** Bytes of a command. */
 const maxCommandBytes = 1_024
 
@@ -73,7 +76,7 @@ export function inspector(endpoint: Endpoint, options: InspectorOptions): Mounta
 
   async function handle(request: HttpRequest): Promise<HttpReply> {
     try {
-      if ((await allow(request)) !== true) throw new Rejection('insufficient_scope', { message: 'Not allowed' })
+      if ((await inTime(allow(request))) !== true) throw new Rejection('insufficient_scope', { message: 'Not allowed' })
       return await answer(request)
     } catch (error) {
       if (error instanceof Rejection) return toRefusal(error)
@@ -103,6 +106,20 @@ export function inspector(endpoint: Endpoint, options: InspectorOptions): Mounta
     }
     if (method === 'GET') looking.prepare()
     return pageReply
+  }
+}
+
+/** Settles like the answer, which is not ours, or rejects: a browser waits for minutes. */
+async function inTime(answer: MaybePromise<boolean>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new Error(`Expected allow to settle within ${allowTimeoutMs} ms`)
+    timer = setTimeout(() => reject(error), allowTimeoutMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

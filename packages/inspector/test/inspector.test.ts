@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
 import { TestRequest } from '../../../test-support/in-process/test-request.ts'
@@ -58,6 +58,16 @@ describe('allow', () => {
     const { status, body } = await ask(mounted)
     expect([status, body]).toEqual([500, '{"error":"Internal error"}'])
     expect(errors).toMatchObject([{ message: 'the directory is away' }])
+  })
+
+  test('that never settles lets nobody pass either, and keeps nobody waiting', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { mounted, errors } = start({ allow: () => new Promise(() => undefined) })
+    const asked = ask(mounted)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect((await asked).status).toBe(500)
+    expect(errors).toMatchObject([{ message: 'Expected allow to settle within 10000 ms' }])
   })
 })
 
