@@ -331,6 +331,22 @@ test('a replay that is refused has the error, and one of which the client had ev
   expect(seen.events.slice(-4)).toEqual(['replay:end', 'replay:error', 'replay:asyncStart', 'replay:asyncEnd'])
 })
 
+test('a node that goes on with what one that is gone has served is no client that comes back', async () => {
+  const cluster = new TestCluster(3, wait)
+  onTestFinished(() => cluster.close())
+  const seen = cluster.nodes.map(({ endpoint }) => record(endpoint, 'takeover', 'replay'))
+  const client = await cluster.open(0)
+  const readers: TestReader[] = []
+  for (const node of [1, 2]) readers.push(await TestReader.open(await cluster.on(node, client).call('wait', {}, node)))
+  cluster.kill(0)
+  for (const reader of readers) await reader.until(() => reader.ended)
+  expect(seen.flatMap(({ of }) => of('takeover')).filter(({ outcome }) => outcome === 'taken')).toHaveLength(1)
+  expect(seen.flatMap(({ of }) => of('replay'))).toEqual([])
+  // That client does.
+  await cluster.on(1, client).get(readers[0]?.events[0]?.id)
+  expect(seen.flatMap(({ of }) => of('replay'))).toHaveLength(1)
+})
+
 test('a request that another node answers is a forward on one, and a call on the other', async () => {
   const cluster = new TestCluster(2)
   onTestFinished(() => cluster.close())

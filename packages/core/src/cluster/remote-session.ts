@@ -4,6 +4,7 @@ import { isBatch, requestsIn } from '../call/dispatch.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { ForwardMessage } from '../diagnostics/messages.ts'
 import { Rejection, unreachableRejection } from '../http/errors.ts'
+import { recoveryHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { ended, toErrorReply, toJsonReply, toStreamReply } from '../http/reply.ts'
@@ -62,10 +63,11 @@ export class RemoteSession implements SessionHandle {
     }
   }
 
-  async listen(request: HttpRequest, lastEventId: string | undefined): Promise<HttpReply> {
-    const anew = async (): Promise<HttpReply> => (await this.#findAnew()).listen(request, lastEventId)
-    const { 'last-event-id': _asked, ...others } = request.headers
-    const headers = lastEventId === undefined ? others : { ...others, 'last-event-id': lastEventId }
+  async listen(request: HttpRequest, lastEventId: string | undefined, isRecovery = false): Promise<HttpReply> {
+    const anew = async (): Promise<HttpReply> => (await this.#findAnew()).listen(request, lastEventId, isRecovery)
+    const { 'last-event-id': _asked, [recoveryHeader]: _said, ...others } = request.headers
+    const asked = lastEventId === undefined ? others : { ...others, 'last-event-id': lastEventId }
+    const headers = isRecovery ? { ...asked, [recoveryHeader]: '1' } : asked
     try {
       return (await this.#ask({ ...toForwarded(request), method: 'GET', headers }, request)) ?? (await anew())
     } catch (error) {
@@ -148,7 +150,7 @@ export class RemoteSession implements SessionHandle {
     if (!session) return ended
     this.#next = session
     try {
-      return await session.listen(request, options.eventIds.encode({ streamTag, ...place }))
+      return await session.listen(request, options.eventIds.encode({ streamTag, ...place }), true)
     } catch (error) {
       // As it comes from another node.
       if (error instanceof Rejection) return toErrorReply(error)

@@ -19,5 +19,8 @@ export function isPlainText(value: string): boolean {
 
 export const sessionIdHeader = 'mcp-session-id'
 
+/** Between nodes: no client has come back, but a node goes on with what one that is gone has served. */
+export const recoveryHeader = 'throughline-recovery'
+
 /** `gap`: on the standalone stream, when events that the client missed are no longer all kept. */
 export const resumeHeader = 'mcp-resume'

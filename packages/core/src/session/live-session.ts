@@ -135,14 +135,14 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 
-  listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply> {
+  listen(request: HttpRequest, lastEventId: string | undefined, isRecovery = false): MaybePromise<HttpReply> {
     if (this.#isStopped) throw this.#whyNot()
-    return lastEventId === undefined ? listen(this.streams, request) : this.#resume(request, lastEventId)
+    return lastEventId === undefined ? listen(this.streams, request) : this.#resume(request, lastEventId, isRecovery)
   }
 
-  #resume(request: HttpRequest, eventId: string): Promise<HttpReply> {
+  #resume(request: HttpRequest, eventId: string, isRecovery: boolean): Promise<HttpReply> {
     const { endpoint } = this.#parts.attendance
-    const replayed = { endpoint, sessionKey: this.record.key, eventId, request }
+    const replayed = { endpoint, sessionKey: this.record.key, eventId, request, isRecovery }
     return traceReplay(replayed, () => this.#resumeNow(request, eventId))
   }
 

@@ -14,8 +14,8 @@ export interface SessionHandle {
   /** As far as it is known here. */
   readonly record: SessionRecord
   post(incoming: Incoming, request: HttpRequest, head: RequestHead): MaybePromise<HttpReply>
-  /** The standalone stream, or the one that the event id names, after that event. */
-  listen(request: HttpRequest, lastEventId: string | undefined): MaybePromise<HttpReply>
+  /** The standalone stream, or the one that the event id names, after that event: the client's id, or a node's. */
+  listen(request: HttpRequest, lastEventId: string | undefined, isRecovery?: boolean): MaybePromise<HttpReply>
   /** Ends the session for good. @throws SessionMoved when another node has taken it over meanwhile: it goes on there */
   end(reason: string): Promise<void>
 }
