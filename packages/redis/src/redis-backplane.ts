@@ -9,7 +9,7 @@ import {
 import { type RedisClient, toClientPort } from './client/redis-client.ts'
 import { RedisPort } from './client/redis-port.ts'
 import { RedisEventLog } from './event-log.ts'
-import { warnOfEviction } from './eviction.ts'
+import { watchEviction } from './eviction.ts'
 import { Keys } from './keys.ts'
 import { RedisBus } from './message-bus.ts'
 import { RedisSessionStore } from './session-store.ts'
@@ -59,8 +59,7 @@ export function redisBackplane(client: RedisClient, options: RedisBackplaneOptio
   const { keyPrefix, onWarning = (warning: string) => console.warn(warning), ...bounds } = checkOptions(table, options)
   const redis = new RedisPort(toClientPort(client))
   const keys = new Keys(keyPrefix)
-  // It may not be asked, or not be there yet.
-  warnOfEviction(redis, onWarning).catch(() => undefined)
+  watchEviction(redis, onWarning)
   return {
     sessions: new RedisSessionStore(redis, keys),
     events: new RedisEventLog(redis, keys, bounds),

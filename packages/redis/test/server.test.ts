@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { LogEvent, SessionRecord } from '@throughline/mcp-http-core'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type RedisServer, skipsRedis, startRedis } from '../../../test-support/redis/start-redis.ts'
 import { sleep, waitFor } from '../../../test-support/waiting.ts'
 import { redisBackplane } from '../src/index.ts'
@@ -223,6 +223,33 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
       [expect.stringMatching(/set maxmemory-policy to noeviction, not allkeys-lru$/)],
       [expect.stringMatching(/not volatile-lru$/)],
     ])
+  })
+
+  test.each([
+    ['ioredis', () => new Redis(server.port, '127.0.0.1', { lazyConnect: true })],
+    ['node-redis', () => createClient({ socket: { host: '127.0.0.1', port: server.port } })],
+  ] as const)(
+    'a client of %s is left to its owner to connect, and what is wrong is warned of then',
+    async (_, make) => {
+      await client.config('SET', 'maxmemory-policy', 'allkeys-lru')
+      onTestFinished(() => void client.config('SET', 'maxmemory-policy', 'noeviction'))
+      const late = make()
+      const onWarning = vi.fn()
+      const { sessions } = redisBackplane(late, { onWarning })
+      await late.connect()
+      onTestFinished(() => void late.disconnect())
+      for (let i = 0; i < 5; i++) await sessions.get('key')
+      await waitFor(() => onWarning.mock.calls.length > 0)
+      expect(onWarning).toHaveBeenCalledTimes(1)
+    },
+  )
+
+  test('a client of ioredis that nobody connects is connected when it is used', async () => {
+    const lazy = new Redis(server.port, '127.0.0.1', { lazyConnect: true })
+    onTestFinished(() => lazy.disconnect())
+    const { sessions } = redisBackplane(lazy)
+    expect(lazy.status).toBe('wait')
+    expect(await sessions.get('key')).toBeUndefined()
   })
 
   test('a server that is silent is waited for so long, and no longer', async () => {

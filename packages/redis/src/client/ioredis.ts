@@ -28,10 +28,11 @@ export function fromIoredis(client: Ioredis): ClientPort {
     prefix: String(client.options?.keyPrefix ?? ''),
     status() {
       if (client.status === 'ready') return 'ready'
-      // Made with `lazyConnect`: it connects when it is first used.
-      if (client.status === 'wait') client.connect().catch(() => undefined)
+      // Made with `lazyConnect`.
+      if (client.status === 'wait') return 'idle'
       return client.status === 'end' ? 'closed' : 'connecting'
     },
+    connect: () => void client.connect().catch(() => undefined),
     send: (_key, args) => sendBy(client, args),
     servers: async () => mastersOf(client).map((node) => (args) => sendBy(node, args)),
     openSubscriber: (events) => openSubscriber(client, events),

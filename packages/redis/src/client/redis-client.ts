@@ -19,8 +19,13 @@ export type Send = (args: readonly string[]) => Promise<unknown>
 export interface ClientPort {
   /** What the client itself puts before keys, except those of `SCAN`. */
   readonly prefix: string
-  /** `closed`: it was never connected, or has been closed, and does not connect by itself. */
-  status(): 'ready' | 'connecting' | 'closed'
+  /**
+   * `closed`: it was never connected, or has been closed, and does not connect by itself. `idle`: it does when it is used
+   * first, or when its owner says so.
+   */
+  status(): 'ready' | 'connecting' | 'idle' | 'closed'
+  /** Of one that is idle. Does not throw. */
+  connect?(): void
   /** In a Cluster the command goes to the node that has the key, or to any. */
   send(key: string | undefined, args: readonly string[]): Promise<unknown>
   /** A way to each server that holds keys. */

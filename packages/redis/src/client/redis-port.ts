@@ -14,6 +14,7 @@ const lookMs = 20
 export class RedisPort {
   readonly #client: ClientPort
   #connecting: Promise<void> | undefined
+  #atFirst: (() => void) | undefined
 
   constructor(client: ClientPort) {
     this.#client = client
@@ -22,6 +23,16 @@ export class RedisPort {
   /** What the client puts before keys by itself. */
   get prefix(): string {
     return this.#client.prefix
+  }
+
+  /** Calls this once, with the first command that finds a connection. */
+  atFirst(work: () => void): void {
+    this.#atFirst = work
+  }
+
+  /** Whether it is connected, or is being, without our doing. */
+  get isConnecting(): boolean {
+    return ['ready', 'connecting'].includes(this.#client.status())
   }
 
   /** @throws Error when there is no connection, no reply in time, or the reply is an error. */
@@ -41,6 +52,9 @@ export class RedisPort {
 
   async #send(args: readonly string[], key: string | undefined): Promise<unknown> {
     await this.#connected()
+    const atFirst = this.#atFirst
+    this.#atFirst = undefined
+    atFirst?.()
     return await this.#client.send(key, args)
   }
 
@@ -58,6 +72,7 @@ export class RedisPort {
     for (;;) {
       const status = this.#client.status()
       if (status === 'ready') return
+      if (status === 'idle') this.#client.connect?.()
       if (status === 'closed') throw new Error('The Redis client is closed, or was never connected')
       if (performance.now() > endsAt) throw new Error(`Expected a connection to Redis within ${connectMs} ms`)
       await new Promise((resolve) => setTimeout(resolve, lookMs))
