@@ -21,9 +21,12 @@ export function toName(text: string): string {
  */
 export class Keys {
   readonly #prefix: string
+  readonly #place: string
 
-  constructor(prefix: string) {
+  /** `place`: what tells these keys from others of the same names on the same server. */
+  constructor(prefix: string, place = '') {
     this.#prefix = prefix
+    this.#place = place
   }
 
   /** `m`, `l`, `s` and `r`. */
@@ -40,14 +43,20 @@ export class Keys {
     return `${this.#prefix}:node:${toName(node)}`
   }
 
+  /** Channels are of the whole server, and clients put nothing before them. */
   ofChannel(channel: string): string {
-    return `${this.#prefix}:bus:${toName(channel)}`
+    return `${this.#prefix}:bus:${toName(`${this.#place}${channel}`)}`
   }
 
   /** For `SCAN`: records. `before` is what the client puts before keys. */
   recordPattern(before: string): string {
     return `${`${before}${this.#prefix}`.replace(/[*?[\]\\^-]/g, '\\$&')}:{*}:m`
   }
+}
+
+/** Tells databases, and what clients put before keys by themselves. Empty where there is nothing to tell. */
+export function toPlace(database: number, prefix: string): string {
+  return database === 0 && prefix === '' ? '' : `${JSON.stringify([database, prefix])} `
 }
 
 /** The name that a key of a record has in braces. */

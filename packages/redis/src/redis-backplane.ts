@@ -10,7 +10,7 @@ import { type RedisClient, toClientPort } from './client/redis-client.ts'
 import { RedisPort } from './client/redis-port.ts'
 import { RedisEventLog } from './event-log.ts'
 import { watchEviction } from './eviction.ts'
-import { Keys } from './keys.ts'
+import { Keys, toPlace } from './keys.ts'
 import { RedisBus } from './message-bus.ts'
 import { RedisSessionStore } from './session-store.ts'
 
@@ -58,7 +58,7 @@ const table = {
 export function redisBackplane(client: RedisClient, options: RedisBackplaneOptions = {}): Backplane {
   const { keyPrefix, onWarning = (warning: string) => console.warn(warning), ...bounds } = checkOptions(table, options)
   const redis = new RedisPort(toClientPort(client))
-  const keys = new Keys(keyPrefix)
+  const keys = new Keys(keyPrefix, toPlace(redis.database, redis.prefix))
   watchEviction(redis, onWarning)
   return {
     sessions: new RedisSessionStore(redis, keys),

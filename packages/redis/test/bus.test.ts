@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listen } from '../../../test-support/listen.ts'
 import { type RedisServer, skipsRedis, startRedis } from '../../../test-support/redis/start-redis.ts'
@@ -30,6 +31,31 @@ describe.skipIf(skipsRedis())('the connection that listens', () => {
     String(await admin.client('LIST', 'TYPE', 'PUBSUB'))
       .split('\n')
       .filter(Boolean).length
+
+  test.each([
+    ['of ioredis by databases', () => [0, 1].map((db) => new Redis({ port: server.port, host: '127.0.0.1', db }))],
+    [
+      'of ioredis by prefixes',
+      () => ['a:', 'b:'].map((keyPrefix) => new Redis(server.port, '127.0.0.1', { keyPrefix })),
+    ],
+    ['of node-redis by databases', () => [0, 1].map((database) => createClient({ url: urlOf(database) }))],
+  ] as const)('does not hear deployments that are apart in clients %s', async (_, make) => {
+    const joined = make().map((client) => {
+      onTestFinished(() => void client.disconnect())
+      return { client, bus: redisBackplane(client).bus }
+    })
+    const heard: string[] = []
+    for (const [i, { client, bus }] of joined.entries()) {
+      if (!('status' in client)) await client.connect()
+      onTestFinished(await bus.subscribe('channel', (message) => heard.push(`${i} hears ${message}`)))
+    }
+    for (const [i, { bus }] of joined.entries()) await bus.publish('channel', `${i}`)
+    await waitFor(() => heard.length >= 2)
+    await sleep(50)
+    expect(heard.sort()).toEqual(['0 hears 0', '1 hears 1'])
+  })
+
+  const urlOf = (database: number) => `redis://127.0.0.1:${server.port}/${database}`
 
   describe.each(Object.entries(clients))('of %s', (_name, connectClient) => {
     async function connected(port = server.port) {

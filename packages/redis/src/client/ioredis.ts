@@ -3,7 +3,7 @@ import { anyOf, type ClientPort, type Subscriber, type SubscriberEvents } from '
 /** What is used of a `Redis` of ioredis or iovalkey. */
 interface Ioredis {
   readonly status: string
-  readonly options?: { readonly keyPrefix?: string | Buffer }
+  readonly options?: { readonly keyPrefix?: string | Buffer; readonly db?: number }
   /** The socket: there, but in no type. */
   readonly stream?: { unref?(): unknown }
   call(command: string, ...args: string[]): Promise<unknown>
@@ -26,6 +26,7 @@ export function fromIoredis(client: Ioredis): ClientPort {
   const sendBy = (node: Ioredis, args: readonly string[]) => node.call(...(args as [string, ...string[]]))
   return {
     prefix: String(client.options?.keyPrefix ?? ''),
+    database: client.options?.db ?? 0,
     status() {
       if (client.status === 'ready') return 'ready'
       // Made with `lazyConnect`.

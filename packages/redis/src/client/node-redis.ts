@@ -4,6 +4,7 @@ import { anyOf, type ClientPort, type Send, type Subscriber, type SubscriberEven
 interface NodeRedis {
   readonly isOpen: boolean
   readonly isReady?: boolean
+  readonly options?: { readonly database?: number }
   sendCommand(...parameters: unknown[]): Promise<unknown>
   connect(): Promise<unknown>
   destroy(): unknown
@@ -36,6 +37,7 @@ export function fromNodeRedis(client: NodeRedis): ClientPort {
   return {
     // Its `keyPrefix` is for keys of its own methods.
     prefix: '',
+    database: client.options?.database ?? 0,
     status() {
       if (!client.isOpen) return 'closed'
       return client.isReady === false ? 'connecting' : 'ready'

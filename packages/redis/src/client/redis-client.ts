@@ -19,6 +19,8 @@ export type Send = (args: readonly string[]) => Promise<unknown>
 export interface ClientPort {
   /** What the client itself puts before keys, except those of `SCAN`. */
   readonly prefix: string
+  /** The number of the database. One server has several, and all of them the same channels. */
+  readonly database: number
   /**
    * `closed`: it was never connected, or has been closed, and does not connect by itself. `idle`: it does when it is used
    * first, or when its owner says so.

@@ -25,6 +25,10 @@ export class RedisPort {
     return this.#client.prefix
   }
 
+  get database(): number {
+    return this.#client.database
+  }
+
   /** Calls this once, with the first command that finds a connection. */
   atFirst(work: () => void): void {
     this.#atFirst = work
