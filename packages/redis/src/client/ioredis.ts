@@ -3,10 +3,15 @@ import { anyOf, type ClientPort, type Subscriber, type SubscriberEvents } from '
 /** What is used of a `Redis` of ioredis or iovalkey. */
 interface Ioredis {
   readonly status: string
-  readonly options?: { readonly keyPrefix?: string | Buffer; readonly db?: number }
+  readonly options?: {
+    readonly keyPrefix?: string | Buffer
+    readonly db?: number
+    readonly enableAutoPipelining?: boolean
+  }
   /** The socket: there, but in no type. */
   readonly stream?: { unref?(): unknown }
   call(command: string, ...args: string[]): Promise<unknown>
+  pipeline(commands: (readonly string[])[]): { exec(): Promise<readonly (readonly [Error | null, unknown])[] | null> }
   connect(): Promise<unknown>
   disconnect(): unknown
   duplicate(options: object): Ioredis
@@ -23,7 +28,6 @@ export function isIoredis(client: unknown): client is Ioredis {
 }
 
 export function fromIoredis(client: Ioredis): ClientPort {
-  const sendBy = (node: Ioredis, args: readonly string[]) => node.call(...(args as [string, ...string[]]))
   return {
     prefix: String(client.options?.keyPrefix ?? ''),
     database: client.options?.db ?? 0,
@@ -34,10 +38,24 @@ export function fromIoredis(client: Ioredis): ClientPort {
       return client.status === 'end' ? 'closed' : 'connecting'
     },
     connect: () => void client.connect().catch(() => undefined),
-    send: (_key, args) => sendBy(client, args),
+    send: (_key, args) => (client.nodes && client.options?.enableAutoPipelining ? sendAlone : sendBy)(client, args),
     servers: async () => mastersOf(client).map((node) => (args) => sendBy(node, args)),
     openSubscriber: (events) => openSubscriber(client, events),
   }
+}
+
+function sendBy(node: Ioredis, args: readonly string[]): Promise<unknown> {
+  return node.call(...(args as [string, ...string[]]))
+}
+
+/**
+ * What a Cluster of ioredis 5 or iovalkey gathers by itself it sends to the node of the first argument, which of a script is
+ * no key.
+ */
+async function sendAlone(cluster: Ioredis, args: readonly string[]): Promise<unknown> {
+  const [[error, reply] = []] = (await cluster.pipeline([['call', ...args]]).exec()) ?? []
+  if (error) throw error
+  return reply
 }
 
 function mastersOf(client: Ioredis): Ioredis[] {

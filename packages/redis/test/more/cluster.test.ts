@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import type { SessionRecord } from '@throughline/mcp-http-core'
 import { Cluster, Redis } from 'ioredis'
+import Valkey from 'iovalkey'
 import { createCluster } from 'redis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { describeStore, type StoreUnderTest } from '../../../../conformance/src/vitest.ts'
 import { skipsRedis } from '../../../../test-support/redis/start-redis.ts'
 import { redisBackplane } from '../../src/index.ts'
 import { Keys } from '../../src/keys.ts'
 import type { Connected } from '../clients.ts'
 import { type RedisCluster, startCluster } from '../start-cluster.ts'
+
+function toRecord(key: string): SessionRecord {
+  const rest = { principal: null, initialized: true, logLevel: null, subscriptions: [], createdAt: 0, owner: 'me' }
+  return { key, protocolVersion: '2025-11-25', initializeParams: {}, serverCapabilities: {}, term: 1, ...rest }
+}
 
 describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
   let cluster: RedisCluster
@@ -54,6 +61,22 @@ describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
       ttlToleranceMs: 30,
     })
   }
+
+  // iovalkey, and ioredis before 6, gather by the first argument.
+  test.each([
+    ['ioredis', Cluster],
+    ['iovalkey', Valkey.Cluster],
+  ] as const)('takes many sessions at once from %s with enableAutoPipelining', async (_, Kind) => {
+    const startupNodes = cluster.ports.map((port) => ({ host: '127.0.0.1', port }))
+    const client = new Kind(startupNodes, { enableAutoPipelining: true })
+    onTestFinished(() => client.disconnect())
+    const { sessions } = redisBackplane(client, { keyPrefix: randomBytes(4).toString('hex') })
+    const names = Array.from({ length: 30 }, (_, i) => `session ${i}`)
+    const created = await Promise.all(names.map(async (name) => await sessions.create(toRecord(name), 60_000)))
+    expect(created).toEqual(names.map(() => true))
+    const found = await Promise.all(names.map(async (name) => await sessions.get(name)))
+    expect(found).toEqual(names.map(toRecord))
+  })
 
   test('has the keys of one session on one node, and those of many on all', async () => {
     const [port] = cluster.ports
