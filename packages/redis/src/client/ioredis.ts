@@ -1,5 +1,8 @@
 import { anyOf, type ClientPort, type Subscriber, type SubscriberEvents } from './redis-client.ts'
 
+/** Between two looks whether the nodes of a Cluster are known, in milliseconds. */
+const lookMs = 20
+
 /** What is used of a `Redis` of ioredis or iovalkey. */
 interface Ioredis {
   readonly status: string
@@ -64,11 +67,42 @@ function mastersOf(client: Ioredis): Ioredis[] {
 
 /** What a Cluster of ioredis has to listen with does not say when it lost messages: so it is one of its nodes. */
 function openSubscriber(client: Ioredis, events: SubscriberEvents): Subscriber {
-  const subscriber = (anyOf(mastersOf(client)) ?? client).duplicate({
-    ...{ lazyConnect: false, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null },
-    // A node that stays away is given up, for another.
-    ...(client.nodes && { retryStrategy: (times: number) => (times > 3 ? null : 100 * times) }),
-  })
+  let isEnded = false
+  const open = async (): Promise<Ioredis> => {
+    const subscriber = (await findNode(client, () => isEnded)).duplicate({
+      ...{ lazyConnect: false, enableOfflineQueue: true, autoResubscribe: true, maxRetriesPerRequest: null },
+      // A node that stays away is given up, for another.
+      ...(client.nodes && { retryStrategy: (times: number) => (times > 3 ? null : 100 * times) }),
+    })
+    watch(subscriber, events)
+    return subscriber
+  }
+  const opening = open()
+  opening.catch(events.lost)
+  return {
+    subscribe: async (channel) => (await opening).subscribe(channel),
+    unsubscribe: async (channel) => (await opening).unsubscribe(channel),
+    end() {
+      isEnded = true
+      opening.then((subscriber) => subscriber.disconnect()).catch(() => undefined)
+    },
+  }
+}
+
+/** The nodes of a Cluster are known once it is connected. */
+async function findNode(client: Ioredis, isEnded: () => boolean): Promise<Ioredis> {
+  if (!client.nodes) return client
+  for (let looks = 0; !isEnded() && client.status !== 'end'; looks++) {
+    const node = anyOf(client.nodes('master'))
+    if (node) return node
+    // Its owner may be about to connect it.
+    if (looks > 0 && client.status === 'wait') client.connect().catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, lookMs).unref())
+  }
+  throw new Error('The Redis client is closed')
+}
+
+function watch(subscriber: Ioredis, events: SubscriberEvents): void {
   let isFirst = true
   // The client tells its owner of errors.
   subscriber.on('error', () => undefined)
@@ -80,9 +114,4 @@ function openSubscriber(client: Ioredis, events: SubscriberEvents): Subscriber {
     if (!isFirst) subscriber.call('PING').then(events.back, () => undefined)
     isFirst = false
   })
-  return {
-    subscribe: (channel) => subscriber.subscribe(channel),
-    unsubscribe: (channel) => subscriber.unsubscribe(channel),
-    end: () => void subscriber.disconnect(),
-  }
 }

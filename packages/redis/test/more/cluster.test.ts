@@ -6,6 +6,7 @@ import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { describeStore, type StoreUnderTest } from '../../../../conformance/src/vitest.ts'
 import { skipsRedis } from '../../../../test-support/redis/start-redis.ts'
+import { waitFor } from '../../../../test-support/waiting.ts'
 import { redisBackplane } from '../../src/index.ts'
 import { Keys } from '../../src/keys.ts'
 import type { Connected } from '../clients.ts'
@@ -61,6 +62,22 @@ describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
       ttlToleranceMs: 30,
     })
   }
+
+  test('tells of messages that are missed, also where it was subscribed to before the client of ioredis was connected', async () => {
+    const client = new Cluster(cluster.ports.map((port) => ({ host: '127.0.0.1', port })))
+    onTestFinished(() => client.disconnect())
+    const { bus } = redisBackplane(client, { keyPrefix: randomBytes(4).toString('hex') })
+    let missed = 0
+    onTestFinished(
+      await bus.subscribe(
+        'channel',
+        () => undefined,
+        () => missed++,
+      ),
+    )
+    await Promise.all(client.nodes('master').map((node) => node.client('KILL', 'TYPE', 'pubsub')))
+    await waitFor(() => missed > 0)
+  })
 
   // iovalkey, and ioredis before 6, gather by the first argument.
   test.each([
