@@ -59,7 +59,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS mcp.message (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX IF NOT EXISTS message_xid ON mcp.message (xid);
 
-CREATE OR REPLACE FUNCTION mcp.get_session_1(a_name text) RETURNS SETOF mcp.session LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION mcp.get_session_1(a_name text) RETURNS SETOF mcp.session LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   RETURN QUERY SELECT * FROM mcp.session WHERE name = a_name AND expires > clock_timestamp();
 END $$;
@@ -67,7 +67,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mcp.update_session_1(
   a_name text, a_term bigint, ttl float8, a_owner text, a_node text, a_initialized boolean, a_log_level text,
   a_subscriptions text
-) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   UPDATE mcp.session SET owner = coalesce(a_owner, owner), node = coalesce(a_node, node),
     initialized = coalesce(a_initialized, initialized), log_level = coalesce(a_log_level, log_level),
@@ -79,7 +79,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mcp.create_session_1(
   a_name text, a_fixed text, a_term bigint, a_owner text, a_node text,
   a_initialized boolean, a_log_level text, a_subscriptions text, ttl float8
-) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE old mcp.session;
 BEGIN
   LOOP
@@ -98,7 +98,7 @@ END $$;
 
 -- FOR UPDATE waits for appends under way, which hold the row FOR KEY SHARE: none of an old term comes after this.
 CREATE OR REPLACE FUNCTION mcp.take_over_1(a_name text, expected bigint, a_owner text, a_node text, ttl float8)
-RETURNS SETOF mcp.session LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS SETOF mcp.session LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -112,7 +112,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION mcp.delete_session_1(a_name text, a_term bigint)
-RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -123,7 +123,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION mcp.delete_log_1(a_name text, a_term bigint)
-RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE s mcp.session;
 BEGIN
   SELECT * INTO s FROM mcp.session WHERE name = a_name FOR UPDATE;
@@ -133,7 +133,7 @@ BEGIN
   UPDATE mcp.session SET gone = s.term WHERE id = s.id;
 END $$;
 
-CREATE OR REPLACE FUNCTION mcp.remove_log_1(a_session bigint) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION mcp.remove_log_1(a_session bigint) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   DELETE FROM mcp.event WHERE stream = ANY (ARRAY(SELECT id FROM mcp.stream WHERE session = a_session));
   DELETE FROM mcp.stream WHERE session = a_session;
@@ -144,7 +144,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mcp.append_1(
   names text[], terms bigint[], appends int[], tags text[], ids text[],
   places int[], indexes bigint[], ns bigint[], kinds smallint[], lasts boolean[], texts text[]
-) RETURNS text[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS text[] LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   sessions bigint[];
   outcomes text[];
@@ -184,7 +184,7 @@ END $$;
 -- A page of a stream. The newest event tells how far it has come, or the stream itself where that was dropped.
 CREATE OR REPLACE FUNCTION mcp.read_1(a_name text, a_tag text, a_after bigint, a_most int)
 RETURNS TABLE (ids text, head bigint, i bigint, term bigint, n bigint, kind smallint, last boolean, data text,
-  head_term bigint, head_n bigint, ended boolean) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off AS $$
+  head_term bigint, head_n bigint, ended boolean) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT k.request_ids, greatest(k.head, h.i), e.i, e.term, e.n, e.kind, e.last, e.data,
@@ -199,7 +199,7 @@ END $$;
 -- Messages that could not be seen in a snapshot and can be now, in whichever order they were committed. They were begun
 -- since, or were under way: so it costs no more while the application has a transaction open for long.
 CREATE OR REPLACE FUNCTION mcp.look_1(channels text[], seen pg_snapshot)
-RETURNS TABLE (id bigint, channel text, text text) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off AS $$
+RETURNS TABLE (id bigint, channel text, text text) LANGUAGE plpgsql STABLE ROWS 10 SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT m.id, m.channel, m.text FROM mcp.message m
@@ -212,7 +212,7 @@ END $$;
 CREATE OR REPLACE FUNCTION mcp.append_again_1(
   terms bigint[], appends int[], streams bigint[],
   places int[], indexes bigint[], ns bigint[], kinds smallint[], lasts boolean[], texts text[], outcomes text[]
-) RETURNS text[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS text[] LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE refused int[];
 BEGIN
   refused := ARRAY(
@@ -230,7 +230,7 @@ BEGIN
 END $$;
 
 -- Before newest events go: how far their streams had come.
-CREATE OR REPLACE FUNCTION mcp.keep_heads_1(streams bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION mcp.keep_heads_1(streams bigint[]) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   UPDATE mcp.stream k SET head = e.i, term = e.term, n = e.n, last = e.last
     FROM unnest(streams) a (id)
@@ -241,7 +241,7 @@ END $$;
 -- What a session has too much of: events one by one, streams with all of theirs, and what is known of streams.
 CREATE OR REPLACE FUNCTION mcp.drop_1(
   a_name text, a_term bigint, streams bigint[], indexes bigint[], ended bigint[], forgotten bigint[]
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   PERFORM 1 FROM mcp.session WHERE name = a_name AND term = a_term FOR KEY SHARE;
   IF NOT FOUND THEN RETURN; END IF;
@@ -254,16 +254,18 @@ BEGIN
 END $$;
 
 -- A bounded part of what is over. Nodes take different rows. Messages go that all could see in a snapshot long ago.
-CREATE OR REPLACE FUNCTION mcp.sweep_1(retain float8, seen text) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION mcp.sweep_1(retain float8, seen text) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   most CONSTANT int := 5000;
   few CONSTANT int := 500;
   over bigint[];
   removed int;
   more boolean := false;
-  since_when timestamptz := clock_timestamp() - retain * interval '1 ms';
+  -- No index is looked into for what changes from row to row, as clock_timestamp() does.
+  this_moment CONSTANT timestamptz := clock_timestamp();
+  since_when CONSTANT timestamptz := this_moment - retain * interval '1 ms';
 BEGIN
-  over := ARRAY(SELECT id FROM mcp.session WHERE expires <= clock_timestamp() LIMIT few FOR UPDATE SKIP LOCKED);
+  over := ARRAY(SELECT id FROM mcp.session WHERE expires <= this_moment LIMIT few FOR UPDATE SKIP LOCKED);
   IF over <> '{}' THEN
     DELETE FROM mcp.event WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM mcp.event WHERE stream = ANY (ARRAY(SELECT id FROM mcp.stream WHERE session = ANY (over)))
@@ -288,7 +290,7 @@ BEGIN
     END IF;
   END IF;
   DELETE FROM mcp.node WHERE name = ANY (ARRAY(
-    SELECT name FROM mcp.node WHERE ends <= clock_timestamp() - interval '1 hour' LIMIT few FOR UPDATE SKIP LOCKED));
+    SELECT name FROM mcp.node WHERE ends <= this_moment - interval '1 hour' LIMIT few FOR UPDATE SKIP LOCKED));
   IF seen IS NOT NULL THEN
     DELETE FROM mcp.message WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM mcp.message WHERE xid < pg_snapshot_xmax(seen::pg_snapshot)

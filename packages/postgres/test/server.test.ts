@@ -415,6 +415,23 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     expect(read).toBeLessThan(50)
   })
 
+  test('what is done for a session, and to remove those that are over, is not compiled and reads no whole table of them', async () => {
+    const pool = connect({ max: 1, options: '-c session_preload_libraries=auto_explain -c client_min_messages=log' })
+    await createTables(pool, { schema: 'plain' })
+    const { sessions, events } = postgresBackplane(pool, { schema: 'plain', listenOn: false, retainMs: 1 })
+    const settings = ['log_min_duration = 0', 'log_nested_statements = on', 'log_analyze = on', 'log_timing = off']
+    for (const setting of settings) await pool.query(`SET auto_explain.${setting}`)
+    const told: string[] = []
+    const listening = await pool.connect()
+    listening.on('notice', ({ message = '' }) => told.push(message)).release()
+    await sessions.create(toRecord('key'), ttlMs)
+    await events.append('key', [toEvent(1), toEvent(2)])
+    await sleep(5)
+    await sessions.renewLease('node', ttlMs)
+    await waitFor(() => told.some((plan) => plan.includes('DELETE FROM plain.node')))
+    expect(told.filter((plan) => /JIT:|Seq Scan on (session|stream|event|message)/.test(plan))).toEqual([])
+  })
+
   describe('through PgBouncer in transaction mode', () => {
     test('pg: nodes lose no statement that another connection has prepared, or none has', async () => {
       const bouncer = await startPgBouncer(server.port)
