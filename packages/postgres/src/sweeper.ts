@@ -8,8 +8,8 @@ export class Sweeper {
   readonly #database: Database
   readonly #retainMs: number
   #sweptAt = performance.now()
-  /** What could be seen when it was swept before. */
-  #seen: string | null = null
+  /** What could be seen by then: messages of it may be removed once it is old enough, however often streams are. */
+  #seen: { readonly snapshot: string; readonly at: number } | undefined
   #isSweeping = false
 
   constructor(database: Database, retainMs: number) {
@@ -30,16 +30,25 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const before = this.#seen
-    const [row] = await this.#database.write('SELECT pg_current_snapshot()::text AS snapshot', [])
-    this.#seen = String(row?.snapshot)
+    const over = await this.#findOver()
     let isMore = true
     while (isMore) {
       const [swept] = await this.#database.write('SELECT mcp.sweep_1($1::text::float8, $2::text) AS more', [
         `${this.#retainMs}`,
-        before,
+        over,
       ])
       isMore = swept?.more === true
     }
+  }
+
+  /** The snapshot whose messages everyone has heard; `null`: there is none yet. */
+  async #findOver(): Promise<string | null> {
+    const before = this.#seen
+    const at = performance.now()
+    if (before && at < before.at + sweepMs) return null
+    const [row] = await this.#database.write('SELECT pg_current_snapshot()::text AS snapshot', [])
+    // Counted from when it was answered: it was taken before that.
+    this.#seen = { snapshot: String(row?.snapshot), at: performance.now() }
+    return before?.snapshot ?? null
   }
 }

@@ -329,6 +329,16 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     expect(await events.read('stays', 'p', 0, 10)).toBeUndefined()
   })
 
+  test('a message can be heard for seconds, however short streams are kept', async () => {
+    const { sessions, bus } = await open('brief', { retainMs: 1 })
+    await bus.publish('channel', 'message')
+    for (let i = 0; i < 10; i++) {
+      await sessions.renewLease('me', ttlMs)
+      await sleep(20)
+    }
+    expect(await queryOnce(server.url, 'SELECT FROM brief.message')).toBe(1)
+  })
+
   test('after a kill of the server all that was acknowledged is there, and messages are heard again', async () => {
     const own = await startPostgres()
     onTestFinished(() => own.stop())
