@@ -28,16 +28,21 @@ export class Database {
 
   /** A statement that only reads. It is not for a replica, which is behind: what it lacks is not gone. */
   async read(text: string, values: readonly Value[], isPrepared = false): Promise<readonly Row[]> {
-    const asked = `SELECT pg_is_in_recovery() AS replica, found.* FROM (VALUES (1)) one
+    const asked = `SELECT pg_is_in_recovery()::int AS replica, found.* FROM (VALUES (1)) one
       LEFT JOIN (SELECT 1 AS row, each.* FROM (${text}) each) found ON true`
     const rows = await this.write(asked, values, isPrepared)
-    if (rows[0]?.replica !== false) throw new Error('Expected the primary server of Postgres, got a replica')
-    return rows.filter(({ row }) => row === 1)
+    if (!isNumber(0, rows[0]?.replica)) throw new Error('Expected the primary server of Postgres, got a replica')
+    return rows.filter(({ row }) => isNumber(1, row))
   }
 
   toText(text: string): string {
     return text.replaceAll('mcp.', `${this.schema}.`)
   }
+}
+
+/** Clients can be set to give numbers in other types, or as they were sent; statements ask for no `boolean`. */
+export function isNumber(expected: number, value: unknown): boolean {
+  return value !== undefined && value !== null && Number(value) === expected
 }
 
 function toHelp(schema: string): string {

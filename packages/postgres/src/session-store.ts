@@ -1,6 +1,6 @@
 import type { SessionChanges, SessionRecord, SessionStore, Taking } from '@throughline/mcp-http-core'
 import type { Row } from './client/postgres-client.ts'
-import type { Database } from './database.ts'
+import { type Database, isNumber } from './database.ts'
 import { fromStored, toName, toStored } from './names.ts'
 import type { Sweeper } from './sweeper.ts'
 
@@ -22,7 +22,7 @@ export class PostgresSessionStore implements SessionStore {
   async create(record: SessionRecord, ttlMs: number): Promise<boolean> {
     const { term, owner, initialized, logLevel, subscriptions, ...rest } = record
     const sql =
-      'SELECT mcp.create_session_1($1, $2, $3::text::bigint, $4, $5, $6::text::boolean, $7, $8, $9::text::float8) AS done'
+      'SELECT mcp.create_session_1($1, $2, $3::text::bigint, $4, $5, $6::text::boolean, $7, $8, $9::text::float8)::int AS done'
     const fixed = [toName(record.key), JSON.stringify(rest), `${term}`, toStored(owner), toName(owner)]
     const changing = [`${initialized}`, JSON.stringify(logLevel), JSON.stringify(subscriptions), `${ttlMs}`]
     return isDone(await this.#database.write(sql, [...fixed, ...changing], true))
@@ -40,7 +40,7 @@ export class PostgresSessionStore implements SessionStore {
       ...[initialized === undefined ? null : `${initialized}`],
       ...[JSON.stringify(logLevel) ?? null, JSON.stringify(subscriptions) ?? null],
     ]
-    const sql = `SELECT mcp.update_session_1($1, $2::text::bigint, $3::text::float8, $4, $5, $6::text::boolean, $7, $8)
+    const sql = `SELECT mcp.update_session_1($1, $2::text::bigint, $3::text::float8, $4, $5, $6::text::boolean, $7, $8)::int
       AS done`
     return isDone(await this.#database.write(sql, [toName(key), `${term}`, `${ttlMs}`, ...values], true))
   }
@@ -52,7 +52,7 @@ export class PostgresSessionStore implements SessionStore {
   }
 
   async delete(key: string, term?: number): Promise<boolean> {
-    const sql = 'SELECT mcp.delete_session_1($1, $2::text::bigint) AS done'
+    const sql = 'SELECT mcp.delete_session_1($1, $2::text::bigint)::int AS done'
     return isDone(await this.#database.write(sql, [toName(key), term === undefined ? null : `${term}`], true))
   }
 
@@ -72,18 +72,18 @@ export class PostgresSessionStore implements SessionStore {
     const sql = `WITH before AS (SELECT ends FROM mcp.node WHERE name = $1)
       INSERT INTO mcp.node (name, ends) VALUES ($1, clock_timestamp() + $2::text::float8 * interval '1 ms')
       ON CONFLICT (name) DO UPDATE SET ends = excluded.ends
-      RETURNING coalesce((SELECT ends FROM before) > clock_timestamp(), false) AS done`
+      RETURNING coalesce((SELECT ends FROM before) > clock_timestamp(), false)::int AS done`
     return isDone(await this.#database.write(sql, [toName(node), `${leaseMs}`]))
   }
 
   async hasLease(node: string): Promise<boolean> {
-    const sql = 'SELECT true AS done FROM mcp.node WHERE name = $1 AND ends > clock_timestamp()'
+    const sql = 'SELECT 1 AS done FROM mcp.node WHERE name = $1 AND ends > clock_timestamp()'
     return isDone(await this.#database.read(sql, [toName(node)]))
   }
 }
 
 function isDone(rows: readonly Row[]): boolean {
-  return rows[0]?.done === true
+  return isNumber(1, rows[0]?.done)
 }
 
 function toRecord([row]: readonly Row[]): SessionRecord | undefined {

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts'
+import { type Database, isNumber } from './database.ts'
 
 /** Milliseconds between two sweeps of a node, and how long a message can be heard at least. */
 export const sweepMs = 5_000
@@ -33,11 +33,11 @@ export class Sweeper {
     const over = await this.#findOver()
     let isMore = true
     while (isMore) {
-      const [swept] = await this.#database.write('SELECT mcp.sweep_1($1::text::float8, $2::text) AS more', [
+      const [swept] = await this.#database.write('SELECT mcp.sweep_1($1::text::float8, $2::text)::int AS more', [
         `${this.#retainMs}`,
         over,
       ])
-      isMore = swept?.more === true
+      isMore = isNumber(1, swept?.more)
     }
   }
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { Client, Pool } from 'pg'
+import { Client, Pool, types } from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { listen } from '../../../test-support/listen.ts'
@@ -35,6 +35,10 @@ test('a bad option is refused by its name', () => {
     expect(() => postgresBackplane(new Pool(), options as PostgresBackplaneOptions)).toThrow(message)
   }
 })
+
+function toBigIntParser(oid: number, format?: never): unknown {
+  return oid === types.builtins.INT8 || oid === types.builtins.INT4 ? BigInt : types.getTypeParser(oid, format)
+}
 
 describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, () => {
   let server: PostgresServer
@@ -440,6 +444,33 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     await sessions.renewLease('node', ttlMs)
     await waitFor(() => told.some((plan) => plan.includes('DELETE FROM plain.node')))
     expect(told.filter((plan) => /JIT:|Seq Scan on (session|stream|event|message)/.test(plan))).toEqual([])
+  })
+
+  test.each([
+    ['pg gives values as they were sent', () => ({ types: { getTypeParser: () => (value: unknown) => value } })],
+    ['pg gives whole numbers as bigint', () => ({ types: { getTypeParser: toBigIntParser } })],
+    ['postgres writes names of columns its own way', () => ({ transform: postgres.pascal })],
+  ] as const)('an application for which %s is served as any other', async (name, makeOptions) => {
+    const sql = name.startsWith('pg') ? undefined : postgres(server.url, { fetch_types: false, ...makeOptions() })
+    onTestFinished(() => sql?.end())
+    const client = sql ?? connect(makeOptions())
+    await createTables(client, { schema: 'typed' })
+    await createTables(client, { schema: 'typed' })
+    const { sessions, events, bus } = postgresBackplane(client, { schema: 'typed' })
+    const key = name.slice(-10)
+    expect(await sessions.create(toRecord(key), ttlMs)).toBe(true)
+    expect(await sessions.create(toRecord(key), ttlMs)).toBe(false)
+    expect(await sessions.update(key, 1, { logLevel: 'info' }, ttlMs)).toBe(true)
+    expect(await sessions.get(key)).toEqual(toRecord(key, { logLevel: 'info' }))
+    expect([await sessions.renewLease(key, ttlMs), await sessions.renewLease(key, ttlMs)]).toEqual([false, true])
+    expect([await sessions.hasLease(key), await sessions.hasLease('other')]).toEqual([true, false])
+    expect(await events.append(key, [toEvent(1)])).toBe('ok')
+    expect(await events.read(key, 'g', 0, 10)).toMatchObject({ events: [toEvent(1)], head: 1, ended: false })
+    const heard: string[] = []
+    onTestFinished(await bus.subscribe(key, (message) => heard.push(message)))
+    await bus.publish(key, 'message')
+    await waitFor(() => heard.includes('message'))
+    expect(await sessions.delete(key)).toBe(true)
   })
 
   describe('through PgBouncer in transaction mode', () => {

@@ -9,6 +9,7 @@ interface Sql {
     readonly port: readonly number[]
     /** Of a socket, in place of these. */
     readonly path?: string | false
+    readonly transform?: { readonly column?: { readonly from?: unknown } }
   }
   unsafe(text: string, values?: readonly unknown[], options?: object): Query
   listen(name: string, onNotify: () => void, onListen: () => void): Promise<{ unlisten(): Promise<unknown> }>
@@ -29,17 +30,23 @@ export function isPostgres(client: unknown): client is Sql {
 
 export function fromPostgres(sql: Sql): ClientPort {
   // Whoever goes through PgBouncer has said so by `prepare: false`.
-  const { prepare = true } = sql.options
+  const { prepare = true, transform } = sql.options
   return {
     async query(text, values, isPrepared = false) {
       const query = sql.unsafe(text, values, { prepare: prepare && isPrepared })
-      return await within(deadlines.reply, 'a result', query, () => giveUp(sql, query))
+      const rows = await within(deadlines.reply, 'a result', query, () => giveUp(sql, query))
+      return transform?.column?.from ? rows.map(toLowerCase) : rows
     },
     async script(text) {
       await sql.unsafe(text)
     },
     openListener: (events) => openListener(sql, events),
   }
+}
+
+/** The application may have names of columns written otherwise, as with `postgres.pascal`. */
+function toLowerCase(row: Row): Row {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 /**

@@ -1,6 +1,7 @@
 import { checkOptions, option } from '@throughline/mcp-http-core'
 import { aSchema } from '../client/options.ts'
 import { type PostgresClient, toClientPort } from '../client/postgres-client.ts'
+import { isNumber } from '../database.ts'
 import { toSchema, version } from './schema.ts'
 
 export interface CreateTablesOptions {
@@ -21,7 +22,7 @@ const table = { schema: option('mcp', aSchema) }
 export async function createTables(client: PostgresClient, options: CreateTablesOptions = {}): Promise<void> {
   const { schema } = checkOptions(table, options)
   const port = toClientPort(client)
-  const sql = `SELECT to_regclass($1::text || '.migration') IS NOT NULL AS found,
+  const sql = `SELECT (to_regclass($1::text || '.migration') IS NOT NULL)::int AS found,
     current_setting('server_encoding') AS encoding, current_database() AS name`
   const [database] = await port.query(sql, [schema])
   if (database?.encoding !== 'UTF8') {
@@ -30,7 +31,7 @@ export async function createTables(client: PostgresClient, options: CreateTables
         "make one with CREATE DATABASE mcp ENCODING 'UTF8' TEMPLATE template0, and connect the client to it",
     )
   }
-  if (database.found === true) {
+  if (isNumber(1, database.found)) {
     const [last] = await port.query(`SELECT max(version)::int AS version FROM ${schema}.migration`, [])
     if (Number(last?.version) >= version) return
   }
