@@ -1,7 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientPort, Row, Value } from './client/postgres-client.ts'
 
 /** Of an undefined table, schema or function. */
 const missing = ['42P01', '3F000', '42883']
+
+/** Of a transaction of which nothing is kept because of others at the same time, as where `serializable` is the default. */
+const undone = ['40001', '40P01']
+
+/** How long such a statement is repeated, in milliseconds. */
+const repeatMs = 500
 
 /** Commands on the tables of one schema. */
 export class Database {
@@ -18,11 +25,17 @@ export class Database {
    * than to call functions, and is planned once. A plan that was made while a table was small would be of no use later.
    */
   async write(text: string, values: readonly Value[], isPrepared = false): Promise<readonly Row[]> {
-    try {
-      return await this.client.query(this.toText(text), values, isPrepared)
-    } catch (error) {
-      if (!missing.includes(String((error as { readonly code?: unknown }).code))) throw error
-      throw new Error(toHelp(this.schema), { cause: error })
+    const sql = this.toText(text)
+    for (const endsAt = performance.now() + repeatMs; ; ) {
+      try {
+        return await this.client.query(sql, values, isPrepared)
+      } catch (error) {
+        const code = String((error as { readonly code?: unknown }).code)
+        if (missing.includes(code)) throw new Error(toHelp(this.schema), { cause: error })
+        if (!undone.includes(code) || performance.now() > endsAt) throw error
+      }
+      // Not in step with those others.
+      await sleep(Math.random() * 10)
     }
   }
 

@@ -333,6 +333,19 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     expect(await events.read('stays', 'p', 0, 10)).toBeUndefined()
   })
 
+  test('what an isolation that the application has set undoes is done again', async () => {
+    const options = '-c default_transaction_isolation=serializable'
+    const [one, other] = [connect({ options }), connect({ options })]
+    await createTables(one, { schema: 'strict' })
+    const stores = [one, other].map((pool) => postgresBackplane(pool, { schema: 'strict' }).sessions)
+    for (const key of ['a', 'b', 'c']) {
+      const creating = Array.from({ length: 40 }, async (_, i) => await stores[i % 2]?.create(toRecord(key), ttlMs))
+      expect((await Promise.all(creating)).filter(Boolean)).toEqual([true])
+      const updating = Array.from({ length: 40 }, async (_, i) => await stores[i % 2]?.update(key, 1, {}, ttlMs))
+      expect(await Promise.all(updating)).not.toContain(false)
+    }
+  })
+
   test('a message can be heard for seconds, however short streams are kept', async () => {
     const { sessions, bus } = await open('brief', { retainMs: 1 })
     await bus.publish('channel', 'message')
