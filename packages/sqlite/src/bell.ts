@@ -9,6 +9,7 @@ export class Bell {
   readonly #onRing: () => void
   #handle: number | undefined
   #watcher: FSWatcher | undefined
+  #isClosed = false
   /** Whether it has been heard here. */
   isHeard = false
 
@@ -24,6 +25,7 @@ export class Bell {
     } catch {
       // Whoever listens looks from time to time.
     }
+    if (this.#isClosed) this.stop()
   }
 
   listen(): void {
@@ -39,6 +41,12 @@ export class Bell {
     } catch {
       // The system allows no more watchers, or has none.
     }
+  }
+
+  /** It is rung once more for what was being written: nothing stays open for that. */
+  close(): void {
+    this.#isClosed = true
+    this.stop()
   }
 
   stop(): void {

@@ -73,7 +73,8 @@ export class SqliteBus implements MessageBus {
 
   close(): void {
     this.#channels.clear()
-    this.#stop()
+    clearTimeout(this.#timer)
+    this.#bell.close()
   }
 
   #subscribe(channel: string, subscription: Subscription): () => void {

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -136,6 +137,26 @@ test('what is written is there when the file is opened again, and close writes w
   const after = open(file)
   expect(await after.sessions.get('a')).toEqual(toRecord('a'))
   expect((await after.events.read('a', 'g', 0, 10))?.head).toBe(2)
+})
+
+test.skipIf(!existsSync('/proc/self/fd'))('nothing is open after close, however much was under way', async () => {
+  const file = join(createFolder(), 'mcp.db')
+  const backplane = sqliteBackplane(file)
+  const { bus } = backplane
+  const stop = await bus.subscribe('channel', () => undefined)
+  const publishing = bus.publish('channel', 'message')
+  await stop()
+  backplane.close()
+  await publishing
+  const opened = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      // That of the folder itself.
+      return []
+    }
+  })
+  expect(opened.filter((path) => path.startsWith(file))).toEqual([])
 })
 
 test('several processes that start at once make one file', { timeout: 60_000 }, async () => {
