@@ -40,7 +40,7 @@ export type {
 export { createEndpoint, type Endpoint, type EndpointStats, toMountable } from './endpoint.ts'
 export { type BearerAuth, type BearerAuthOptions, createBearerAuth } from './http/bearer-auth.ts'
 export type { ErrorSource } from './http/error-source.ts'
-export { type RefusalCode, Rejection } from './http/errors.ts'
+export { isRejection, type RefusalCode, Rejection } from './http/errors.ts'
 export type {
   BodySink,
   EventSink,

@@ -4,6 +4,7 @@ import {
   expected,
   type HttpReply,
   type HttpRequest,
+  isRejection,
   type MaybePromise,
   type Mountable,
   option,
@@ -79,7 +80,7 @@ export function inspector(endpoint: Endpoint, options: InspectorOptions): Mounta
       if ((await inTime(allow(request))) !== true) throw new Rejection('insufficient_scope', { message: 'Not allowed' })
       return await answer(request)
     } catch (error) {
-      if (error instanceof Rejection) return toRefusal(error)
+      if (isRejection(error)) return toRefusal(error)
       endpoint.report?.(error)
       return toJsonReply({ error: 'Internal error' }, 500)
     }

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../backplane/backplane.ts'
 import { isBatch, requestsIn } from '../call/dispatch.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { ForwardMessage } from '../diagnostics/messages.ts'
-import { Rejection, unreachableRejection } from '../http/errors.ts'
+import { isRejection, Rejection, unreachableRejection } from '../http/errors.ts'
 import { recoveryHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
@@ -153,7 +153,7 @@ export class RemoteSession implements SessionHandle {
       return await session.listen(request, options.eventIds.encode({ streamTag, ...place }), true)
     } catch (error) {
       // As it comes from another node.
-      if (error instanceof Rejection) return toErrorReply(error)
+      if (isRejection(error)) return toErrorReply(error)
       throw error
     }
   }

@@ -4,7 +4,7 @@ import { checkBatch, isBatch } from '../call/dispatch.ts'
 import { Cluster, type ClusterOptions, isShared as isSharedByNodes } from '../cluster/cluster.ts'
 import { Directory } from '../cluster/directory.ts'
 import { publishRefusal } from '../diagnostics/publish-refusal.ts'
-import { drainingRejection, Rejection, refusals } from '../http/errors.ts'
+import { drainingRejection, isRejection, Rejection, refusals } from '../http/errors.ts'
 import { sessionIdHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import { type Incoming, type ReadOptions, readMessage } from '../http/read-message.ts'
@@ -172,7 +172,7 @@ export class SessionsEra implements Era {
       const incoming = given ?? (await readMessage(request, this.#options))
       return !isBatch(incoming) && isInitialize(incoming) ? incoming : undefined
     } catch (error) {
-      if (error instanceof Rejection && refusals[error.refusal].status < 500) return undefined
+      if (isRejection(error) && refusals[error.refusal].status < 500) return undefined
       throw error
     }
   }

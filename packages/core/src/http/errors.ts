@@ -138,6 +138,19 @@ export class EntryRejection extends Rejection {
   }
 }
 
+/**
+ * Also one of another copy of this package: a process may have that of `import` and that of `require`, and in CommonJS each
+ * entry is a copy of its own.
+ */
+export function isRejection(error: unknown): error is Rejection {
+  if (error instanceof Rejection) return true
+  return error instanceof Error && error.name === 'Rejection' && isRefusalCode((error as Partial<Rejection>).refusal)
+}
+
+function isRefusalCode(code: unknown): code is RefusalCode {
+  return typeof code === 'string' && Object.hasOwn(refusals, code)
+}
+
 /** What HTTP allows in the name of a header, and in its value. */
 export const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
 export const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/

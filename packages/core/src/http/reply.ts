@@ -1,7 +1,7 @@
 import { StoreError } from '../backplane/guarded-backplane.ts'
 import { toErrorMessage } from '../rpc/json-rpc.ts'
 import type { ErrorSource, Report } from './error-source.ts'
-import { EntryRejection, Rejection, refusals, storeRejection } from './errors.ts'
+import { EntryRejection, isRejection, Rejection, refusals, storeRejection } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
 import type { EventStreamBody, HttpReply, HttpRequest, Mountable } from './http.ts'
 import type { Incoming } from './read-message.ts'
@@ -51,7 +51,7 @@ export function toRejection(
   { onError }: Faults,
   where: ErrorSource = 'request',
 ): Rejection {
-  const rejection = error instanceof Rejection ? error : toFault(error, where)
+  const rejection = isRejection(error) ? error : toFault(error, where)
   if (!rejection.hasCause) return rejection
   const { cause } = rejection
   // It passes here once more on its way out.
@@ -62,7 +62,7 @@ export function toRejection(
 
 /** The refusal of a request because code that is not ours failed. */
 export function toFailure(source: ErrorSource, error: unknown): Rejection {
-  return error instanceof Rejection ? error : new Rejection('internal_error', { cause: error, source })
+  return isRejection(error) ? error : new Rejection('internal_error', { cause: error, source })
 }
 
 function toFault(cause: unknown, source: ErrorSource): Rejection {
