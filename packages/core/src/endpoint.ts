@@ -1,6 +1,6 @@
 import { Attendance } from './attendance/attendance.ts'
 import { createEndpointSessions, type EndpointSessions } from './cluster/endpoint-sessions.ts'
-import { NodeMessages, toNotification } from './cluster/node-messages.ts'
+import { NodeMessages, toNotify } from './cluster/node-messages.ts'
 import { publishRefusal } from './diagnostics/publish-refusal.ts'
 import { traceRequest } from './diagnostics/trace-request.ts'
 import { createEra } from './eras/create-era.ts'
@@ -38,7 +38,8 @@ export interface EndpointStats {
 export interface Endpoint extends Mountable {
   /**
    * Sends a notification to every initialized session on its standalone stream, on every node, or to one session.
-   * A client that is away gets it when it comes back. Rejects when the message bus does.
+   * A client that is away gets it when it comes back. Rejects when the message bus does, and with a TypeError for what is no
+   * notification or no key.
    */
   notify(notification: { method: string; params?: Record<string, unknown> }, to?: { sessionKey: string }): Promise<void>
   readonly sessions: EndpointSessions
@@ -98,10 +99,10 @@ export function createEndpoint(given: EndpointOptions): Endpoint {
   return endpoint
 
   async function notify(
-    { method, params }: { method: string; params?: Record<string, unknown> },
+    notification: { method: string; params?: Record<string, unknown> },
     to?: { sessionKey: string },
   ): Promise<void> {
-    await nodes.publish({ type: 'notify', notification: toNotification(method, params), ...to })
+    await nodes.publish(toNotify(notification, to))
   }
 
   function stats(): EndpointStats {

@@ -1,4 +1,5 @@
 import type { Backplane, LogPage, SessionRecord } from '../backplane/backplane.ts'
+import { expected } from '../option-checks.ts'
 import type { MaybePromise } from '../promises/maybe-promise.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
 import type { StreamInfo } from '../stream/stream-info.ts'
@@ -17,7 +18,7 @@ export interface SessionInfo extends Omit<SessionRecord, 'owner' | 'term'> {
 /** That are read at a time. */
 const maxEvents = 1_000
 
-/** Sessions by key: `await sessionKey(sessionId)`. */
+/** Sessions by key: `await sessionKey(sessionId)`. All reject with a TypeError for what is no key. */
 export interface EndpointSessions {
   list(): AsyncIterable<SessionInfo>
   get(key: string): Promise<SessionInfo | undefined>
@@ -49,6 +50,12 @@ export interface EndpointSessionsParts {
   readonly streams: (node: string, key: string) => MaybePromise<readonly StreamInfo[] | undefined>
 }
 
+/** A promise of one, of which no store knows anything, would be a session that does not exist. */
+function aKey(key: string): string {
+  if (typeof key !== 'string') throw expected('the key of a session, as await sessionKey(sessionId)', key)
+  return key
+}
+
 /** The sessions of every node, as the store has them. */
 export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSessions {
   const { backplane, nodes, sessionIdleMs, activities } = parts
@@ -66,12 +73,12 @@ export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSe
   }
 
   async function get(key: string): Promise<SessionInfo | undefined> {
-    const record = await sessions.get(key)
+    const record = await sessions.get(aKey(key))
     return record && toInfo(record, record.owner === '' ? undefined : await activities(record.owner))
   }
 
   async function streams(key: string): Promise<readonly StreamInfo[] | undefined> {
-    const { owner = '' } = (await sessions.get(key)) ?? {}
+    const { owner = '' } = (await sessions.get(aKey(key))) ?? {}
     return owner === '' ? undefined : parts.streams(owner, key)
   }
 
@@ -80,11 +87,11 @@ export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSe
     streamTag: string,
     { after = 0, limit = 100 }: { readonly after?: number; readonly limit?: number } = {},
   ): Promise<LogPage | undefined> {
-    return events.read(key, streamTag, after, Math.min(limit, maxEvents))
+    return events.read(aKey(key), streamTag, after, Math.min(limit, maxEvents))
   }
 
   async function end(key: string): Promise<boolean> {
-    const existed = await sessions.delete(key)
+    const existed = await sessions.delete(aKey(key))
     await nodes.publish({ type: 'end', sessionKey: key })
     await events.delete(key)
     return existed

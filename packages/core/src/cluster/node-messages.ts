@@ -1,4 +1,5 @@
 import type { MessageBus } from '../backplane/backplane.ts'
+import { expected } from '../option-checks.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 
 /** A message between nodes. */
@@ -17,10 +18,26 @@ const channel = 'mcp-http'
  * What `endpoint.notify` publishes, for who publishes it in a way of its own, as in a transaction of the application.
  */
 export function toBusMessage(
-  { method, params }: { method: string; params?: Record<string, unknown> },
-  to: { sessionKey?: string } = {},
+  notification: { method: string; params?: Record<string, unknown> },
+  to?: { sessionKey?: string },
 ): { channel: string; message: string } {
-  return { channel, message: writeNodeMessage({ type: 'notify', notification: toNotification(method, params), ...to }) }
+  return { channel, message: writeNodeMessage(toNotify(notification, to)) }
+}
+
+/**
+ * @throws TypeError for what is no notification, and for a receiver without a key: what is meant for one session must not go
+ * to all.
+ */
+export function toNotify(
+  notification: { method: string; params?: Record<string, unknown> },
+  to: { sessionKey?: string } = {},
+): NodeMessage {
+  const { method, params } = isObject(notification) ? notification : {}
+  if (typeof method !== 'string') throw expected("a notification, as { method: 'notifications/…' }", notification)
+  if (params !== undefined && !isObject(params)) throw expected('params of a notification to be an object', params)
+  const [wrong] = Object.entries(to).find(([name, value]) => name !== 'sessionKey' || typeof value !== 'string') ?? []
+  if (wrong !== undefined) throw expected('a receiver as { sessionKey: await sessionKey(sessionId) }', to)
+  return { type: 'notify', notification: toNotification(method, params), ...to }
 }
 
 function writeNodeMessage(message: NodeMessage): string {
