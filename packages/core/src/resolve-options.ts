@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from './option-checks.ts'
 import type { EndpointOptions } from './options.ts'
+import { isThenable } from './promises/maybe-promise.ts'
 import { toStateKeys } from './rpc/request-state.ts'
 import { type AuthInfo, isServer, toFactory } from './rpc/server.ts'
 import { toPrincipal } from './session/principal.ts'
@@ -71,7 +72,8 @@ export type ResolvedOptions = Omit<Checked<typeof table>, 'principal'> & {
  * @throws TypeError that names the option, what was expected and what was given.
  */
 export function resolveOptions(options: EndpointOptions): ResolvedOptions {
-  if (typeof options !== 'object' || isServer(options)) throw expected(wantedOptions, options)
+  // An `await` was forgotten, or a server object stands where its factory should.
+  if (typeof options !== 'object' || isServer(options) || isThenable(options)) throw expected(wantedOptions, options)
   const checked = checkOptions(table, options)
   checkTogether(checked)
   const { backplane, principal, onError } = checked

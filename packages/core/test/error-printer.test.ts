@@ -134,6 +134,11 @@ test.each<[string, unknown, string]>([
   ],
   ['a class as server', { server: TestServer }, 'got the class TestServer'],
   ['null', null, 'Expected the options to be an object, got null'],
+  [
+    'a promise',
+    Promise.resolve(),
+    'Expected options such as { server: () => new McpServer(…) }, got an object of Promise',
+  ],
 ])('%s in place of options is refused with a sentence that says what to pass', (_what, options, message) => {
   expect(() => createEndpoint(options as EndpointOptions)).toThrow(message)
 })

@@ -101,7 +101,7 @@ export interface RefusalDetails {
 
 /**
  * Thrown where a request is refused; `reply.ts` makes the reply of it.
- * @throws TypeError for a header that HTTP does not allow
+ * @throws TypeError for a code that does not exist, and for a header that HTTP does not allow
  */
 export class Rejection extends Error {
   override readonly name = 'Rejection'
@@ -117,6 +117,7 @@ export class Rejection extends Error {
   readonly source: ErrorSource | undefined
 
   constructor(code: RefusalCode, details?: RefusalDetails) {
+    if (!isRefusalCode(code)) throw expected("the code of a Rejection to exist, as 'unauthorized'", code)
     super(details?.message ?? refusals[code].message)
     if (details?.headers) checkHeaders(details.headers)
     this.cause = details?.cause

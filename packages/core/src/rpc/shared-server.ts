@@ -1,9 +1,12 @@
+import { aFunction } from '../option-checks.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
 import type { McpServerLike, ServerFactory, SessionContext } from './server.ts'
 import { type Member, SharedObject } from './shared-object.ts'
 
 /** What is the same for all sessions, and so all that a shared server object can be built with. */
 export type SharedContext = Pick<SessionContext, 'era' | 'requestState'>
+
+type Build = (context: SharedContext) => McpServerLike | Promise<McpServerLike>
 
 /** Server objects that are kept for sessions to come while no session uses them; those used longest ago go first. */
 const maxKept = 16
@@ -35,9 +38,10 @@ const maxKey = 4_096
  *
  * const endpoint = createEndpoint({ server: sharedServer(() => buildServer()) })
  * ```
+ * @throws TypeError for what is no function
  */
 export function sharedServer(build: (context: SharedContext) => McpServerLike | Promise<McpServerLike>): ServerFactory {
-  const objects = new SharedObjects(build)
+  const objects = new SharedObjects(aBuilder(build, 'the argument of sharedServer'))
   return (context) => {
     const { era, requestState, sessionId } = context
     if (sessionId === undefined) return build({ era, requestState })
@@ -45,12 +49,14 @@ export function sharedServer(build: (context: SharedContext) => McpServerLike | 
   }
 }
 
+const aBuilder = aFunction<Build>(', as () => new McpServer(…)')
+
 class SharedObjects {
-  readonly #build: (context: SharedContext) => McpServerLike | Promise<McpServerLike>
+  readonly #build: Build
   /** Those that others may join, by what their clients say, least recently joined first. */
   readonly #open = new Map<string, SharedObject>()
 
-  constructor(build: (context: SharedContext) => McpServerLike | Promise<McpServerLike>) {
+  constructor(build: Build) {
     this.#build = build
   }
 
