@@ -60,7 +60,7 @@ const longestTimeout = 2_147_483_647
  */
 export const mcp: FastifyPluginAsync<McpPluginOptions> = (scope, given) => {
   // Thrown at the line of the app that calls it, as the adapters of other frameworks are called.
-  if (given === undefined)
+  if (given === undefined || !('register' in scope))
     throw new TypeError('Expected app.register(mcp, { server, prefix }), got a call of mcp itself')
   return serveIn(scope, given)
 }
@@ -92,7 +92,9 @@ const serveIn: FastifyPluginAsync<McpPluginOptions> = async (scope, given) => {
   scope.addHook('onSend', ({ raw }, reply, payload, done) => {
     done(null, reply.raw.destroyed || raw.socket.destroyed ? null : payload)
   })
-  scope.all(path, handlerTimeout ? { handlerTimeout: longestTimeout } : {}, serve)
+  // `fastify-raw-body` reads along on every route, and would have the body before us wherever a hook or `auth` takes a moment.
+  const config: object = { rawBody: false }
+  scope.all(path, handlerTimeout ? { config, handlerTimeout: longestTimeout } : { config }, serve)
 
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { status, headers, body } = await readReply(mounted, request.raw, reply.raw, {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createEndpoint, mcp } from '@throughline/mcp-http-fastify'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -95,6 +96,28 @@ describe.each(adapters)('$name', ({ framework, major }) => {
       mount(app)
       await app.ready()
     }).rejects.toThrow(refusal)
+  })
+
+  test('says so to whoever calls it as the handler of a route', async () => {
+    const { app } = createApp({}, framework)
+    app.all('/mcp', mcp as never)
+    const { statusCode, body } = await app.inject({ method: 'POST', url: '/mcp' })
+    expect([statusCode, body]).toEqual([500, expect.stringContaining('Expected app.register(mcp, { server, prefix })')])
+  })
+
+  test('keeps the body from a plugin that reads along on every route, unless one declines it', async () => {
+    const { app } = createApp({}, framework)
+    // As `fastify-raw-body` does by default.
+    app.addHook('onRoute', (route) => {
+      if (route.method === 'GET' || (route.config as { rawBody?: boolean } | undefined)?.rawBody === false) return
+      route.preParsing = (_request, _reply, payload, done) => {
+        payload.on('data', () => undefined)
+        done(null, payload)
+      }
+    })
+    app.register(mcp, { prefix: '/mcp', server: serverWith(), auth: () => sleep(5, undefined) })
+    const client = await McpClient.open(`${await listen(app)}/mcp`)
+    expect(await client.textOf('echo', { text: 'read once' })).toBe('read once')
   })
 
   test('does not start with options beside an endpoint', async () => {
