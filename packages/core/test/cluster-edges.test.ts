@@ -442,3 +442,23 @@ test('a session that is ended while it is opened is over', async () => {
   expect((await (await opening).call('ping')).status).toBe(404)
   expect(cluster.node(0).endpoint.stats().sessions).toBe(0)
 })
+
+test('a notification that the bus has lost is made up for when it is back, on every node', async () => {
+  const cluster = createCluster(2)
+  const [client, away] = [await cluster.open(0), await cluster.open(0)]
+  const relayed = await cluster.open(0)
+  const readers = [await client.read(), await cluster.on(1, relayed).read()]
+  const { link } = cluster.node(0)
+  link.loses = () => true
+  await cluster.node(1).endpoint.notify({ method: 'notifications/tools/list_changed' })
+  await sleep(20)
+  link.loses = () => false
+  for (const missed of link.missed) missed()
+  await sleep(20)
+  readers.push(await away.read())
+  const changed = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
+  for (const reader of readers) {
+    await reader.until(() => reader.messages.length > 0)
+    expect(reader.messages).toContainEqual(changed)
+  }
+})

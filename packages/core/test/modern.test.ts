@@ -10,6 +10,7 @@ import {
   createServerEventBus,
   type EndpointOptions,
   type HttpReply,
+  type MessageBus,
   type ServerEvent,
 } from '../src/index.ts'
 import { createModernEndpoint, createServer, ModernClient, type Register, toMeta } from './modern-client.ts'
@@ -277,6 +278,29 @@ describe('subscriptions', () => {
     expect(toJson(wrong)).toMatchObject({ error: { code: -32602 } })
     expect((await client.listen({}, { headers: { accept: 'application/json' } })).status).toBe(406)
     expect(endpoint.stats()).toMatchObject({ streams: 0, connections: 0 })
+  })
+
+  test('hear that anything may have changed when the bus has been away', async () => {
+    const backplane = createMemoryBackplane()
+    const missed: (() => void)[] = []
+    const bus: MessageBus = {
+      publish: (...given) => backplane.bus.publish(...given),
+      subscribe: (channel, listener, tell) => {
+        if (tell) missed.push(tell)
+        return backplane.bus.subscribe(channel, listener)
+      },
+    }
+    const { endpoint } = createModernEndpoint(undefined, { backplane: { ...backplane, bus } })
+    const subscription = await open(new ModernClient(endpoint), {
+      promptsListChanged: true,
+      resourceSubscriptions: ['a://b'],
+    })
+    for (const tell of missed) tell()
+    await subscription.until(() => subscription.messages.length === 3)
+    expect(subscription.messages.slice(1)).toMatchObject([
+      { method: 'notifications/prompts/list_changed' },
+      { method: 'notifications/resources/updated', params: { uri: 'a://b' } },
+    ])
   })
 
   test('of too many resources are told which of them they hear of', async () => {

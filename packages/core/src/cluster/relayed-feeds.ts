@@ -83,6 +83,7 @@ export class RelayedFeeds {
     if (feed?.hasMoved) return
     if (word.type === 'came') feed?.told(word)
     else if (word.type === 'unknown') feed?.ownerGone()
+    else if (word.type === 'makeUp') feed?.makeUp()
     else if (word.type === 'cut' && word.retryMs === undefined) feed?.cutByOwner(word.isKnown === true)
     else if (word.type === 'cut') feed?.sayFarewell(word.retryMs as number)
   }

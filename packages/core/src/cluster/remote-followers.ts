@@ -129,9 +129,8 @@ class RemoteFollower implements Follower {
     if (!this.#hasLeft) this.#say({ type: 'came', id: this.#id, index: head, position: headAt, ended, ...told })
   }
 
-  /** Only who comes back to a session that was away has missed something, and it has an owner. */
   makeUp(): void {
-    return
+    this.#say({ type: 'makeUp', id: this.#id })
   }
 
   cut(): void {

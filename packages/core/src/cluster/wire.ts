@@ -84,6 +84,8 @@ export type Word =
     } & Place)
   /** The response is to end; with `retryMs` for a while. */
   | { readonly type: 'cut'; readonly id: string; readonly retryMs?: number; readonly isKnown?: boolean }
+  /** Something may have happened that is no event of the stream. Older nodes do not know it. */
+  | { readonly type: 'makeUp'; readonly id: string }
   /** The client has the stream up to here; `closed`: and reads no more. */
   | ({ readonly type: 'read'; readonly id: string; readonly from: string; readonly closed: boolean } & Place)
 
@@ -111,6 +113,7 @@ export function readWord(value: unknown): Word | undefined {
     case 'taken':
     case 'unknown':
     case 'left':
+    case 'makeUp':
       return { type: word.type, id }
     case 'poke':
       return { type: 'poke', id, ...readFrom(word) }

@@ -27,7 +27,7 @@ export interface Era {
   notify(notification: JsonRpcNotification, sessionKey?: string): void
   /** A session was ended, on whichever node. */
   sessionEnded(sessionKey: string): void
-  /** That one was may not have been heard of here. */
+  /** Notifications, and that sessions were ended, may not have been heard here: makes up for it. */
   missed(): void
   /** Lets running calls end. Resolves when none is left, or after `drainMs` milliseconds. */
   drain(drainMs: number): Promise<void>

@@ -204,6 +204,7 @@ export class SessionsEra implements Era {
   }
 
   missed(): void {
+    for (const { initialized, streams } of this.#table.all) if (initialized) streams.makeUp()
     this.#table.confirm().catch((error: unknown) => this.#options.onError(error, 'session-store'))
   }
 

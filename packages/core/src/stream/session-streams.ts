@@ -186,6 +186,13 @@ export class SessionStreams {
     return this.#following.open((closed) => this.connect(feed, auth, { ...from, historyGone }, closed))
   }
 
+  /** Something may have happened that no event tells: who listens hears so, or who listens next. */
+  makeUp(): void {
+    const { reader } = this.standalone
+    if (reader) reader.makeUp()
+    else this.wasAway = true
+  }
+
   /** Once. */
   #wasAway(): boolean {
     const { wasAway } = this

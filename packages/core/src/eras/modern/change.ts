@@ -19,6 +19,8 @@ const lists: Readonly<Record<string, keyof Filter>> = {
   'notifications/resources/list_changed': 'resourcesListChanged',
 }
 
+export const listMethods: readonly string[] = Object.keys(lists)
+
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 
 /** `undefined`: a notification that no subscription can ask for. */

@@ -91,7 +91,7 @@ export class ModernEra implements Era {
   }
 
   missed(): void {
-    return
+    this.#subscriptions.makeUp()
   }
 
   async drain(drainMs: number): Promise<void> {

@@ -2,7 +2,7 @@ import { afterThisTurn } from '../../promises/after-this-turn.ts'
 import { now } from '../../promises/clock.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
 import type { JsonRpcNotification } from '../../rpc/json-rpc.ts'
-import { type Change, toChange } from './change.ts'
+import { type Change, listMethods, toChange } from './change.ts'
 import type { Subscription } from './subscription.ts'
 
 /** Time, in milliseconds, that a burst pauses for when it is over: until then its changes are gathered. */
@@ -55,6 +55,14 @@ export class Subscriptions {
     if (this.#gathering || this.#willTell) return
     this.#willTell = true
     afterThisTurn(() => this.#tell())
+  }
+
+  /** Changes may have gone unheard: all that is listened to may have changed. */
+  makeUp(): void {
+    for (const method of listMethods) this.notify({ jsonrpc: '2.0', method })
+    for (const uri of this.#byUri.keys()) {
+      this.notify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
+    }
   }
 
   /** Ends all with their results, after what they have not heard of. */
