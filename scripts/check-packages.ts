@@ -256,6 +256,41 @@ async function discover(url: string): Promise<string> {
   return 'server/discover of 2026-07-28 is answered'
 }
 
+/** Refusals of one copy of the core that reach another: in CommonJS each entry is one, and a process may have both kinds. */
+const copiesPrograms: Files = {
+  'entries.cjs': `const { createServer } = require('node:http')
+const { McpServer } = require('@modelcontextprotocol/sdk/server/mcp.js')
+const { createEndpoint } = require('@throughline/mcp-http-core')
+const { toNodeHandler } = require('@throughline/mcp-http-core/node')
+
+const serve = toNodeHandler(createEndpoint({ server: () => new McpServer({ name: 'entries', version: '1.0.0' }) }))
+createServer((request, response) => request.resume().on('end', () => serve(request, response))).listen(3000, '127.0.0.1')
+`,
+  'kinds.mjs': `import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { createEndpoint } from '@throughline/mcp-http-core'
+import { toNodeHandler } from '@throughline/mcp-http-core/node'
+
+const { Rejection } = createRequire(import.meta.url)('@throughline/mcp-http-core')
+const auth = () => {
+  throw new Rejection('unauthorized', { message: 'The request body was read by nobody' })
+}
+const server = () => new McpServer({ name: 'kinds', version: '1.0.0' })
+createServer(toNodeHandler(createEndpoint({ server, auth }))).listen(3000, '127.0.0.1')
+`,
+}
+
+async function beRefused(url: string): Promise<string> {
+  const { message } = await post(url, null, { id: 1, method: 'ping' }).then(
+    () => new Error('an answer'),
+    (error: Error) => error,
+  )
+  if (!message.includes('The request body was read'))
+    throw new Error(`Expected the reason of a refusal, got ${message}`)
+  return 'the refusal says why'
+}
+
 /** The command of the suite, as `npx` runs it. */
 async function runSuite(folder: string, url: string): Promise<string> {
   const bin = join(folder, 'node_modules', '.bin', 'mcp-http-conformance')
@@ -413,6 +448,9 @@ async function checkAll(temporary: string): Promise<void> {
   }
   for (const [file, text] of Object.entries(modernPrograms)) {
     await step(`run ${file}`, () => runProgram(consumerFolder, file, text, discover))
+  }
+  for (const [file, text] of Object.entries(copiesPrograms)) {
+    await step(`run ${file}`, () => runProgram(consumerFolder, file, text, beRefused))
   }
   await step('run mcp-http-conformance', () =>
     runProgram(consumerFolder, 'checked.mjs', server, (url) => runSuite(consumerFolder, url)),
