@@ -71,15 +71,15 @@ describe('prometheusMetrics', () => {
   })
 
   test('counts nothing by itself that no answer proves: notifications, and calls that are cancelled', async () => {
-    const endpoint = start()
+    const { endpoint } = createTestEndpoint({ 'tools/call': () => new Promise(() => undefined) })
+    onTestFinished(() => endpoint.close({ drainMs: 0 }))
     const register = registered(endpoint)
-    const client = await openSession(endpoint, { version: '2025-03-26', initialized: false })
+    const client = await openSession(endpoint, { initialized: false })
     for (let i = 0; i < 300; i++) {
       await client.post({ jsonrpc: '2.0', method: `made-up/${i}` })
-      await client.post([
-        { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: `made-up-${i}` } },
-        { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } },
-      ])
+      const calling = client.call('tools/call', { name: `made-up-${i}` })
+      await client.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
+      await calling
     }
     await client.post({ jsonrpc: '2.0', method: 'notifications/initialized' })
     const counts = await linesOf(register, 'mcp_server_operation_duration_seconds_count')
