@@ -177,6 +177,19 @@ describe('the HTTP client', () => {
     expect(raw).not.toContain('x-two')
   })
 
+  test('sends one Host: of the URL, or that which is given for every request', async () => {
+    const hosts: (readonly string[] | undefined)[] = []
+    const { client, url, transcript } = await serve((request, response) => {
+      hosts.push(request.headersDistinct.host)
+      response.end()
+    })
+    await client.send('GET')
+    const named = new HttpClient(url, transcript, { headers: { host: 'named.example' } })
+    await named.send('GET')
+    await named.send('GET', { headers: { Host: 'other.example' } })
+    expect(hosts).toEqual([[url.host], ['named.example'], ['other.example']])
+  })
+
   test('sends a body in chunks, without its length', async () => {
     const { client } = await serve(async (request, response) => {
       const body = await bodyOf(request)

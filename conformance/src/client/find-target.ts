@@ -155,6 +155,8 @@ function toSecrets(credentials: Credentials, headers: HeaderChanges = {}): Secre
     secrets.set(token, name).set(encodeURIComponent(token), name)
   }
   for (const [name, value] of Object.entries(headers)) {
+    // The name of the server is in every URL too.
+    if (name.toLowerCase() === 'host') continue
     if (typeof value === 'string' && value.length > 3) secrets.set(value, `$${name.toUpperCase().replaceAll('-', '_')}`)
   }
   return secrets

@@ -135,6 +135,13 @@ export class HttpClient {
     for (const agent of this.#agents) agent.destroy()
   }
 
+  /** The Host that requests carry: that of the URL, unless the user has named another for all of them. */
+  get host(): string {
+    const all = Object.entries(this.settings.headers ?? {})
+    const named = all.find(([name]) => name.toLowerCase() === 'host')?.[1]
+    return typeof named === 'string' ? named : this.url.host
+  }
+
   get #isSecure(): boolean {
     return this.url.protocol === 'https:'
   }
@@ -142,12 +149,14 @@ export class HttpClient {
   #headerList(body: Buffer | undefined, changes: HeaderChanges = {}): string[] {
     const list: string[] = []
     const changed = new Set(Object.keys(changes).map((name) => name.toLowerCase()))
+    const always = Object.entries(this.settings.headers ?? {}).filter(([name]) => !changed.has(name.toLowerCase()))
+    const headers = [...always, ...Object.entries(changes)]
+    const named = new Set(headers.map(([name]) => name.toLowerCase()))
     const keep = (name: string, value: string) => {
-      if (!changed.has(name.toLowerCase())) list.push(name, value)
+      if (!named.has(name.toLowerCase())) list.push(name, value)
     }
     keep('Host', this.url.host)
-    const always = Object.entries(this.settings.headers ?? {}).filter(([name]) => !changed.has(name.toLowerCase()))
-    for (const [name, value] of [...always, ...Object.entries(changes)]) {
+    for (const [name, value] of headers) {
       for (const line of typeof value === 'string' ? [value] : (value ?? [])) list.push(name, line)
     }
     if (body !== undefined) keep('Content-Length', String(body.length))

@@ -129,7 +129,7 @@ class Run {
     signal?.addEventListener('abort', abort)
     this.#named = wire.hops
     this.#add('reach', ok(seen))
-    this.#add('host', ok(`The server was asked for ${wire.url.host}.`))
+    this.#add('host', ok(`The server was asked for ${wire.client.host}.`))
     try {
       await this.#probeAll(wire, { entry, handshake })
     } finally {

@@ -590,12 +590,12 @@ export const resumptionRequirements = [
     spec,
     because: 'Resuming is there for broken connections, and proxies break them while events are on their way.',
     needs: calls,
-    async check({ open, url, target, clientFor }) {
+    async check({ open, url, target, client, clientFor }) {
       const session = await open()
       const { message, least } = progressMessage(session, { count: 12, delayMs: 120 })
       const proxy = await CuttingProxy.open(url)
       try {
-        const cutSession = sessionVia(clientFor(proxy.url), session, { Host: url.host })
+        const cutSession = sessionVia(clientFor(proxy.url), session, { Host: client.host })
         const everyMs = 120 + 4 * target.roundTripMs
         const run = await runThroughCuts(cutSession, message, { proxy, everyMs })
         if (run.messages.every(isResponse)) notTestable('the call is answered with JSON')

@@ -19,10 +19,10 @@ export function mayBeOfTheHost({ status }: Exchange): boolean {
 /** Whether a refusal depends on the name that the server was asked for. */
 export async function probeHost(refusal: Refusal): Promise<Judgement> {
   const { client, greeting, exchange, timeoutMs } = refusal
-  const own = client.url.host
+  const own = client.host
   const seen = `${greeting.method} with Host: ${own} got ${exchange.status}`
   const tried: string[] = []
-  for (const host of loopbackNames(client.url)) {
+  for (const host of loopbackNames(client)) {
     const status = await askAs(host, refusal)
     if ((status >= 200 && status <= 299) || status === 401) {
       return problem(`${seen}, and with Host: ${host} ${status}: the refusal is of the name.`)
@@ -34,8 +34,8 @@ export async function probeHost(refusal: Refusal): Promise<Judgement> {
   return untestable(`${seen}, ${tried.join(', ')}: it does not show that it is of the name.`)
 }
 
-function loopbackNames({ host, port }: URL): string[] {
-  const names = ['localhost', '127.0.0.1'].map((name) => (port === '' ? name : `${name}:${port}`))
+function loopbackNames({ host, url }: HttpClient): string[] {
+  const names = ['localhost', '127.0.0.1'].map((name) => (url.port === '' ? name : `${name}:${url.port}`))
   return names.filter((name) => name !== host)
 }
 
