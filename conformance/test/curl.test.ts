@@ -8,8 +8,10 @@ import { type ReferenceServer, startReferenceServer } from '../doubles/reference
 import { type CheckContext, createContext } from '../src/client/context.ts'
 import { toCurl } from '../src/client/curl.ts'
 import { probeTarget } from '../src/client/find-target.ts'
+import { HttpClient } from '../src/client/http.ts'
 import { initialize } from '../src/client/json-rpc.ts'
 import { freshPing } from '../src/client/probes.ts'
+import { Transcript } from '../src/client/transcript.ts'
 import { runConformance } from '../src/run-conformance.ts'
 
 const run = promisify(execFile)
@@ -84,6 +86,28 @@ testWithCurl('sends the same headers and body', async () => {
   const [sent, repeated] = received
   expect(repeated).toEqual(sent)
   expect(JSON.parse(repeated?.body ?? '')).toEqual(message)
+})
+
+testWithCurl('sends the secrets of the run, by variables of their names', async () => {
+  const token = "it's-$HOME/secret+token=="
+  const { url, received } = await recordRequests()
+  const secrets = new Map([[token, '$TOKEN']])
+  const client = new HttpClient(url, new Transcript(secrets), { headers: { Authorization: `Bearer ${token}` } })
+  await client.send('POST', { body: { token }, headers: { 'Content-Type': 'application/json' } })
+  const lines = toCurl(client.transcript)
+  client.close()
+  expect(lines).not.toContain('secret')
+  await run('bash', ['-c', lines], { env: { ...process.env, TOKEN: token } })
+  const [sent, repeated] = received
+  expect([repeated?.headers.authorization, repeated?.body]).toEqual([sent?.headers.authorization, sent?.body])
+})
+
+testWithCurl('sends a header without a value', async () => {
+  const { url, received } = await recordRequests()
+  await repeat(({ post }) => post(freshPing(), { headers: { 'Mcp-Session-Id': '' } }), url)
+  const [sent, repeated] = received
+  expect(sent?.headers['mcp-session-id']).toBe('')
+  expect(repeated).toEqual(sent)
 })
 
 testWithCurl('shows the answer when the last request opens a session', async () => {

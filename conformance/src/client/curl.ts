@@ -17,7 +17,8 @@ export function toCurl(transcript: Transcript): string {
     const opened = openedSession(request, { sessions, requests })
     if (index >= opening && index < opening + skipped && opened === undefined) continue
     if (index === opening + skipped && skipped > 0) lines.push(`# … up to ${skipped} more requests: see the transcript`)
-    lines.push(transcript.conceal(toLine(request, { sessions, opened })))
+    const quote = (text: string) => quoteSecretly(text, transcript)
+    lines.push(transcript.conceal(toLine(request, { sessions, opened, quote })))
   }
   return lines.join('\n')
 }
@@ -40,16 +41,19 @@ interface SessionsOf {
 interface LineOptions {
   readonly sessions: ReadonlyMap<string, string>
   readonly opened: string | undefined
+  /** Makes one word of a text. */
+  readonly quote: (text: string) => string
 }
 
-function toLine(request: SentRequest, { sessions, opened }: LineOptions): string {
+function toLine(request: SentRequest, options: LineOptions): string {
+  const { opened, quote } = options
   if (request.inPieces)
     return `# ${request.method} ${request.url} with a body in pieces: curl cannot send it the same way`
   const { body } = request
   if (body !== undefined && body.length > mostBytes) {
     return `# ${request.method} ${request.url} with a body of ${body.length} bytes: see the transcript`
   }
-  const words = ['curl', '-sS', ...methodWords(request), ...headerWords(request, sessions)]
+  const words = ['curl', '-sS', ...methodWords(request), ...headerWords(request, options)]
   if (body !== undefined) words.push('--data-binary', isText(body) ? quote(body.toString('utf8')) : '@-')
   words.push(quote(request.url))
   const piped = body === undefined || isText(body) ? '' : `printf ${quote(toEscapes(body))} | `
@@ -64,7 +68,7 @@ function methodWords({ method, body }: SentRequest): string[] {
   return method === 'POST' && body !== undefined ? ['-i'] : ['-i', '-X', quote(method)]
 }
 
-function headerWords({ rawHeaders, body, url }: SentRequest, sessions: ReadonlyMap<string, string>): string[] {
+function headerWords({ rawHeaders, body, url }: SentRequest, { sessions, quote }: LineOptions): string[] {
   const words: string[] = []
   const named = new Set<string>()
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -72,7 +76,9 @@ function headerWords({ rawHeaders, body, url }: SentRequest, sessions: ReadonlyM
     named.add(name.toLowerCase())
     if (isImplied(name, value, url)) continue
     const variable = name.toLowerCase() === 'mcp-session-id' ? sessions.get(value) : undefined
-    words.push('-H', variable === undefined ? quote(`${name}: ${value}`) : `"${name}: $${variable}"`)
+    // Without a value curl takes the header out, unless a semicolon stands for the colon.
+    const line = value === '' ? `${name};` : `${name}: ${value}`
+    words.push('-H', variable === undefined ? quote(line) : `"${name}: $${variable}"`)
   }
   // What curl would add by itself, and the check did not send.
   if (!named.has('accept')) words.push('-H', "'Accept:'")
@@ -91,6 +97,14 @@ function isText(body: Buffer): boolean {
 
 function toEscapes(body: Buffer): string {
   return [...body].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
+}
+
+/** In one word what is to be sent as it is, and for each secret the variable of the shell that stands for it. */
+function quoteSecretly(text: string, transcript: Transcript): string {
+  const parts = transcript.conceal(text, (name) => `\0${name}\0`).split('\0')
+  if (parts.length === 1) return quote(text)
+  const words = parts.map((part, index) => (index % 2 === 1 ? `"${part}"` : part === '' ? '' : quote(part)))
+  return words.join('')
 }
 
 function quote(text: string): string {

@@ -52,8 +52,10 @@ export class Transcript {
   }
 
   /** Text in which every secret is replaced by what stands for it, wherever it is a value and not a part of a word. */
-  conceal(text: string): string {
-    return this.#secrets.reduce((concealed, { pattern, name }) => concealed.replaceAll(pattern, () => name), text)
+  conceal(text: string, toShown: (name: string) => string = (name) => name): string {
+    return this.#secrets.reduce((concealed, { pattern, name }) => {
+      return concealed.replaceAll(pattern, () => toShown(name))
+    }, text)
   }
 
   toString(): string {
