@@ -23,6 +23,7 @@ import {
   progressCall,
   Trace,
 } from '../client/probes.ts'
+import { estimateBits } from '../client/random-bits.ts'
 import { postHeaders, responseIn } from '../client/session.ts'
 import { delay, patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
@@ -30,7 +31,6 @@ import { requirement } from '../requirement.ts'
 const spec = '2025-11-25/basic/transports#session-management'
 const needsSessions = ['sessions'] as const
 
-/** Of a version 7 UUID, which has 74 random bits, so many show more than 64. */
 const samples = 24
 
 /** An id of the same form as a real one, so that it is refused for being unknown and for nothing else. */
@@ -48,14 +48,6 @@ function unissuedLike(id = ''): string {
 async function expectKnownIdsOnly({ post }: CheckContext, issued: string | undefined): Promise<void> {
   const used = await post(freshPing(), { sessionId: unissuedLike(issued) })
   if (used.ok) notTestable('the server serves a session id that it never issued')
-}
-
-/** A lower bound of the random bits in ids of one generator: what each place of the text is seen to vary by. */
-function estimateBits(ids: readonly string[]): number {
-  const length = Math.min(...ids.map((id) => id.length))
-  let bits = 0
-  for (let index = 0; index < length; index++) bits += Math.log2(new Set(ids.map((id) => id[index])).size)
-  return bits
 }
 
 /** Expects that the server refuses what names no session: the clause is for servers that need a session id. */
@@ -110,7 +102,6 @@ export const sessionRequirements = [
         await session.delete()
       }
       expectEqual(new Set(ids).size, ids.length, 'the number of distinct session ids')
-      // So few samples show less than there is: a version 4 UUID has 122 random bits and shows about 108.
       const bits = Math.round(estimateBits(ids))
       expectThat(bits >= 64, `Expected session ids with 64 random bits or more, ${samples} of them show ${bits}`)
     },
