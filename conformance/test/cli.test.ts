@@ -12,6 +12,7 @@ import { countVerdicts, type Report, type Result } from '../src/report.ts'
 import { reporterNames } from '../src/reporters/index.ts'
 import { requirements } from '../src/requirements/index.ts'
 import { toResult } from '../src/runner.ts'
+import { startChangingProxy } from './changing-proxy.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'throughline-cli-'))
@@ -187,6 +188,12 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     [['not-a-url'], /Expected a URL that begins with http/],
     [['http://127.0.0.1:1/mcp', '--reporter', 'xml'], /Allowed choices are terminal, json/],
     [['http://127.0.0.1:1/mcp', '--only', 'no/such-id'], /Expected the id of a requirement/],
+    [['http://127.0.0.1:1/mcp', 'http://[bad/mcp'], /Expected a URL such as http.*, got "http:\/\/\[bad\/mcp"/],
+    [
+      ['http://user:secret@127.0.0.1:1/mcp'],
+      /^error: Expected a URL without a user name and password, [^:]*: [^@]*\n$/,
+    ],
+    [['probe', 'http://user:secret@127.0.0.1:1/mcp'], /^error: Expected a URL without a user name and password/],
     [['http://127.0.0.1:1/mcp', '--timeout', 'soon'], /Expected a time such as/],
     [['http://127.0.0.1:1/mcp', '--tool', 'job'], /Expected ROLE=NAME with a role of echo, progress/],
     [['http://127.0.0.1:1/mcp', '--header', 'no colon'], /^error: Expected --header to be "Name: value"\n$/],
@@ -217,6 +224,18 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n\s+at /)
+  })
+
+  test('a tool that only the first of two servers has fails the command, and the report of that one is there', async () => {
+    const file = join(folder, 'first.json')
+    const args = ['--tool', 'progress=other', '--only', few, '--reporter', 'json', '--output', file]
+    const changes = { reply: (text: string) => text.replace('"name":"burst"', '"name":"other"') }
+    const first = await startChangingProxy(correct.url, changes)
+    const { code, stderr } = await run(first.url, correct.url, ...args)
+    first.close()
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: Expected --tool progress to name a tool of the server, got "other"/m)
+    expect((JSON.parse(readFileSync(file, 'utf8')) as Report).target.url).toBe(first.url)
   })
 
   test('a tool of another name plays a role', async () => {

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Baseline, compareWithBaseline, readBaseline } from '../baseline.ts'
+import { expectNoUser } from '../client/http.ts'
 import { type Profile, TargetError } from '../client/target.ts'
 import type { Report } from '../report.ts'
 import { createProgress, formatSummary, type ReporterName, readReports, reporters } from '../reporters/index.ts'
@@ -37,17 +38,37 @@ export async function checkTargets(targets: readonly string[], flags: CheckFlags
   const baseline = readBaselineFile(flags.baseline)
   if (flags.output !== undefined) expectWritable(flags.output)
   const planned = targets.map((target) => (isUrl(target) ? toRunOptions(target, flags) : readSaved(target)))
-  const reports: Report[] = []
-  const unreachable: TargetError[] = []
-  for (const plan of planned) {
-    if (Array.isArray(plan)) reports.push(...plan)
-    else await run(plan as RunOptions).then((report) => reports.push(report), collectUnreachable(unreachable))
-  }
+  const { reports, unreachable, mistake } = await carryOut(planned)
   if (reports.length > 0) write(reports, flags, baseline)
   for (const error of unreachable) process.stderr.write(`error: ${error.message}\n`)
+  if (mistake !== undefined) throw mistake
   if (unreachable.length > 0) return exitCodes.unreachable
   const hasFailed = reports.some((report) => isFailed(report, baseline, flags.strict === true))
   return hasFailed ? exitCodes.failed : exitCodes.ok
+}
+
+interface CarriedOut {
+  readonly reports: readonly Report[]
+  readonly unreachable: readonly TargetError[]
+  /** On the command line, as shows at one of the servers: the last that was asked. */
+  readonly mistake?: TypeError
+}
+
+/** What goes wrong with one server does not take the reports of others along: some took minutes. */
+async function carryOut(planned: readonly (RunOptions | Report[])[]): Promise<CarriedOut> {
+  const reports: Report[] = []
+  const unreachable: TargetError[] = []
+  for (const plan of planned) {
+    try {
+      if ('url' in plan) reports.push(await run(plan))
+      else reports.push(...plan)
+    } catch (error) {
+      if (error instanceof TypeError) return { reports, unreachable, mistake: error }
+      if (!(error instanceof TargetError)) throw error
+      unreachable.push(error)
+    }
+  }
+  return { reports, unreachable }
 }
 
 /** Several files may be given: what is wrong is said with the name of the one. */
@@ -100,7 +121,7 @@ function toMessage(error: unknown): string {
 function toRunOptions(target: string, flags: CheckFlags): RunOptions {
   const { only, skip, slow, abuse, revision, profile } = flags
   const options: RunOptions = {
-    url: target,
+    url: toUrl(target),
     ...(flags.tool && { roles: flags.tool }),
     ...(flags.header && { headers: flags.header }),
     credentials: toCredentials(flags),
@@ -117,8 +138,12 @@ function toRunOptions(target: string, flags: CheckFlags): RunOptions {
 }
 
 function toUrl(text: string): URL {
-  if (isUrl(text) && URL.canParse(text)) return new URL(text)
-  throw new TypeError(`Expected a URL such as http://127.0.0.1:3001/mcp, got "${text}"`)
+  if (!isUrl(text) || !URL.canParse(text)) {
+    throw new TypeError(`Expected a URL such as http://127.0.0.1:3001/mcp, got "${text}"`)
+  }
+  const url = new URL(text)
+  expectNoUser(url)
+  return url
 }
 
 /** Runs with progress on stderr, so that stdout has the report and nothing else. Ctrl-C ends it with what is known. */
@@ -139,13 +164,6 @@ async function run(options: RunOptions): Promise<Report> {
   } finally {
     progress?.stop()
     process.removeListener('SIGINT', interrupt)
-  }
-}
-
-function collectUnreachable(unreachable: TargetError[]): (error: unknown) => void {
-  return (error) => {
-    if (!(error instanceof TargetError)) throw error
-    unreachable.push(error)
   }
 }
 

@@ -61,7 +61,9 @@ export class HttpClient {
   readonly #open = new Set<ClientRequest>()
   readonly #agents = new Set<Agent>()
 
+  /** Throws `TypeError` for a URL that names a user: what is in URLs stands in reports, and Node would not send it. */
   constructor(url: URL, transcript: Transcript, settings: ClientSettings = {}) {
+    expectNoUser(url)
     this.url = url
     this.transcript = transcript
     this.settings = settings
@@ -162,6 +164,14 @@ export class HttpClient {
     if (body !== undefined) keep('Content-Length', String(body.length))
     return list
   }
+}
+
+export function expectNoUser({ username, password }: URL): void {
+  if (username === '' && password === '') return
+  throw new TypeError(
+    'Expected a URL without a user name and password, which every report would show: ' +
+      'send them in a header, "Authorization: Basic …"',
+  )
 }
 
 const noRoles: RoleTools = new Map()
