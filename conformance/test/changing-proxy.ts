@@ -21,6 +21,8 @@ export interface Changes {
   reply?(text: string): string
   /** What is answered, and the server behind is not asked. */
   unasked?(incoming: IncomingMessage): Answer | undefined
+  /** Answers requests by a stream, and does not end it after the response. */
+  readonly leavesStreamsOpen?: boolean
   /** What is answered in place of what it said. */
   answer?(passing: Passing): Answer | undefined
 }
@@ -40,6 +42,8 @@ export async function startChangingProxy(url: string, changes: Changes): Promise
     if (unasked !== undefined) return write(response, unasked)
     const headers = { ...incoming.headers, host: new URL(url).host }
     delete headers['transfer-encoding']
+    const isStreamed = changes.leavesStreamsOpen === true && takesBoth(incoming)
+    if (isStreamed) headers.accept = 'text/event-stream'
     if (body !== '') headers['content-length'] = String(Buffer.byteLength(body))
     const onward = request(url, { method, headers, agent: false }, (answer) => {
       const { statusCode: status = 502 } = answer
@@ -51,8 +55,12 @@ export async function startChangingProxy(url: string, changes: Changes): Promise
       response.writeHead(status, answer.headers)
       response.flushHeaders()
       answer.setEncoding('utf8')
-      answer.on('data', (text: string) => response.write(changes.reply?.(text) ?? text))
-      answer.on('end', () => response.end())
+      let isAnswered = false
+      answer.on('data', (text: string) => {
+        isAnswered ||= /"(result|error)":/.test(text)
+        response.write(changes.reply?.(text) ?? text)
+      })
+      answer.on('end', () => (isStreamed && isAnswered) || response.end())
     })
     onward.on('error', () => response.destroy())
     response.on('close', () => onward.destroy())
@@ -66,6 +74,10 @@ export async function startChangingProxy(url: string, changes: Changes): Promise
       server.close()
     },
   }
+}
+
+function takesBoth({ method, headers: { accept = '' } }: IncomingMessage): boolean {
+  return method === 'POST' && accept === 'application/json, text/event-stream'
 }
 
 function write(response: ServerResponse, { status, body }: Answer): void {

@@ -85,6 +85,12 @@ describe.concurrent('a server with one mistake has only the failures of that mis
     )
   })
 
+  test('where it leaves the streams of answers open', { timeout: 120_000 }, async () => {
+    const url = await serve({ leavesStreamsOpen: true })
+    const { unmet } = await check(url, ['answer/', 'post-stream/', '2025-03-26/', 'always/'])
+    expect(unmet).toEqual(['post-stream/ends-after-the-response'])
+  })
+
   test('where it reports progress on the stream of GET', async () => {
     // The suite listens on GET where the tool is not that of its own fixture.
     const changes = {

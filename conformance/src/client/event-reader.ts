@@ -1,4 +1,4 @@
-import { isObject, type Message } from './json-rpc.ts'
+import { isObject, isResponse, type Message } from './json-rpc.ts'
 import { type SseBlock, SseParser } from './sse-parser.ts'
 import { patienceMs, Signal, TimeLimit } from './waiting.ts'
 
@@ -13,6 +13,18 @@ export function messagesOf(event: SseEvent): Message[] {
   const value: unknown = JSON.parse(event.data)
   return (Array.isArray(value) ? value : [value]).filter((item): item is Message => isObject(item))
 }
+
+/** Messages of an event, none when its data is not JSON: one requirement judges that, the others go on. */
+export function readable(event: SseEvent): Message[] {
+  try {
+    return messagesOf(event)
+  } catch {
+    return []
+  }
+}
+
+/** So long after the last response of an answer, what follows it on its stream has come as a rule. */
+const afterwardsMs = 500
 
 /** Reads one event stream. Every wait has a limit. */
 export class EventReader {
@@ -102,6 +114,17 @@ export class EventReader {
   /** Waits for the end of the stream. */
   async closed(ms = patienceMs, what = 'The end of the stream'): Promise<void> {
     if (!(await this.#signal.until(() => this.ended, ms))) throw new TimeLimit(`${what} did not come within ${ms} ms`)
+  }
+
+  /**
+   * Waits for so many responses, and for what may follow them: a server should end the stream of an answer, and need not
+   * (Sending Messages 6).
+   */
+  async answered(responses: number, ms = patienceMs): Promise<void> {
+    const count = () => this.events.flatMap(readable).filter(isResponse).length
+    await this.#signal.until(() => this.ended || count() >= responses, ms)
+    if (count() === 0 && !this.ended) throw new TimeLimit(`No response came on the stream within ${ms} ms`)
+    await this.endsWithin(afterwardsMs)
   }
 
   /** `true` when the stream ended within `ms`. */

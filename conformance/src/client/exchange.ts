@@ -134,11 +134,11 @@ export class Exchange {
     }
   }
 
-  /** Every JSON-RPC message of the body, JSON or events, once it is complete. */
-  async messages(ms = patienceMs): Promise<Message[]> {
+  /** Every JSON-RPC message of an answer of so many responses, JSON or events, once it is complete. */
+  async messages(ms = patienceMs, responses = 1): Promise<Message[]> {
     await this.begun(ms)
     if (this.isEventStream) {
-      await this.stream.closed(ms)
+      await this.stream.answered(responses, ms)
       return this.stream.messages
     }
     const value = await this.json(ms)

@@ -1,10 +1,11 @@
 import type { CuttingProxy } from './cutting-proxy.ts'
+import { readable } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
 import { expectThat, fail } from './expect.ts'
 import type { Id, Message } from './json-rpc.ts'
 import { isResponse } from './json-rpc.ts'
 import { logsIn } from './probes.ts'
-import { readable, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { delay, patienceMs } from './waiting.ts'
 
 const mostConnections = 40
@@ -23,7 +24,7 @@ export interface PolledRun {
 export type Cut = (exchange: Exchange) => Promise<number>
 
 const never: Cut = async (exchange) => {
-  await exchange.stream.closed()
+  await exchange.stream.answered(1)
   return exchange.stream.events.length
 }
 
@@ -84,7 +85,7 @@ export async function runThroughCuts(
       cutOnce()
     }
     const timer = cuts < mostCuts ? setTimeout(cutOnce, everyMs) : undefined
-    await stream.closed()
+    await stream.answered(1)
     clearTimeout(timer)
     return stream.events.length
   }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { readable } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
 import { expectEqual, expectThat, fail, notTestable, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient } from './http.ts'
 import { type Id, isObject, isResponse, type Message, request, toolCall } from './json-rpc.ts'
-import { Call, readable, Session } from './session.ts'
+import { Call, Session } from './session.ts'
 import { delay, patienceMs } from './waiting.ts'
 
 /** A call that leaves a trace: tells whether a message that should have been refused was executed all the same. */

@@ -1,5 +1,5 @@
 import type { SseEvent } from './event-reader.ts'
-import { messagesOf } from './event-reader.ts'
+import { readable } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
 import { expectThat, fail, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient, RequestOptions } from './http.ts'
@@ -267,13 +267,4 @@ export async function responseIn(exchange: Exchange, id: Id | undefined, ms = pa
   await exchange.stream.until(hasOurs, `The response to ${JSON.stringify(id)}`, ms)
   if (found === undefined) throw new TimeLimit('unreachable: until() resolved without a response')
   return found
-}
-
-/** Messages of an event, none when its data is not JSON: one requirement judges that, the others go on. */
-export function readable(event: SseEvent): Message[] {
-  try {
-    return messagesOf(event)
-  } catch {
-    return []
-  }
 }

@@ -1,10 +1,9 @@
 import { modernRevision } from '../requirement.ts'
-import type { SseEvent } from './event-reader.ts'
+import { readable, type SseEvent } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
 import type { SentExchange, SentRequest } from './http.ts'
 import { type Id, isObject, isRequest, isResponse, type Message } from './json-rpc.ts'
 import { problemOf } from './message-grammar.ts'
-import { readable } from './session.ts'
 import { takenOverMs } from './waiting.ts'
 
 /** What holds of every message and stream, whatever the check that reads it is about. */

@@ -119,7 +119,7 @@ export const modernStreamRequirements = [
       const tokens = ['progress-a', 'progress-b', 'progress-c']
       const answers = await Promise.all(tokens.map((token) => streamed(context, token)))
       for (const [index, { exchange }] of answers.entries()) {
-        await exchange.stream.closed()
+        await exchange.stream.answered(1)
         const foreign = tokensIn(messagesOn(exchange)).filter((token) => token !== tokens[index])
         expectEqual(foreign, [], `tokens of other calls on the stream of ${tokens[index]}`)
       }

@@ -28,7 +28,7 @@ const closing = ['sse', 'role:close', 'version:2025-11-25'] as const
 async function closedEarly(session: Session, id?: Id): Promise<Call> {
   const call = await session.call('close', {}, { progressToken: 'p', ...(id === undefined ? {} : { id }) })
   if (!call.exchange.isEventStream) notTestable('the call is answered with JSON')
-  await call.exchange.stream.closed()
+  await call.exchange.stream.answered(1)
   if (!isClosedEarly(call.exchange)) notTestable('the tool answered without closing its connection before')
   return call
 }
@@ -138,7 +138,7 @@ export const postStreamRequirements = [
       for (const id of [0, '']) {
         const session = await open()
         const call = await session.call('close', {}, { id, progressToken: 'p' })
-        await call.exchange.stream.closed()
+        await call.exchange.stream.answered(1)
         expectThat(
           isClosedEarly(call.exchange),
           `Expected the connection of a call with the id ${JSON.stringify(id)} to be closed early`,

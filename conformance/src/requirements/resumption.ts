@@ -1,5 +1,6 @@
 import { expectAnswer, formWith } from '../client/asking.ts'
 import { CuttingProxy } from '../client/cutting-proxy.ts'
+import { readable } from '../client/event-reader.ts'
 import type { Exchange } from '../client/exchange.ts'
 import {
   expectEqual,
@@ -30,7 +31,7 @@ import {
   pushedTexts,
   sessionVia,
 } from '../client/probes.ts'
-import { type Received, readable, responseIn, type Session } from '../client/session.ts'
+import { type Received, responseIn, type Session } from '../client/session.ts'
 import type { Target } from '../client/target.ts'
 import { delay, takenOverMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
@@ -536,7 +537,7 @@ export const resumptionRequirements = [
         const run = await runPolled(session, message, async ({ stream }) => {
           await stream.next()
           cuts += 1
-          if (cuts > 4) await stream.closed()
+          if (cuts > 4) await stream.answered(1)
           else if (Math.random() < 0.5) await delay(Math.random() * 20)
           // At least one, so that there is an id to go on from.
           return cuts > 4 ? stream.events.length : 1 + Math.floor(Math.random() * stream.events.length)

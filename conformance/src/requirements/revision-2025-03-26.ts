@@ -9,9 +9,19 @@ import {
   expectThat,
   notTestable,
 } from '../client/expect.ts'
-import { initialize, isResponse, type Message, notification, request, toolCall } from '../client/json-rpc.ts'
+import {
+  initialize,
+  isObject,
+  isRequest,
+  isResponse,
+  type Message,
+  notification,
+  request,
+  toolCall,
+} from '../client/json-rpc.ts'
 import { expectAlive, freshPing, messagesOn } from '../client/probes.ts'
 import type { Session } from '../client/session.ts'
+import { patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const version = '2025-03-26'
@@ -25,8 +35,15 @@ async function batch(
   messages: readonly unknown[],
 ): Promise<{ exchange: Exchange; responses: Message[] }> {
   const exchange = await session.post(messages)
-  const responses = (await exchange.messages()).filter(isResponse)
-  return { exchange, responses }
+  return { exchange, responses: await responsesOf(exchange, messages.filter(isAnswered).length) }
+}
+
+function isAnswered(message: unknown): boolean {
+  return isObject(message) && isRequest(message as Message)
+}
+
+async function responsesOf(exchange: Exchange, count: number): Promise<Message[]> {
+  return (await exchange.messages(patienceMs, count)).filter(isResponse)
 }
 
 function idsOf(responses: readonly Message[]): string[] {
@@ -146,7 +163,7 @@ export const revision20250326Requirements = [
       for (const invalid of [1, null, {}, { jsonrpc: '1.0', id: 'bad', method: 'ping' }]) {
         const exchange = await session.post([request('ping', undefined, 'good'), invalid])
         if (exchange.status >= 400) continue
-        const responses = (await exchange.messages()).filter(isResponse)
+        const responses = await responsesOf(exchange, 2)
         const good = responses.find(({ id }) => id === 'good')
         expectThat(
           good?.result !== undefined,
@@ -186,7 +203,7 @@ export const revision20250326Requirements = [
       const session = await open({ version })
       const exchange = await session.post([request('ping', undefined, 1), request('tools/list', {}, 1)])
       if (exchange.refused) return
-      const responses = (await exchange.messages()).filter(isResponse)
+      const responses = await responsesOf(exchange, 2)
       const complete = responses.length === 2 || responses.some((response) => errorCode(response) === -32600)
       expectThat(complete, `Expected both to be answered or refused, got ${JSON.stringify(responses)}`)
     },
@@ -235,7 +252,7 @@ export const revision20250326Requirements = [
         const call = await session.call('close', {}, { progressToken: 'p' })
         if (!call.exchange.isEventStream) continue
         streamed += 1
-        await call.exchange.stream.closed()
+        await call.exchange.stream.answered(1)
         const answered = messagesOn(call.exchange).some(isResponse)
         expectThat(answered, `Expected the stream of a session of ${named} to stay open until the response`)
       }

@@ -1,6 +1,7 @@
 import { expectAccepted, expectEqual, expectRefused, expectStatus, expectThat, notTestable } from '../client/expect.ts'
 import { initialize, isResponse, notification, resultFor } from '../client/json-rpc.ts'
 import { freshPing } from '../client/probes.ts'
+import { patienceMs } from '../client/waiting.ts'
 import { requirement } from '../requirement.ts'
 
 const spec = '2025-11-25/basic/transports#protocol-version-header'
@@ -206,7 +207,9 @@ export const versionHeaderRequirements = [
       const batch = [freshPing(), freshPing()]
       const exchange = await post(batch, naming(undefined))
       expectStatus(exchange, 200, 'a batch without the version header')
-      const answered = (await exchange.messages()).filter(isResponse).map(({ id }) => String(id))
+      const answered = (await exchange.messages(patienceMs, batch.length))
+        .filter(isResponse)
+        .map(({ id }) => String(id))
       expectEqual(answered.toSorted(), batch.map(({ id }) => String(id)).toSorted(), 'the ids of the responses')
     },
   }),
