@@ -77,7 +77,12 @@ function judge(level: Level, error: unknown): [verdict: Verdict, message: string
   if (error instanceof RateLimited) return ['not-run', message]
   // What a check cannot read it must say; an error of its own says nothing of the server.
   if (isProgrammingError(error)) return ['not-testable', `the check itself failed, please report it: ${message}`]
-  return [unmetVerdict[level], message]
+  return [unmetVerdict[level], isOfConnection(error) ? `Expected an answer, the connection broke: ${message}` : message]
+}
+
+/** Errors of the system, which say nothing of what was expected: `socket hang up`. */
+function isOfConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error
 }
 
 /** Why a run was ended, of the signal that ended it. */

@@ -21,6 +21,8 @@ export interface Changes {
   reply?(text: string): string
   /** What is answered, and the server behind is not asked. */
   unasked?(incoming: IncomingMessage): Answer | undefined
+  /** Whether the connection of a request with this body is cut in place of an answer. */
+  isBroken?(body: string): boolean
   /** Answers requests by a stream, and does not end it after the response. */
   readonly leavesStreamsOpen?: boolean
   /** What is answered in place of what it said. */
@@ -37,6 +39,7 @@ export async function startChangingProxy(url: string, changes: Changes): Promise
   const server = createServer(async (incoming, response) => {
     const { method = 'GET' } = incoming
     const sent = await readBody(incoming)
+    if (changes.isBroken?.(sent)) return response.destroy()
     const body = method === 'POST' ? (changes.body?.(sent) ?? sent) : sent
     const unasked = changes.unasked?.(incoming)
     if (unasked !== undefined) return write(response, unasked)

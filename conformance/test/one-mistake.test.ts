@@ -121,6 +121,14 @@ describe.concurrent('a server with one mistake has only the failures of that mis
   })
 })
 
+test('what is said of a server that breaks connections says what was expected', { timeout: 60_000 }, async () => {
+  const url = await serve({ isBroken: (body) => body.includes('"_meta":5') })
+  const { verdicts } = await check(url, ['answer/malformed-meta-is-answered'])
+  expect(verdicts.get('answer/malformed-meta-is-answered')).toMatch(
+    /^advice Expected an answer, the connection broke: /,
+  )
+})
+
 test('a call that is over before anybody asks how it goes is no cancelled one', { timeout: 60_000 }, async () => {
   let asked = 0
   const body = (text: string) => {

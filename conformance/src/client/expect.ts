@@ -114,6 +114,11 @@ export function expectResult(response: Message | undefined, what: string): void 
   expectThat(response?.result !== undefined, `Expected ${what} to have a result, got ${JSON.stringify(response)}`)
 }
 
+/** What came in answer, after the status. */
+export function describe(response: Message | undefined): string {
+  return response === undefined ? 'and no response' : `with ${JSON.stringify(response).slice(0, 300)}`
+}
+
 /** The message of a JSON-RPC error inside an HTTP error, or the answer to a request that was refused inside JSON-RPC. */
 export function errorCode(message: Message | undefined): number | undefined {
   return message?.error?.code

@@ -65,10 +65,13 @@ function toBrief(text: string): string {
   return seen.replace(/\s+/g, ' ').trim().slice(0, 200)
 }
 
-function adviceFor({ status, contentType }: Exchange, start: string): string {
+function adviceFor(exchange: Exchange, start: string): string {
+  const { status, contentType } = exchange
   if (status === 401 || status === 403) return '. It may need a token: --token TOKEN'
   if (status === 404) return '. Is the path of the URL that of the MCP endpoint?'
-  if (status >= 300 && status < 400) return '. Redirects are not followed: give the URL it leads to'
+  if (status >= 300 && status < 400) {
+    return `. Redirects are not followed: give the URL it leads to, ${exchange.header('location') ?? 'which it does not tell'}`
+  }
   const advice = adviceOn(start)
   if (advice !== '') return advice
   return contentType === 'text/html' && status < 500

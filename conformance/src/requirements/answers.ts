@@ -1,5 +1,6 @@
 import { createAttempt } from '../client/attempt.ts'
 import {
+  describe,
   errorCode,
   expectEqual,
   expectHttpError,
@@ -92,7 +93,8 @@ export const answerRequirements = [
         // JSON-RPC itself only advises against a fraction (§4): to serve it under its id is sane.
         const isServed = id === 1.5 && message?.id === id
         const refused = exchange.status >= 400 || errorCode(message) === -32600 || isServed
-        expectThat(refused, `Expected the id ${JSON.stringify(id)} to be refused, got status ${exchange.status}`)
+        const got = `status ${exchange.status} ${describe(message)}`
+        expectThat(refused, `Expected the id ${JSON.stringify(id)} to be refused, got ${got}`)
         if (!isServed) await attempt.expectUntouched(session, `a request with the id ${JSON.stringify(id)}`)
       }
     },

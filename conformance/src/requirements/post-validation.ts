@@ -1,6 +1,7 @@
 import { createAttempt } from '../client/attempt.ts'
 import type { Exchange } from '../client/exchange.ts'
 import {
+  describe,
   errorCode,
   expectAccepted,
   expectHttpError,
@@ -38,7 +39,7 @@ async function expectBodyRefused(exchange: Exchange, what: string, codes: readon
   const message = (await exchange.messages()).find(isResponse)
   const code = errorCode(message)
   const refused = exchange.ok && code !== undefined && codes.includes(code)
-  expectThat(refused, `Expected ${what} to be refused, got status ${exchange.status}: ${JSON.stringify(message)}`)
+  expectThat(refused, `Expected ${what} to be refused, got status ${exchange.status} ${describe(message)}`)
 }
 
 /** C. POST: request validation. */
