@@ -121,6 +121,15 @@ describe.concurrent('a server with one mistake has only the failures of that mis
   })
 })
 
+test.each([
+  ['the error -32600, as JSON-RPC has it', 200, -32600],
+  ['422', 422, -32000],
+])('an empty array may be answered with %s', { timeout: 60_000 }, async (_, status, code) => {
+  const refusal = JSON.stringify({ jsonrpc: '2.0', error: { code, message: 'Invalid Request' } })
+  const url = await serve({ answer: ({ body }) => (body === '[]' ? { status, body: refusal } : undefined) })
+  expect((await check(url, ['post/empty-batch-is-400'])).unmet).toEqual([])
+})
+
 test('what is said of a server that breaks connections says what was expected', { timeout: 60_000 }, async () => {
   const url = await serve({ isBroken: (body) => body.includes('"_meta":5') })
   const { verdicts } = await check(url, ['answer/malformed-meta-is-answered'])

@@ -427,7 +427,7 @@ export const postValidationRequirements = [
   }),
   requirement({
     id: 'post/empty-batch-is-400',
-    title: 'An empty array is answered 400, in every revision.',
+    title: 'An empty array is answered with an HTTP error, such as 400, or the error -32600, in every revision.',
     rows: ['R055'],
     level: 'dMUST',
     spec,
@@ -435,7 +435,7 @@ export const postValidationRequirements = [
     async check({ open, target }) {
       for (const version of target.versions) {
         const session = await open({ version })
-        expectStatus(await session.post('[]'), 400, `an empty array in a session of ${version}`)
+        await expectBodyRefused(await session.post('[]'), `an empty array in a session of ${version}`, [-32600])
       }
     },
   }),
