@@ -267,6 +267,7 @@ describe('the message grammar', () => {
       [{ jsonrpc: '2.0', error: { code: -32700, message: 'no id is known' } }],
       [{ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 0, progress: 1 } }],
       [{ jsonrpc: '2.0', id: 1, result: { content: [{ type: 'text', text: 'x' }] } }, 'tools/call'],
+      [{ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'now', inputSchema: { type: 'object' } }] } }, 'tools/list'],
       [{ jsonrpc: '2.0', id: 1, method: 'roots/list' }],
     ]
     for (const [message, method] of valid) expect(problemOf(message, method), JSON.stringify(message)).toBeUndefined()
@@ -283,6 +284,7 @@ describe('the message grammar', () => {
       [{ jsonrpc: '2.0', id: 1, method: 'notifications/progress', params: {} }],
       [{ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'p' } }],
       [{ jsonrpc: '2.0', id: 1, result: { tools: {} } }, 'tools/list'],
+      [{ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'now', inputSchema: {} }] } }, 'tools/list'],
     ]
     for (const [message, method] of invalid) expect(problemOf(message, method), JSON.stringify(message)).toBeDefined()
   })

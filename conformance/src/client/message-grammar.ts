@@ -52,6 +52,12 @@ const contentItem: Rule = (value) => {
   return `has the unknown type ${JSON.stringify(value.type)}`
 }
 
+/** Of the arguments of a tool and of its structured content: both are objects, and the schema has to say so. */
+const objectSchema: Rule = (value) => {
+  if (!isObject(value)) return 'is no object'
+  return value.type === 'object' ? undefined : `.type is ${JSON.stringify(value.type) ?? 'missing'}`
+}
+
 /** What the revision's schema says of the params of messages that a server sends. */
 const paramsOf: Readonly<Record<string, Rule>> = {
   'notifications/progress': shape({ progressToken: id, progress: number }, { total: number, message: text }),
@@ -62,10 +68,12 @@ const paramsOf: Readonly<Record<string, Rule>> = {
   'elicitation/create': shape({ message: text }, { requestedSchema: object }),
 }
 
+const tool = shape({ name: text, inputSchema: objectSchema }, { description: text, outputSchema: objectSchema })
+
 /** What the revision's schema says of results, by the method of the request. */
 const resultOf: Readonly<Record<string, Rule>> = {
   initialize: shape({ protocolVersion: text, capabilities: object, serverInfo: shape({ name: text, version: text }) }),
-  'tools/list': shape({ tools: listOf(shape({ name: text, inputSchema: object })) }, { nextCursor: text }),
+  'tools/list': shape({ tools: listOf(tool) }, { nextCursor: text }),
   'tools/call': shape({ content: listOf(contentItem) }),
   'resources/list': shape({ resources: listOf(shape({ uri: text, name: text })) }, { nextCursor: text }),
   'resources/read': shape({ contents: listOf(shape({ uri: text })) }),
