@@ -193,6 +193,8 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
       ['http://user:secret@127.0.0.1:1/mcp'],
       /^error: Expected a URL without a user name and password, [^:]*: [^@]*\n$/,
     ],
+    [['probe', 'example.com/mcp'], /^error: Expected a URL such as http.*, got "example.com\/mcp"\n$/],
+    [['probe', 'ftp://127.0.0.1/mcp'], /^error: Expected a URL such as http.*, got "ftp:\/\/127.0.0.1\/mcp"\n$/],
     [['probe', 'http://user:secret@127.0.0.1:1/mcp'], /^error: Expected a URL without a user name and password/],
     [['http://127.0.0.1:1/mcp', '--timeout', 'soon'], /Expected a time such as/],
     [['http://127.0.0.1:1/mcp', '--tool', 'job'], /Expected ROLE=NAME with a role of echo, progress/],

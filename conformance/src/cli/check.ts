@@ -1,7 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Baseline, compareWithBaseline, readBaseline } from '../baseline.ts'
-import { expectNoUser } from '../client/http.ts'
 import { type Profile, TargetError } from '../client/target.ts'
 import type { Report } from '../report.ts'
 import { createProgress, formatSummary, type ReporterName, readReports, reporters } from '../reporters/index.ts'
@@ -9,7 +8,7 @@ import type { Revision } from '../requirement.ts'
 import type { RoleTool } from '../roles.ts'
 import { type RunOptions, runConformance } from '../run-conformance.ts'
 import { exitCodes } from './exit-codes.ts'
-import { type TokenFlags, toCredentials } from './flags.ts'
+import { isUrl, type TokenFlags, toCredentials, toUrl } from './flags.ts'
 
 export interface CheckFlags extends TokenFlags {
   tool?: Map<string, RoleTool>
@@ -85,10 +84,6 @@ function readBaselineFile(file: string | undefined): Baseline {
   return file === undefined ? new Map() : readBaseline(readText(file, 'Expected --baseline to be a file'))
 }
 
-function isUrl(target: string): boolean {
-  return /^https?:\/\//i.test(target)
-}
-
 function readText(file: string, expected: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -135,15 +130,6 @@ function toRunOptions(target: string, flags: CheckFlags): RunOptions {
     ...(flags.secondUrl !== undefined && { secondUrl: toUrl(flags.secondUrl) }),
   }
   return options
-}
-
-function toUrl(text: string): URL {
-  if (!isUrl(text) || !URL.canParse(text)) {
-    throw new TypeError(`Expected a URL such as http://127.0.0.1:3001/mcp, got "${text}"`)
-  }
-  const url = new URL(text)
-  expectNoUser(url)
-  return url
 }
 
 /** Runs with progress on stderr, so that stdout has the report and nothing else. Ctrl-C ends it with what is known. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import ms from 'ms'
+import { expectNoUser } from '../client/http.ts'
 import type { Credentials } from '../client/target.ts'
 import { isRole, type RoleTool, roleNames } from '../roles.ts'
 
@@ -11,6 +12,19 @@ export function readDuration(text: string): number {
   const value = ms(text as ms.StringValue)
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
   throw new InvalidArgumentError('Expected a time such as 500ms, 30s or 2m.')
+}
+
+export function isUrl(target: string): boolean {
+  return /^https?:\/\//i.test(target)
+}
+
+export function toUrl(text: string): URL {
+  if (!isUrl(text) || !URL.canParse(text)) {
+    throw new TypeError(`Expected a URL such as http://127.0.0.1:3001/mcp, got "${text}"`)
+  }
+  const url = new URL(text)
+  expectNoUser(url)
+  return url
 }
 
 /** A flag whose file was forgotten would take the next flag for it. */

@@ -1,6 +1,7 @@
 import { formatDeployment, probeDeployment } from '../probe/index.ts'
 import type { RoleTool } from '../roles.ts'
 import { exitCodes } from './exit-codes.ts'
+import { toUrl } from './flags.ts'
 
 export interface ProbeFlags {
   tool?: Map<string, RoleTool>
@@ -16,7 +17,7 @@ export interface ProbeFlags {
 export async function probeTargetUrl(url: string, flags: ProbeFlags): Promise<number> {
   const timeUp = flags.timeout === undefined ? undefined : AbortSignal.timeout(flags.timeout)
   const report = await probeDeployment({
-    url,
+    url: toUrl(url),
     idleMs: flags.idle,
     ...(flags.tool !== undefined && { tools: flags.tool }),
     ...(flags.header !== undefined && { headers: flags.header }),
