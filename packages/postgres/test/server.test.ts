@@ -464,7 +464,9 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     ['pg gives whole numbers as bigint', () => ({ types: { getTypeParser: toBigIntParser } })],
     ['postgres writes names of columns its own way', () => ({ transform: postgres.pascal })],
   ] as const)('an application for which %s is served as any other', async (name, makeOptions) => {
-    const sql = name.startsWith('pg') ? undefined : postgres(server.url, { fetch_types: false, ...makeOptions() })
+    const sql = name.startsWith('pg')
+      ? undefined
+      : postgres(server.url, { fetch_types: false, ...(makeOptions() as object) })
     onTestFinished(() => sql?.end())
     const client = sql ?? connect(makeOptions())
     await createTables(client, { schema: 'typed' })

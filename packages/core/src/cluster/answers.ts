@@ -4,13 +4,18 @@ import { atTurnsEnd } from '../promises/next-turn.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 import { Connection } from '../stream/connection.ts'
 import { ForwardedRequest } from './forwarded-request.ts'
-import type { Neighbours } from './neighbours.ts'
 import type { RemoteFollowers } from './remote-followers.ts'
 import type { Ask, Outcome, Word } from './wire.ts'
 
 /** Time, in milliseconds, and characters, that answers are kept for who has not heard them. */
 const keepMs = 30_000
 const maxKept = 16_777_216
+
+/**
+ * Time, in milliseconds, after which a node that asks no more for an answer has gone, with its client: one that waits
+ * asks each second.
+ */
+const silenceMs = 45_000
 
 /** Characters that an answer counts beside its body. */
 const answerSize = 300
@@ -20,15 +25,18 @@ export interface AnswersParts {
   /** The reply to a request for a session of this node; `undefined`: it is not here. Does not reject. */
   readonly answer: (request: ForwardedRequest) => Promise<HttpReply | undefined>
   readonly followers: RemoteFollowers
-  readonly neighbours: Neighbours
 }
 
 interface Taken {
   readonly id: string
   /** Until it is answered: what is kept for who has not heard the answer holds nothing of the call. */
   request: ForwardedRequest | undefined
+  /** When it was asked for last. */
+  heardAt: number
   /** Made when it is said: of a stream it tells how far that has come. */
   outcome?: () => Outcome
+  /** Who asked was gone before it was answered. Its answer is nobody's, even if that one comes back. */
+  isGivenUp: boolean
   size: number
 }
 
@@ -57,21 +65,16 @@ export class Answers {
 
   async #answer({ id, from, request: forwarded }: Ask): Promise<void> {
     const request = new ForwardedRequest(forwarded)
-    const taken: Taken = { id, request, size: 0 }
+    const taken: Taken = { id, request, heardAt: now(), isGivenUp: false, size: 0 }
     this.#taken.set(id, taken)
-    let stopWatching: (() => void) | undefined
     // At once: should this node die, the request must not run again. What is answered in this turn needs no word more.
     atTurnsEnd(() => {
-      if (taken.outcome) return
-      this.#parts.say(from, { type: 'taken', id })
-      // With the node that asked its client has left. Of a stream that is looked after by who follows it there.
-      stopWatching = this.#parts.neighbours.watch(from, () => request.leave())
+      if (!taken.outcome) this.#parts.say(from, { type: 'taken', id })
     })
     const reply = await this.#parts.answer(request)
-    stopWatching?.()
     taken.request = undefined
     taken.outcome = this.#toOutcome(id, from, reply)
-    this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
+    this.#tell(taken, from)
     this.#keep(taken, answerSize + (typeof reply?.body === 'string' ? reply.body.length : 0))
   }
 
@@ -84,9 +87,25 @@ export class Answers {
 
   #poked(id: string, from: string): void {
     const taken = this.#taken.get(id)
-    if (!taken) this.#parts.say(from, { type: 'unknown', id })
-    else if (taken.outcome) this.#parts.say(from, { type: 'answer', id, outcome: taken.outcome() })
-    else this.#parts.say(from, { type: 'taken', id })
+    if (!taken) return this.#parts.say(from, { type: 'unknown', id })
+    taken.heardAt = now()
+    this.#tell(taken, from)
+  }
+
+  #tell({ id, outcome, isGivenUp }: Taken, from: string): void {
+    if (outcome && !isGivenUp) return this.#parts.say(from, { type: 'answer', id, outcome: outcome() })
+    this.#parts.say(from, { type: 'taken', id })
+    if (isGivenUp) this.#parts.say(from, { type: 'unknown', id })
+  }
+
+  /** Leaves the calls of nodes that are gone. Of a stream that is done by who follows it for them. */
+  lookAfter(): void {
+    const since = now() - silenceMs
+    for (const taken of this.#taken.values()) {
+      if (taken.outcome || taken.heardAt > since) continue
+      taken.isGivenUp = true
+      taken.request?.leave()
+    }
   }
 
   #keep(taken: Taken, size: number): void {

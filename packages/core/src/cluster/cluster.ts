@@ -71,7 +71,7 @@ export class Cluster {
     })
     const toMessage = (to: string, word: Word): BusMessage => this.#toMessage(to, word)
     this.#followers = new RemoteFollowers({ say, toMessage, neighbours })
-    this.#answers = new Answers({ say, answer, followers: this.#followers, neighbours })
+    this.#answers = new Answers({ say, answer, followers: this.#followers })
     this.#looks = new Looks({ node, say, activities, streams })
     const relayed = new RelayedFeeds({ node, say, neighbours, onError: (error) => this.#report(error) })
     this.relayed = relayed
@@ -205,6 +205,7 @@ export class Cluster {
   }
 
   #look(): void {
+    this.#answers.lookAfter()
     this.#answers.forget()
     this.#followers.forget()
     this.relayed.lookAfter()

@@ -75,7 +75,7 @@ describe.skipIf(skipsRedis())('a Cluster of three nodes', () => {
         () => missed++,
       ),
     )
-    await Promise.all(client.nodes('master').map((node) => node.client('KILL', 'TYPE', 'pubsub')))
+    await Promise.all(client.nodes('master').map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')))
     await waitFor(() => missed > 0)
   })
 
