@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestServer } from '../../../test-support/in-process/test-server.ts'
-import { type RefusalCode, Rejection, sessionKey, sharedServer, toBusMessage } from '../src/index.ts'
+import { observe, type RefusalCode, Rejection, sessionKey, sharedServer, toBusMessage } from '../src/index.ts'
 
 // What a type check would find: many write JavaScript.
 
@@ -51,4 +51,24 @@ test('a code that does not exist is refused by its name', () => {
   expect(() => new Rejection('unauthorised' as RefusalCode)).toThrow(
     `Expected the code of a Rejection to exist, as 'unauthorized', got "unauthorised"`,
   )
+})
+
+test.each<[string, unknown, string]>([
+  ['a channel that does not exist', { calls: {} }, 'Unknown channel: calls (known are request, session, call,'],
+  [
+    'a moment that does not exist',
+    { call: { done: () => undefined } },
+    'Unknown moment of call: done (known are start,',
+  ],
+  ['a function in place of moments', { call: () => undefined }, 'Expected `call` of the observer to be an object of'],
+  ['what is no listener', { call: { asyncEnd: 'log' } }, 'Expected `call.asyncEnd` of the observer to be a function'],
+  ['no listener of refusals', { refusal: {} }, 'Expected `refusal` of the observer to be a function, got {}'],
+  [
+    'nothing',
+    undefined,
+    'Expected the observer to be an object of listeners, as in { call: { asyncEnd: … } }, got undef',
+  ],
+])('observe with %s is refused by its name', (_what, observer, message) => {
+  const { endpoint } = createTestEndpoint()
+  expect(() => observe(endpoint, observer as never)).toThrow(message)
 })

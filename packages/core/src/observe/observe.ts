@@ -21,6 +21,7 @@ type AnyListener = (message: DiagnosticMessage) => unknown
  * as of `request`, and nowhere else.
  *
  * @returns what ends it
+ * @throws TypeError for a channel, a moment or a listener that is none
  * @throws Error on a runtime without `node:diagnostics_channel`
  *
  * @example
@@ -57,14 +58,41 @@ function guard(endpoint: Endpoint, listener: AnyListener): AnyListener {
   }
 }
 
-function listenersOf({ refusal, ...traced }: Observer): (readonly [AnyChannel, AnyListener])[] {
-  const found: (readonly [AnyChannel, AnyListener])[] = []
-  if (refusal) found.push([refusalChannel as unknown as AnyChannel, refusal as AnyListener])
-  for (const [name, moments] of Object.entries(traced)) {
-    const { channel } = traces[name as keyof TracedMessages]
-    for (const [moment, listener] of Object.entries(moments ?? {})) {
-      if (listener) found.push([channel?.[moment as Moment] as unknown as AnyChannel, listener as AnyListener])
-    }
-  }
+type Found = readonly [AnyChannel, AnyListener]
+
+const moments: readonly string[] = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] satisfies Moment[]
+
+function listenersOf(observer: Observer): Found[] {
+  const { refusal, ...traced } = members('the observer', observer)
+  checkNames('channel', Object.keys(traced), [...Object.keys(traces), 'refusal'])
+  const found = Object.entries(traced).flatMap(([name, listeners]) => listenersOfTrace(name, listeners))
+  if (refusal !== undefined) found.push([refusalChannel as unknown as AnyChannel, toListener('refusal', refusal)])
   return found
+}
+
+function listenersOfTrace(name: string, listeners: unknown): Found[] {
+  if (listeners === undefined) return []
+  const { channel } = traces[name as keyof TracedMessages]
+  const known = members(`\`${name}\` of the observer`, listeners)
+  checkNames(`moment of ${name}`, Object.keys(known), moments)
+  return Object.entries(known)
+    .filter(([, listener]) => listener !== undefined)
+    .map(([moment, listener]) => {
+      return [channel?.[moment as Moment] as unknown as AnyChannel, toListener(`${name}.${moment}`, listener)]
+    })
+}
+
+function members(what: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>
+  throw expected(`${what} to be an object of listeners, as in { call: { asyncEnd: … } }`, value)
+}
+
+function checkNames(what: string, given: readonly string[], known: readonly string[]): void {
+  const unknown = given.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new TypeError(`Unknown ${what}: ${unknown} (known are ${known.join(', ')})`)
+}
+
+function toListener(name: string, value: unknown): AnyListener {
+  if (typeof value === 'function') return value as AnyListener
+  throw expected(`\`${name}\` of the observer to be a function`, value)
 }
