@@ -88,27 +88,37 @@ async function serveOnRedis(image: string): Promise<void> {
 }
 
 const temporary = await mkdtemp(join(tmpdir(), 'throughline-templates-'))
+
+async function check(template: Template, sdk: Sdk, tarballs: ReadonlyMap<string, string>): Promise<void> {
+  const started = performance.now()
+  const name = `${template}-sdk${sdk}`
+  const folder = join(temporary, name)
+  const creator = tarballs.get('@throughline/create-mcp-http') ?? ''
+  const create = ['exec', '--yes', `--package=${creator}`, 'create-mcp-http', '--', name, '--template', template]
+  await mustRun('npm', [...create, '--sdk', sdk], temporary)
+  await useTarballs(folder, tarballs)
+  await mustRun('npm', ['install', '--no-audit', '--no-fund'], folder)
+  const installed = performance.now()
+  await mustRun('npm', ['test'], folder)
+  await mustRun('npm', ['run', 'build'], folder)
+  const image = await deploy(folder)
+  await serve(image, {})
+  const onRedis = template === 'express' && redisInstalled
+  if (onRedis) await serveOnRedis(image)
+  const seconds = [installed - started, performance.now() - started].map((ms) => (ms / 1000).toFixed(1))
+  console.log(`✓ ${name}: installed after ${seconds[0]} s, tested, built and run after ${seconds[1]} s`)
+}
+
 try {
   const tarballs = await packAll(temporary)
-  const creator = tarballs.get('@throughline/create-mcp-http') ?? ''
-  for (const { template, sdk } of projects) {
-    const started = performance.now()
-    const name = `${template}-sdk${sdk}`
-    const folder = join(temporary, name)
-    const create = ['exec', '--yes', `--package=${creator}`, 'create-mcp-http', '--', name, '--template', template]
-    await mustRun('npm', [...create, '--sdk', sdk], temporary)
-    await useTarballs(folder, tarballs)
-    await mustRun('npm', ['install', '--no-audit', '--no-fund'], folder)
-    const installed = performance.now()
-    await mustRun('npm', ['test'], folder)
-    await mustRun('npm', ['run', 'build'], folder)
-    const image = await deploy(folder)
-    await serve(image, {})
-    const onRedis = template === 'express' && redisInstalled
-    if (onRedis) await serveOnRedis(image)
-    const seconds = [installed - started, performance.now() - started].map((ms) => (ms / 1000).toFixed(1))
-    console.log(`✓ ${name}: installed after ${seconds[0]} s, tested, built and run after ${seconds[1]} s`)
-  }
+  const left = [...projects]
+  // Most of it is npm, which waits: two at a time.
+  const ends = await Promise.allSettled(
+    [1, 2].map(async () => {
+      for (let next = left.shift(); next; next = left.shift()) await check(next.template, next.sdk, tarballs)
+    }),
+  )
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   if (!redisInstalled) console.warn(leftOut)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
