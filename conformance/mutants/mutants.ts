@@ -8,6 +8,8 @@ export interface Mutant {
   /** Occurs there exactly once. */
   readonly from: string
   readonly to: string
+  /** The specification says SHOULD not: it is caught with `--strict`. */
+  readonly isDiscouraged?: boolean
 }
 
 /**
@@ -149,6 +151,7 @@ export const mutants: readonly Mutant[] = [
     file: 'stream.ts',
     from: '    this.#hasEnded = isLast\n',
     to: '    this.#hasEnded = false\n',
+    isDiscouraged: true,
   },
   {
     name: 'tools-registered-with-each-list',

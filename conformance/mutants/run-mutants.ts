@@ -1,4 +1,4 @@
-// Runs the command, with default flags, against servers with one mistake each, and counts those that its exit code tells:
+// Runs the command, with default flags where a MUST is broken, against servers with one mistake each, and counts those that its exit code tells:
 //   tsx conformance/mutants/run-mutants.ts [NAME ...] [--suite FILE]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -59,8 +59,8 @@ interface Outcome {
   readonly why: string
 }
 
-async function check(url: string): Promise<Outcome> {
-  const command = start([values.suite, url, '--reporter', 'json'])
+async function check(url: string, isStrict: boolean): Promise<Outcome> {
+  const command = start([values.suite, url, '--reporter', 'json', ...(isStrict ? ['--strict'] : [])])
   const chunks: Buffer[] = []
   command.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
   const [exitCode] = await once(command, 'close')
@@ -81,7 +81,7 @@ async function judge(mutant?: Mutant): Promise<Outcome> {
   const folder = await plant(mutant)
   const server = start([join(conformance, 'mutants/serve.ts'), join(folder, 'doubles')])
   try {
-    const outcome = await check(await readUrl(server))
+    const outcome = await check(await readUrl(server), mutant?.isDiscouraged === true)
     // What is to be seen is the mistake, not a server that has crashed.
     if (server.exitCode !== null) throw new Error(`The server with ${mutant?.name} ended by itself`)
     return outcome
