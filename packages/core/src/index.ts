@@ -60,6 +60,7 @@ export { errorTypeOf, type MetricAttributes, networkVersionOf, OperationNames, t
 export { type PrometheusClient, type PrometheusRegistry, prometheusMetrics } from './observe/prometheus.ts'
 export { anOptionalFunction, checkOptions, expected, option, wholeNumber } from './option-checks.ts'
 export type { EndpointOptions } from './options.ts'
+export { within } from './promises/deadline.ts'
 export type { MaybePromise } from './promises/maybe-promise.ts'
 export type { RequestState } from './rpc/request-state.ts'
 export type { AuthInfo, McpServerLike, ServerFactory, ServerTransport, SessionContext } from './rpc/server.ts'

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { countAlive } from '../../../test-support/count-alive.ts'
 import { stopClock } from '../../../test-support/stop-clock.ts'
 import { Answers, type AnswersParts } from '../src/cluster/answers.ts'
 import type { Word } from '../src/cluster/wire.ts'
@@ -57,10 +56,7 @@ test('of requests that were answered only the answers are kept, for who has not 
     answers.hear({ type: 'ask', id: `${id}`, from: 'other', request })
   }
   await sleep(5)
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  expect(requests.filter((ref) => ref.deref() !== undefined)).toEqual([])
+  expect(await countAlive(requests)).toBe(0)
   said.length = 0
   answers.hear({ type: 'poke', id: '7', from: 'other' })
   expect(said).toEqual([{ type: 'answer', id: '7', outcome: { reply: { status: 200, headers: {}, body: '{}' } } }])

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { toJson } from '../../../test-support/in-process/test-client.ts'
 import { TestCluster, testLeaseMs } from '../../../test-support/in-process/test-cluster.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
@@ -451,4 +451,21 @@ test('a notification that the bus has lost is made up for when it is back, on ev
     await reader.until(() => reader.messages.length > 0)
     expect(reader.messages).toContainEqual(changed)
   }
+})
+
+test('a call that is answered in JSON is abandoned when the node that asked for it has been silent for long', async () => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  aborted.clear()
+  const cluster = createCluster(2, waitForAbort, { response: 'json', abandonAfterMs: 200 })
+  const client = await cluster.open(0)
+  void cluster.on(1, client).call('park', {}, 5)
+  await sleep(100)
+  cluster.kill(1)
+  for (let seconds = 0; seconds < 60 && aborted.size === 0; seconds += 5) {
+    vi.advanceTimersByTime(5_000)
+    await sleep(20)
+    if (seconds < 40) expect(aborted.size).toBe(0)
+  }
+  expect(aborted.size).toBe(1)
 })

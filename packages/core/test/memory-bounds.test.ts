@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { countAlive } from '../../../test-support/count-alive.ts'
 import { createMemoryEventLog } from '../src/backplane/memory/memory-backplane.ts'
 import type { MemoryEventLog } from '../src/backplane/memory/memory-event-log.ts'
 import type { LogEvent } from '../src/index.ts'
@@ -14,16 +13,6 @@ function toEvent(streamTag: string, index: number, options: Partial<LogEvent> = 
 
 function indexes(log: MemoryEventLog, key: string, tag: string): number[] {
   return log.read(key, tag, 0, 100_000)?.events.map(({ index }) => index) ?? []
-}
-
-/** How many of these can still be reached. */
-async function countAlive(refs: readonly WeakRef<object>[]): Promise<number> {
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  // What was looked at in this turn is kept until the next.
-  await sleep(1)
-  collect()
-  return refs.filter((ref) => ref.deref() !== undefined).length
 }
 
 // ---- Who pays ----

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
+import { countAlive } from '../../../test-support/count-alive.ts'
 import { createMemoryBackplane, type LogEvent, type SessionRecord } from '../src/index.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -9,16 +8,6 @@ afterEach(() => vi.restoreAllMocks())
 function toEvent(streamTag: string, index: number, options: Partial<LogEvent> = {}): LogEvent {
   const position = { term: 1, n: index }
   return { streamTag, index, position, kind: 'message', data: 'x', last: false, requestIds: [1], ...options }
-}
-
-/** How many of these can still be reached. */
-async function countAlive(refs: readonly WeakRef<object>[]): Promise<number> {
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  // What was looked at in this turn is kept until the next.
-  await sleep(1)
-  collect()
-  return refs.filter((ref) => ref.deref() !== undefined).length
 }
 
 function toRecord(key: string): SessionRecord {

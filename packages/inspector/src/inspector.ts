@@ -10,6 +10,7 @@ import {
   option,
   originPolicy,
   Rejection,
+  within,
 } from '@throughline/mcp-http-core'
 import { Looking } from './looking.ts'
 import { type Command, commandHeader, type SortKey, sortKeys } from './protocol.ts'
@@ -77,7 +78,8 @@ export function inspector(endpoint: Endpoint, options: InspectorOptions): Mounta
 
   async function handle(request: HttpRequest): Promise<HttpReply> {
     try {
-      if ((await inTime(allow(request))) !== true) throw new Rejection('insufficient_scope', { message: 'Not allowed' })
+      if ((await within(allowTimeoutMs, allow(request), 'allow to settle')) !== true)
+        throw new Rejection('insufficient_scope', { message: 'Not allowed' })
       return await answer(request)
     } catch (error) {
       if (isRejection(error)) return toRefusal(error)
@@ -107,20 +109,6 @@ export function inspector(endpoint: Endpoint, options: InspectorOptions): Mounta
     }
     if (method === 'GET') looking.prepare()
     return pageReply
-  }
-}
-
-/** Settles like the answer, which is not ours, or rejects: a browser waits for minutes. */
-async function inTime(answer: MaybePromise<boolean>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new Error(`Expected allow to settle within ${allowTimeoutMs} ms`)
-    timer = setTimeout(() => reject(error), allowTimeoutMs)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -14,6 +14,8 @@ export interface Forwarded {
   readonly clientAddress?: string | undefined
   /** Of the node that asks. Older nodes neither send nor read it. */
   readonly traceContext?: TraceContext | undefined
+  /** See {@link HttpRequest.isRecovery}. Older nodes neither send nor read it. */
+  readonly isRecovery?: boolean
 }
 
 export function toForwarded({ method, url, headers, auth, clientAddress }: HttpRequest, body?: unknown): Forwarded {
@@ -29,12 +31,13 @@ export class ForwardedRequest implements HttpRequest {
   readonly isForwarded = true
   readonly clientAddress: string | undefined
   readonly traceContext: TraceContext | undefined
+  readonly isRecovery: boolean
   readonly parsedBody: unknown
   auth: AuthInfo | undefined
   readonly #onGone: (() => void)[] = []
   #hasLeft = false
 
-  constructor({ method, url, headers, body, auth, clientAddress, traceContext }: Forwarded) {
+  constructor({ method, url, headers, body, auth, clientAddress, traceContext, isRecovery = false }: Forwarded) {
     this.method = method
     this.url = url
     this.headers = headers
@@ -42,6 +45,7 @@ export class ForwardedRequest implements HttpRequest {
     this.auth = auth && withUrl(auth)
     this.clientAddress = clientAddress
     this.traceContext = traceContext
+    this.isRecovery = isRecovery
   }
 
   header(name: string): string | undefined {

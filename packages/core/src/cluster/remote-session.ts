@@ -4,7 +4,6 @@ import { isBatch, requestsIn } from '../call/dispatch.ts'
 import { begun, traces } from '../diagnostics/channels.ts'
 import type { ForwardMessage } from '../diagnostics/messages.ts'
 import { isRejection, Rejection, unreachableRejection } from '../http/errors.ts'
-import { recoveryHeader } from '../http/headers.ts'
 import type { HttpReply, HttpRequest } from '../http/http.ts'
 import type { Incoming } from '../http/read-message.ts'
 import { ended, toErrorReply, toJsonReply, toStreamReply } from '../http/reply.ts'
@@ -65,11 +64,11 @@ export class RemoteSession implements SessionHandle {
 
   async listen(request: HttpRequest, lastEventId: string | undefined, isRecovery = false): Promise<HttpReply> {
     const anew = async (): Promise<HttpReply> => (await this.#findAnew()).listen(request, lastEventId, isRecovery)
-    const { 'last-event-id': _asked, [recoveryHeader]: _said, ...others } = request.headers
-    const asked = lastEventId === undefined ? others : { ...others, 'last-event-id': lastEventId }
-    const headers = isRecovery ? { ...asked, [recoveryHeader]: '1' } : asked
+    const { 'last-event-id': _asked, ...others } = request.headers
+    const headers = lastEventId === undefined ? others : { ...others, 'last-event-id': lastEventId }
+    const forwarded = { ...toForwarded(request), method: 'GET', headers, ...(isRecovery && { isRecovery }) }
     try {
-      return (await this.#ask({ ...toForwarded(request), method: 'GET', headers }, request)) ?? (await anew())
+      return (await this.#ask(forwarded, request)) ?? (await anew())
     } catch (error) {
       return failed(error, anew)
     }

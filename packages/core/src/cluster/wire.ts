@@ -1,5 +1,5 @@
 import type { LogPosition } from '../backplane/backplane.ts'
-import { fieldName, fieldValue } from '../http/errors.ts'
+import { fieldName, fieldValue } from '../http/headers.ts'
 import { readTraceContext } from '../http/trace-context.ts'
 import { isRequestId, type RequestId } from '../rpc/json-rpc.ts'
 import type { AuthInfo } from '../rpc/server.ts'
@@ -146,7 +146,7 @@ function readFrom({ from }: Members): { readonly from: string } {
 }
 
 function readAsked({ request }: Members): { readonly request: Forwarded } {
-  const { method, url, headers, body, auth, clientAddress, traceContext } = members('request', request)
+  const { method, url, headers, body, auth, clientAddress, traceContext, isRecovery } = members('request', request)
   const forwarded: Forwarded = {
     method: string('method', method),
     url: string('url', url),
@@ -155,6 +155,7 @@ function readAsked({ request }: Members): { readonly request: Forwarded } {
     auth: auth === undefined ? undefined : (members('auth', auth) as unknown as AuthInfo),
     clientAddress: clientAddress === undefined ? undefined : string('clientAddress', clientAddress),
     traceContext: readTraceContext(traceContext),
+    ...(isRecovery === true && { isRecovery }),
   }
   return { request: forwarded }
 }

@@ -1,6 +1,7 @@
 import { expected } from '../option-checks.ts'
 import { type RequestId, rpcCode } from '../rpc/json-rpc.ts'
 import type { ErrorSource } from './error-source.ts'
+import { fieldName, fieldValue } from './headers.ts'
 import type { HttpReply } from './http.ts'
 
 interface Refusal {
@@ -151,10 +152,6 @@ export function isRejection(error: unknown): error is Rejection {
 function isRefusalCode(code: unknown): code is RefusalCode {
   return typeof code === 'string' && Object.hasOwn(refusals, code)
 }
-
-/** What HTTP allows in the name of a header, and in its value. */
-export const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
-export const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** What platforms make of others differs (RFC 9110 §5): some send a part of the refusal, some their own error. */
 function checkHeaders(headers: Readonly<Record<string, unknown>>): void {

@@ -17,10 +17,11 @@ export function isPlainText(value: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(value)
 }
 
-export const sessionIdHeader = 'mcp-session-id'
+/** What HTTP allows in the name of a header, and in its value (RFC 9110 §5). */
+export const fieldName = /^[\w!#$%&'*+.^`|~-]+$/
+export const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Between nodes: no client has come back, but a node goes on with what one that is gone has served. */
-export const recoveryHeader = 'throughline-recovery'
+export const sessionIdHeader = 'mcp-session-id'
 
 /** `gap`: on the standalone stream, when events that the client missed are no longer all kept. */
 export const resumeHeader = 'mcp-resume'

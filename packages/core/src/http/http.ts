@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly httpVersion?: string | undefined
   /** Another node has sent it here, where its session lives: no other can serve it, also while this one closes. */
   readonly isForwarded?: boolean
+  /** No client has come back: that node goes on with what one that is gone has served. */
+  readonly isRecovery?: boolean
   /** What that node's tracer says of it. */
   readonly traceContext?: TraceContext | undefined
   /** Set by the app's authentication middleware; the endpoint's `auth` option, where there is one, replaces it. */

@@ -41,6 +41,7 @@ export const rpcCode = {
   sessionNotFound: -32001,
   /** 2026-07-28: a header says otherwise than the body. */
   headerMismatch: -32020,
+  unsupportedVersion: -32022,
 } as const
 
 /** An integer that JSON carries without loss, or a string (Base Protocol, Requests). */

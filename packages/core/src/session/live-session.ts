@@ -135,7 +135,11 @@ export class LiveSession implements SessionHandle, PresentSession, RecordHolder 
     return dispatch(incoming, this.calls, this.streams.revision, { request, acceptable })
   }
 
-  listen(request: HttpRequest, lastEventId: string | undefined, isRecovery = false): MaybePromise<HttpReply> {
+  listen(
+    request: HttpRequest,
+    lastEventId: string | undefined,
+    isRecovery = request.isRecovery === true,
+  ): MaybePromise<HttpReply> {
     if (this.#isStopped) throw this.#whyNot()
     return lastEventId === undefined ? listen(this.streams, request) : this.#resume(request, lastEventId, isRecovery)
   }

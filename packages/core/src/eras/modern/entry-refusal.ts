@@ -5,7 +5,7 @@ import { rpcCode } from '../../rpc/json-rpc.ts'
 /** What the errors of the SDK's entry are called here; others are invalid requests. */
 const refusals = new Map<unknown, RefusalCode>([
   [rpcCode.headerMismatch, 'header_mismatch'],
-  [-32022, 'unsupported_version'],
+  [rpcCode.unsupportedVersion, 'unsupported_version'],
   [rpcCode.invalidParams, 'invalid_params'],
 ])
 
