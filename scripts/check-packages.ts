@@ -13,16 +13,15 @@ import { findFreePort } from '../test-support/free-port.ts'
 import { leftOut as postgresLeftOut, skipsPostgres, startPostgres } from '../test-support/postgres/start-postgres.ts'
 import { leftOut, redisInstalled, startRedis } from '../test-support/redis/start-redis.ts'
 import {
-  buildIfOlder,
   creatorFolder,
   findPublicPackages,
   mustRun,
   type PublicPackage,
-  pack,
-  pnpm,
+  packAll,
   root,
   run,
   suiteFolder,
+  twoAtATime,
   untilItListens,
 } from './packing.ts'
 import { type Files, type Page, readModules, readProgram, toPrograms } from './readme-programs.ts'
@@ -400,26 +399,18 @@ async function typeCheckAlone({ name, tarball }: PublicPackage, folder: string):
 }
 
 async function checkAll(temporary: string): Promise<void> {
-  await buildIfOlder()
-  const sources = await findPublicPackages()
-  if (sources.some(({ folder }) => !existsSync(join(folder, 'dist')))) {
-    await step('build', async () => {
-      await pnpm(['-r', '--filter', './packages/*', '--filter', './conformance', 'run', 'build'], root)
-      return 'dist was missing'
-    })
-  }
-
-  const packages: PublicPackage[] = []
-  for (const { name, folder } of sources) {
-    await step(`pack ${name}`, async () => {
-      const tarball = await pack(folder, temporary)
-      packages.push({ name, folder, tarball })
-      return listContents(tarball)
-    })
-  }
-  for (const { name, tarball, folder } of packages) {
+  let tarballs: ReadonlyMap<string, string> = new Map()
+  await step('pack', async () => {
+    tarballs = await packAll(temporary)
+    return `${tarballs.size} packages`
+  })
+  const packages = (await findPublicPackages()).map(({ name, folder }) => {
+    return { name, folder, tarball: tarballs.get(name) ?? '' }
+  })
+  await twoAtATime(packages, async ({ name, tarball, folder }) => {
+    await step(`contents of ${name}`, () => listContents(tarball))
     await step(`publint ${name}`, () => lint(tarball))
-    if (folder === creatorFolder) continue
+    if (folder === creatorFolder) return
     await step(`attw ${name}`, async () => {
       const attw = join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
       const look = (...flags: string[]) =>
@@ -429,7 +420,7 @@ async function checkAll(temporary: string): Promise<void> {
       await look('--profile', 'esm-only')
       return 'no problems'
     })
-  }
+  })
 
   const consumerFolder = join(temporary, 'consumer')
   await mkdir(consumerFolder)

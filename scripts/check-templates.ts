@@ -10,7 +10,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { type Sdk, type Template, templates } from '../packages/create/src/create-project.ts'
 import { findFreePort } from '../test-support/free-port.ts'
 import { leftOut, redisInstalled, startRedis } from '../test-support/redis/start-redis.ts'
-import { type Listening, mustRun, packAll, startProgram } from './packing.ts'
+import { type Listening, mustRun, packAll, startProgram, twoAtATime } from './packing.ts'
 
 const { values } = parseArgs({ options: { all: { type: 'boolean' }, only: { type: 'string' } } })
 
@@ -111,14 +111,7 @@ async function check(template: Template, sdk: Sdk, tarballs: ReadonlyMap<string,
 
 try {
   const tarballs = await packAll(temporary)
-  const left = [...projects]
-  // Most of it is npm, which waits: two at a time.
-  const ends = await Promise.allSettled(
-    [1, 2].map(async () => {
-      for (let next = left.shift(); next; next = left.shift()) await check(next.template, next.sdk, tarballs)
-    }),
-  )
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  await twoAtATime(projects, ({ template, sdk }) => check(template, sdk, tarballs))
   if (!redisInstalled) console.warn(leftOut)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

@@ -61,12 +61,30 @@ export async function findPublicPackages(): Promise<Omit<PublicPackage, 'tarball
   return found
 }
 
-export async function pack(folder: string, into: string): Promise<string> {
-  const before = new Set(await readdir(into))
-  await pnpm(['pack', '--pack-destination', into], folder)
-  const made = (await readdir(into)).filter((file) => !before.has(file))
-  if (made.length !== 1 || made[0] === undefined) throw new Error(`Expected one tarball, found ${made.length}`)
-  return join(into, made[0])
+/** Packs every public package into a folder, and gives where each is, by its name. */
+export async function packAll(into: string): Promise<ReadonlyMap<string, string>> {
+  await buildIfOlder()
+  const names = (await findPublicPackages()).map(({ name }) => name)
+  const filters = names.flatMap((name) => ['--filter', name])
+  await pnpm(['--recursive', ...filters, 'pack', '--pack-destination', into], root)
+  const files = await readdir(into)
+  return new Map(names.map((name) => [name, join(into, findTarball(name, files))]))
+}
+
+function findTarball(name: string, files: readonly string[]): string {
+  const beginning = `${name.replace('@', '').replace('/', '-')}-`
+  const [file, ...others] = files.filter((file) => file.startsWith(beginning) && file.endsWith('.tgz'))
+  if (file === undefined || others.length > 0) throw new Error(`Expected one tarball of ${name}, found ${files}`)
+  return file
+}
+
+/** Works on two at a time: most of what the checks do is wait for npm. Rejects when what was begun has ended. */
+export async function twoAtATime<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = [...items]
+  const workers = [1, 2].map(async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await work(next)
+  })
+  for (const end of await Promise.allSettled(workers)) if (end.status === 'rejected') throw end.reason
 }
 
 /** Time, in milliseconds, that a program has to start: Nest took more than 10 s on a machine that was busy. */
@@ -88,7 +106,7 @@ export async function untilItListens(child: ChildProcess, port: number, output: 
 }
 
 /** Builds all packages, unless nothing they are made of, nor how that is done, was written since the last build. */
-export async function buildIfOlder(): Promise<void> {
+async function buildIfOlder(): Promise<void> {
   const { mtimeMs: presetTime } = await stat(join(root, 'tsup.preset.ts'))
   for (const { folder } of await findPublicPackages()) {
     const made = await timesIn(join(folder, 'dist'))
@@ -109,14 +127,6 @@ async function timesIn(folder: string, without: readonly string[] = []): Promise
     times.push(...(entry.isDirectory() ? await timesIn(path) : [(await stat(path)).mtimeMs]))
   }
   return times
-}
-
-/** Packs every public package into a folder, and gives where each is, by its name. */
-export async function packAll(into: string): Promise<ReadonlyMap<string, string>> {
-  await buildIfOlder()
-  const tarballs = new Map<string, string>()
-  for (const { name, folder } of await findPublicPackages()) tarballs.set(name, await pack(folder, into))
-  return tarballs
 }
 
 /** A program that listens. */
