@@ -1,10 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { initializeMessage } from '../../../test-support/client/mcp-client.ts'
 import { RawConnection, toHead } from '../../../test-support/client/raw-connection.ts'
 import { acceptBoth } from '../../../test-support/client/reply.ts'
+import { collectGarbage } from '../../../test-support/collect-garbage.ts'
 import { watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { listen } from '../../../test-support/listen.ts'
@@ -92,9 +91,7 @@ function chunksOf(text: string, length: number): string[] {
 
 /** What this process holds, in bytes, when nothing is left that could be collected. */
 function measure(): number {
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

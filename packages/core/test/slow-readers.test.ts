@@ -1,9 +1,8 @@
 import { once } from 'node:events'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { McpClient } from '../../../test-support/client/mcp-client.ts'
 import { RawConnection } from '../../../test-support/client/raw-connection.ts'
+import { collectGarbage } from '../../../test-support/collect-garbage.ts'
 import { settle, watchedEndpoint } from '../../../test-support/endpoints.ts'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
@@ -14,11 +13,8 @@ import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
 import type { Endpoint, EndpointOptions, EventStreamBody } from '../src/index.ts'
 import { toNodeHandler } from '../src/node/index.ts'
 
-setFlagsFromString('--expose_gc')
-const collect = runInNewContext('gc') as () => void
-
 function heldBytes(): number {
-  collect()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

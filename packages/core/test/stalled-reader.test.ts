@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { collectGarbage } from '../../../test-support/collect-garbage.ts'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { listen } from '../../../test-support/listen.ts'
@@ -11,11 +10,8 @@ import { toNodeHandler } from '../src/node/index.ts'
 const count = 3_000
 const filler = 'x'.repeat(65_536)
 
-setFlagsFromString('--expose_gc')
-const collect = runInNewContext('gc') as () => void
-
 function heldBytes(): number {
-  collect()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
