@@ -1,4 +1,4 @@
-import { EntryRejection, type Rejection, refusals } from '../http/errors.ts'
+import { type Rejection, refusals } from '../http/errors.ts'
 import type { HttpRequest } from '../http/http.ts'
 import { refusalChannel } from './channels.ts'
 import { toPath } from './trace-request.ts'
@@ -12,7 +12,7 @@ export function publishRefusal(rejection: Rejection, request: HttpRequest, endpo
     version: 1,
     endpoint,
     code,
-    status: rejection instanceof EntryRejection ? rejection.reply.status : refusals[code].status,
+    status: (rejection.reply ?? refusals[code]).status,
     message,
     httpMethod,
     path: toPath(url),

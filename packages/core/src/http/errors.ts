@@ -116,6 +116,8 @@ export class Rejection extends Error {
   hasCause: boolean
   /** Where that came from. */
   readonly source: ErrorSource | undefined
+  /** The reply, where it was made elsewhere. */
+  reply: HttpReply | undefined
 
   constructor(code: RefusalCode, details?: RefusalDetails) {
     if (!isRefusalCode(code)) throw expected("the code of a Rejection to exist, as 'unauthorized'", code)
@@ -127,16 +129,6 @@ export class Rejection extends Error {
     this.refusal = code
     this.requestId = details?.requestId
     this.headers = details?.headers
-  }
-}
-
-/** Of a request that is answered with a reply which was made elsewhere. */
-export class EntryRejection extends Rejection {
-  readonly reply: HttpReply
-
-  constructor(code: RefusalCode, reply: HttpReply, message: string | undefined) {
-    super(code, message === undefined ? {} : { message })
-    this.reply = reply
   }
 }
 

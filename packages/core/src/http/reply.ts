@@ -1,7 +1,7 @@
 import { StoreError } from '../backplane/guarded-backplane.ts'
 import { toErrorMessage } from '../rpc/json-rpc.ts'
 import type { ErrorSource, Report } from './error-source.ts'
-import { EntryRejection, isRejection, Rejection, refusals, storeRejection } from './errors.ts'
+import { isRejection, Rejection, refusals, storeRejection } from './errors.ts'
 import { emptyHeaders, eventStreamHeaders, jsonHeaders } from './headers.ts'
 import type { EventStreamBody, HttpReply, HttpRequest, Mountable } from './http.ts'
 import type { Incoming } from './read-message.ts'
@@ -31,7 +31,7 @@ export function toStreamReply(body: EventStreamBody, headers?: Record<string, st
 
 /** The one place where a refusal becomes a reply. */
 export function toErrorReply(rejection: Rejection): HttpReply {
-  if (rejection instanceof EntryRejection) return rejection.reply
+  if (rejection.reply) return rejection.reply
   const { status, code } = refusals[rejection.refusal]
   const body = JSON.stringify(toErrorMessage(code, rejection.message, rejection.requestId))
   return { status, headers: { ...jsonHeaders, ...rejection.headers }, body }

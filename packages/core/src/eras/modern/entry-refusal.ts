@@ -1,4 +1,4 @@
-import { EntryRejection, type RefusalCode } from '../../http/errors.ts'
+import { type RefusalCode, Rejection } from '../../http/errors.ts'
 import type { HttpReply } from '../../http/http.ts'
 import { rpcCode } from '../../rpc/json-rpc.ts'
 
@@ -10,10 +10,12 @@ const refusals = new Map<unknown, RefusalCode>([
 ])
 
 /** The entry has refused a request by itself. Its client is told in its words, and observers as of any other refusal. */
-export function toEntryRejection(reply: HttpReply): EntryRejection {
+export function toEntryRejection(reply: HttpReply): Rejection {
   const { code, message } = readError(reply.body)
   const refusal = reply.status >= 500 ? 'internal_error' : (refusals.get(code) ?? 'invalid_request')
-  return new EntryRejection(refusal, reply, message)
+  const rejection = new Rejection(refusal, message === undefined ? {} : { message })
+  rejection.reply = reply
+  return rejection
 }
 
 function readError(body: unknown): { readonly code?: unknown; readonly message?: string } {
