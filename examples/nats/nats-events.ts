@@ -1,5 +1,5 @@
 import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream'
-import type { AppendOutcome, EventLog, LogEvent, LogPage, SessionStore } from '@throughline/mcp-http-core'
+import type { AppendOutcome, EventLog, LogEvent, LogPage, LogPosition, SessionStore } from '@throughline/mcp-http-core'
 import { isLate, toToken } from './names.ts'
 
 export interface NatsEventsOptions {
@@ -17,8 +17,8 @@ export interface NatsEventsOptions {
  */
 export class NatsEvents implements EventLog {
   readonly #options: NatsEventsOptions
-  /** Sequence of the last message of a session, as this node has seen it. */
-  readonly #last = new Map<string, number>()
+  /** Sequence of the last message of a session, as this node has seen it, and where the events in it begin. */
+  readonly #last = new Map<string, { readonly seq: number; readonly place: LogPosition | undefined }>()
   readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(options: NatsEventsOptions) {
@@ -65,25 +65,28 @@ export class NatsEvents implements EventLog {
 
   async #append(sessionKey: string, events: readonly LogEvent[]): Promise<AppendOutcome> {
     const subject = this.#toSubject(sessionKey)
-    const term = events[0]?.position.term ?? 0
+    const [{ position }] = events as readonly [LogEvent]
+    const { term } = position
     for (;;) {
       const record = await this.#options.sessions.get(sessionKey)
       if (!record) return 'gone'
       if (record.term > term) return 'fenced'
-      const lastSubjectSequence = this.#last.get(sessionKey) ?? 0
+      const last = this.#last.get(sessionKey)
+      if (isSame(last?.place, position)) return 'ok'
+      const lastSubjectSequence = last?.seq ?? 0
       try {
         const expect = { lastSubjectSequence }
         const { seq } = await this.#options.client.publish(subject, JSON.stringify(events), { expect })
-        this.#last.set(sessionKey, seq)
+        this.#last.set(sessionKey, { seq, place: position })
         return 'ok'
       } catch (error) {
         if (!isLate(error)) throw error
         const newest = await this.#readLast(subject)
         const place = newest?.json<LogEvent[]>()[0]?.position
         if (place && place.term > term) return 'fenced'
-        this.#last.set(sessionKey, newest?.seq ?? 0)
+        this.#last.set(sessionKey, { seq: newest?.seq ?? 0, place })
         // Its own, whose reply was lost.
-        if (place?.term === term && place.n === events[0]?.position.n) return 'ok'
+        if (isSame(place, position)) return 'ok'
         // Somebody has deleted what this owner had begun.
         if (!newest && lastSubjectSequence > 0) return 'gone'
       }
@@ -121,4 +124,8 @@ export class NatsEvents implements EventLog {
   #toSubject(sessionKey: string): string {
     return `${this.#options.stream}.${toToken(sessionKey)}`
   }
+}
+
+function isSame(one: LogPosition | undefined, other: LogPosition): boolean {
+  return one?.term === other.term && one.n === other.n
 }

@@ -143,6 +143,7 @@ export class ReferenceLog implements EventLog {
     if (has('append-after-delete-is-fenced') && deployment.tombstones.has(`log ${key}`)) return 'fenced'
     const log: Log = deployment.logs.get(key) ?? createLog(deployment.rows.get(key))
     const refusal = isSpared ? undefined : (this.#refuse(log, event) ?? this.#refuseByRecord(deployment, key, event))
+    if (refusal === undefined && has('repeated-append-is-fenced') && isKept(log, event)) return 'fenced'
     if (refusal !== undefined) {
       if (has('fenced-append-leaves-a-row')) addTo(deployment.hidden, key, 1)
       if (has('gone-append-leaves-a-row') && refusal === 'gone') addTo(deployment.hidden, key, 1)
@@ -186,11 +187,7 @@ export class ReferenceLog implements EventLog {
     // A repetition after a lost reply.
     const isNewest = isSame(stream.headPosition, event.position)
     const mayBeKnown = stream.headPosition.term === term && stream.headPosition.n > event.position.n
-    const isKnown =
-      isNewest ||
-      (mayBeKnown &&
-        !has('only-the-newest-is-known') &&
-        log.events.some((kept) => isSame(kept.position, event.position)))
+    const isKnown = isNewest || (mayBeKnown && !has('only-the-newest-is-known') && isKept(log, event))
     if (isKnown && !has('repeated-append-is-written-twice')) return
     stream.ended ||= event.last || (has('empty-text-ends-the-stream') && event.data === '')
     if (has('empty-ends-are-left-out') && event.last && event.data === '') return
@@ -361,6 +358,10 @@ function createLog(row: Row | undefined): Log {
 
 function isSame(one: LogPosition, other: LogPosition): boolean {
   return one.term === other.term && one.n === other.n
+}
+
+function isKept({ events }: Log, { position }: LogEvent): boolean {
+  return events.some((kept) => isSame(kept.position, position))
 }
 
 function removeStream(log: Log | undefined, streamTag: string | undefined): void {

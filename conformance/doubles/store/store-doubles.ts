@@ -27,6 +27,8 @@ function spoiler<const Name extends string>(requirement: string, defect: Name, s
 
 const whatIsRead = 'whether it is gone is seen by reading it'
 const whatIsRepeated = 'what is repeated expects the term before'
+const whatIsAppendedAgain = 'a lost reply has it made again'
+const whatIsInOrder = 'their order is looked at as well'
 const whatIsEnded = 'leases are ended so there'
 const whatIsNotHeard = 'nothing is heard after the first outage'
 const whatIsPublished = 'what is published shows it'
@@ -167,9 +169,14 @@ const table = [
   double('events/append-is-read-back', 'notifications-are-messages'),
   double('events/appends-take-effect-in-order', 'appends-overtake-each-other'),
   double('events/events-of-one-append-are-in-order', 'batches-are-reversed', {
-    'store/events/lost-reply-of-several-is-kept-once': 'their order is looked at as well',
+    'store/events/append-may-be-repeated': whatIsInOrder,
+    'store/events/lost-reply-of-several-is-kept-once': whatIsInOrder,
   }),
   double('events/events-of-one-append-come-together', 'batches-are-taken-apart'),
+  double('events/append-may-be-repeated', 'repeated-append-is-fenced', {
+    'store/events/lost-reply-of-append-is-kept-once': whatIsAppendedAgain,
+    'store/events/lost-reply-of-several-is-kept-once': whatIsAppendedAgain,
+  }),
   double('events/reads-see-no-gap-while-appending', 'every-seventh-append-comes-late', {
     'store/events/fencing-holds-under-way': 'what comes late finds the newer term',
     'store/events/appends-publish-in-order': 'what comes late is published late',
@@ -250,9 +257,12 @@ const table = [
   double('events/outage-is-no-answer', 'outage-reads-as-unknown'),
   double('events/outage-is-survived', 'rejected-appends-come-later'),
   double('events/lost-reply-of-append-is-kept-once', 'repeated-append-is-written-twice', {
+    'store/events/append-may-be-repeated': 'it is written twice whatever it is repeated for',
     'store/events/lost-reply-of-several-is-kept-once': 'one of several is written twice, too',
   }),
-  double('events/lost-reply-of-several-is-kept-once', 'only-the-newest-is-known'),
+  double('events/lost-reply-of-several-is-kept-once', 'only-the-newest-is-known', {
+    'store/events/append-may-be-repeated': 'of several the others are written twice, whatever they are repeated for',
+  }),
   double('events/owner-cut-off-is-fenced', 'outage-lifts-the-fence'),
   double('events/budget-is-kept', 'budget-is-tripled'),
   double('events/newest-is-never-dropped', 'newest-progress-may-be-dropped'),

@@ -78,6 +78,22 @@ export const eventsAppend = requirementsOf('events', [
     },
   },
   {
+    id: 'append-may-be-repeated',
+    title: 'An append of several events that is made again, as after a lost reply, gives `ok`, and each is there once.',
+    async check(context) {
+      const writer = await context.beginLog()
+      const sent = await writer.appendAll('g', 1)
+      const several = ['g', 'p1-1', 'g', 'p1-1', 'g'].map((tag) => writer.next(tag))
+      expectEqual(await writer.append(...several), 'ok', 'the outcome of an append of five events')
+      expectEqual(await writer.append(...several), 'ok', 'the outcome of the same append, made again')
+      sent.push(...several, ...(await writer.appendAll('g', 1)))
+      for (const tag of ['g', 'p1-1']) {
+        const expected = sent.filter(({ streamTag }) => streamTag === tag)
+        expectEvents(await context.events.read(writer.sessionKey, tag, 0, all), expected, `stream ${tag}`)
+      }
+    },
+  },
+  {
     id: 'reads-see-no-gap-while-appending',
     title: 'A read while appends are under way gives a beginning of the stream, with all that had settled.',
     async check(context) {

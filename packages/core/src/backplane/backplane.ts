@@ -163,7 +163,7 @@ export type AppendOutcome = 'ok' | 'fenced' | 'gone'
  * - The events of one `append` are there all together or not at all, and no read sees a part of them. A log that keeps
  *   budgets may drop some of them at once.
  * - An `append` that rejects has an unknown outcome. Repeated before another, it gives `ok` and each event is there
- *   once.
+ *   once; so it does where it had given `ok`.
  * - A term that is lower than one that has written is fenced in every stream of the session.
  * - An appended event is visible to every later `read`, on every node, its `data` byte for byte.
  * - Events may be dropped to stay within a budget: first what was settled, then `progress`, then `notification`, oldest

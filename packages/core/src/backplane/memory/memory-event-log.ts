@@ -55,6 +55,8 @@ export class MemoryEventLog implements EventLog {
     const newest = events[events.length - 1] as LogEvent
     const session = this.#sessionOf(sessionKey)
     if (newest.position.term < session.term) return 'fenced'
+    // Made again: all of it has been there.
+    if (newest.index <= (session.streams.get(newest.streamTag)?.newest.index ?? 0)) return 'ok'
     session.term = newest.position.term
     const { streams } = this.#totals
     for (const event of events) session.append(event)
