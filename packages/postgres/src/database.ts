@@ -49,7 +49,7 @@ export class Database {
   }
 
   toText(text: string): string {
-    return text.replaceAll('mcp.', `${this.schema}.`)
+    return text.replaceAll('mcp.', `"${this.schema}".`)
   }
 }
 

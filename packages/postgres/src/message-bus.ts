@@ -36,7 +36,7 @@ export function toPublish(
   schema: string,
   messages: readonly Message[],
 ): readonly [text: string, values: readonly Value[]] {
-  const sql = `WITH added AS (INSERT INTO ${schema}.message (channel, text)
+  const sql = `WITH added AS (INSERT INTO "${schema}".message (channel, text)
       SELECT channel, text FROM unnest($1::text::text[], ${fromSeparated('$2')}) WITH ORDINALITY m (channel, text, at)
       ORDER BY at)
     SELECT pg_notify(channel, '') FROM unnest($3::text::text[]) channel`

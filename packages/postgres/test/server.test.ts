@@ -67,6 +67,17 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     )
   })
 
+  test('a schema may be called by a word of SQL', async () => {
+    const { sessions, events, bus, pool } = await open('user')
+    await createTables(pool, { schema: 'user' })
+    expect(await sessions.create(toRecord('key'), ttlMs)).toBe(true)
+    expect(await events.append('key', [toEvent(1)])).toBe('ok')
+    const heard: string[] = []
+    onTestFinished(await bus.subscribe('mcp-http', (message) => heard.push(message)))
+    await postgresBackplane(pool, { schema: 'user' }).notify(pool, { method: 'notification' })
+    await waitFor(() => heard.length > 0)
+  })
+
   test('nodes that start at once, by either client, make the tables once', async () => {
     const sql = clients.postgres(server.url)
     onTestFinished(() => sql.close())
@@ -396,7 +407,7 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     await createTables(pool, { schema: 'prepared' })
     const { sessions } = postgresBackplane(pool, { schema: 'prepared', listenOn: false })
     for (let i = 0; i < 10; i++) expect(await sessions.get('key')).toBeUndefined()
-    const sql = "SELECT count(*)::int FROM pg_prepared_statements WHERE statement LIKE '%prepared.get_session_1%'"
+    const sql = "SELECT count(*)::int FROM pg_prepared_statements WHERE statement LIKE '%get_session_1%'"
     const { rows } = await pool.query(sql)
     expect(rows).toEqual([{ count: 1 }])
   })
@@ -455,7 +466,7 @@ describe.skipIf(skipsPostgres())('with a real Postgres', { timeout: 60_000 }, ()
     await events.append('key', [toEvent(1), toEvent(2)])
     await sleep(5)
     await sessions.renewLease('node', ttlMs)
-    await waitFor(() => told.some((plan) => plan.includes('DELETE FROM plain.node')))
+    await waitFor(() => told.some((plan) => plan.includes('DELETE FROM "plain".node')))
     expect(told.filter((plan) => /JIT:|Seq Scan on (session|stream|event|message)/.test(plan))).toEqual([])
   })
 

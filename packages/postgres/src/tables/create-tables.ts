@@ -32,7 +32,7 @@ export async function createTables(client: PostgresClient, options: CreateTables
     )
   }
   if (isNumber(1, database.found)) {
-    const [last] = await port.query(`SELECT max(version)::int AS version FROM ${schema}.migration`, [])
+    const [last] = await port.query(`SELECT max(version)::int AS version FROM "${schema}".migration`, [])
     if (Number(last?.version) >= version) return
   }
   await port.script(toSchema(schema))

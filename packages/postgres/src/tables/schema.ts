@@ -26,11 +26,13 @@ export const version = 2
  * Rows are removed one by one and not by whole partitions: a log lives as long as its session, which is prolonged, so rows
  * of one day end on many. Vacuum is told to come often instead, when it has little to do.
  *
+ * The schema is quoted: `user` and `order` are words of SQL.
+ *
  * There are no foreign keys. They would lock the rows they point to once more for each event; each function locks the
  * session first.
  */
 export function toSchema(schema: string): string {
-  return migration.replaceAll(/\bmcp\b/g, schema)
+  return migration.replaceAll(/\bmcp\b/g, `"${schema}"`)
 }
 
 const migration = `-- Two that begin at once do it one after the other.
