@@ -16,6 +16,7 @@ export type {
 export { StoreError } from './backplane/guarded-backplane.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 export type { MemoryEventLogOptions } from './backplane/memory/memory-event-log.ts'
+export { dueAt, eventBytes, type LogBounds, planTrim, type StoredEvent, type TrimPlan } from './backplane/trim-plan.ts'
 export type { EndpointSessions, SessionInfo } from './cluster/endpoint-sessions.ts'
 export { toBusMessage } from './cluster/node-messages.ts'
 export {

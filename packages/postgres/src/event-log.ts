@@ -1,11 +1,18 @@
-import type { AppendOutcome, BusMessage, EventKind, EventLog, LogEvent, LogPage } from '@throughline/mcp-http-core'
+import type {
+  AppendOutcome,
+  BusMessage,
+  EventKind,
+  EventLog,
+  LogBounds,
+  LogEvent,
+  LogPage,
+} from '@throughline/mcp-http-core'
 import { Batches } from './batches.ts'
 import type { Row } from './client/postgres-client.ts'
 import type { Database } from './database.ts'
 import type { PostgresBus } from './message-bus.ts'
 import { fromSeparated, fromStored, toArray, toName, toNotifyChannel, toSeparated, toStored } from './names.ts'
 import type { Sweeper } from './sweeper.ts'
-import type { LogBounds } from './trim-plan.ts'
 import { Trimmer } from './trimmer.ts'
 
 const kinds: readonly EventKind[] = ['progress', 'notification', 'message']

@@ -1,8 +1,14 @@
-import type { LogEvent } from '@throughline/mcp-http-core'
+import {
+  dueAt,
+  eventBytes,
+  type LogBounds,
+  type LogEvent,
+  planTrim,
+  type StoredEvent,
+} from '@throughline/mcp-http-core'
 import { type Row, within } from './client/postgres-client.ts'
 import type { Database } from './database.ts'
 import { toArray } from './names.ts'
-import { type Entry, eventBytes, type LogBounds, planTrim } from './trim-plan.ts'
 
 /** Logs whose size is remembered. That of any other is counted when it is appended to. */
 const maxLogs = 10_000
@@ -86,10 +92,6 @@ export class Trimmer {
   }
 }
 
-function dueAt(kept: number, max: number): number {
-  return Math.max(max, Math.min(2 * max, Math.floor(kept * 1.05)))
-}
-
 /** All but the texts, oldest first. A stream without events has one row. */
 const readLog = `SELECT k.id, k.state, octet_length(k.tag || k.request_ids) AS own, e.i, e.term, e.n, e.kind,
     e.last::int AS last, e.settled::int AS settled, octet_length(e.data) AS size
@@ -98,7 +100,7 @@ const readLog = `SELECT k.id, k.state, octet_length(k.tag || k.request_ids) AS o
 const drop = `SELECT mcp.drop_1($1, $2::text::bigint, $3::text::bigint[], $4::text::bigint[], $5::text::bigint[],
   $6::text::bigint[])`
 
-function toEntry({ id, i, state, own, term, n, kind, last, settled, size }: Row): Entry {
+function toEntry({ id, i, state, own, term, n, kind, last, settled, size }: Row): StoredEvent {
   const place = { stream: Number(id), index: i === null ? undefined : Number(i), term: Number(term), n: Number(n) }
   const what = { kind: Number(kind), isLast: Number(last) === 1, isSettled: Number(settled) === 1 }
   return { ...place, ...what, state: Number(state), own: Number(own), size: Number(size) }

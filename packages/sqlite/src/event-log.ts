@@ -3,6 +3,7 @@ import type {
   BusMessage,
   EventKind,
   EventLog,
+  LogBounds,
   LogEvent,
   LogPage,
   MaybePromise,
@@ -12,7 +13,7 @@ import type { Row } from './database/driver.ts'
 import type { SqliteBus } from './message-bus.ts'
 import { toName } from './names.ts'
 import { forgetStream, removeLog } from './sweep.ts'
-import { type LogBounds, Trimmer } from './trimmer.ts'
+import { Trimmer } from './trimmer.ts'
 
 const kinds: readonly EventKind[] = ['progress', 'notification', 'message']
 

@@ -1,10 +1,11 @@
+/** What one session may hold in the log of a store. */
 export interface LogBounds {
   readonly maxEventsPerSession: number
   readonly maxBytesPerSession: number
 }
 
 /** An event without its text, or a stream that has none. */
-export interface Entry {
+export interface StoredEvent {
   readonly stream: number
   /** `undefined`: the stream has no event. */
   readonly index: number | undefined
@@ -40,16 +41,20 @@ const streamBytes = 100
 /** How full a log is left, so that it is not trimmed with each event. */
 const fill = 0.9
 
-export function planTrim(entries: readonly Entry[], bounds: LogBounds): TrimPlan {
+/**
+ * What of a session's log goes, in the order that the contract of {@link EventLog} says. Nothing while it is within its
+ * bounds.
+ */
+export function planTrim(entries: readonly StoredEvent[], bounds: LogBounds): TrimPlan {
   return new Trimming(entries, bounds).run()
 }
 
 class Trimming {
   readonly #bounds: LogBounds
-  readonly #streams: ReadonlyMap<number, Entry>
+  readonly #streams: ReadonlyMap<number, StoredEvent>
   /** Those that are kept, oldest first. */
-  #entries: readonly Entry[]
-  readonly #newest: Entry | undefined
+  #entries: readonly StoredEvent[]
+  readonly #newest: StoredEvent | undefined
   readonly #plan = {
     streams: [] as number[],
     indexes: [] as number[],
@@ -59,7 +64,7 @@ class Trimming {
   #events: number
   #bytes: number
 
-  constructor(entries: readonly Entry[], bounds: LogBounds) {
+  constructor(entries: readonly StoredEvent[], bounds: LogBounds) {
     this.#bounds = bounds
     this.#streams = new Map(entries.map((entry) => [entry.stream, entry]))
     this.#entries = entries.filter(({ index }) => index !== undefined).sort((a, b) => a.term - b.term || a.n - b.n)
@@ -85,7 +90,7 @@ class Trimming {
     return this.#events > factor * maxEventsPerSession || this.#bytes > factor * maxBytesPerSession
   }
 
-  #dropEach(factor: number, isMeant: (entry: Entry) => boolean): void {
+  #dropEach(factor: number, isMeant: (entry: StoredEvent) => boolean): void {
     if (!this.#isOver(factor)) return
     this.#entries = this.#entries.filter((entry) => {
       if (!this.#isOver(factor) || entry === this.#newest || !isMeant(entry)) return true
@@ -119,8 +124,13 @@ class Trimming {
     }
   }
 
-  #count({ size }: Entry): void {
+  #count({ size }: StoredEvent): void {
     this.#events--
     this.#bytes -= size + eventBytes
   }
+}
+
+/** From which size on a log is trimmed that was left with so much: where nothing may be dropped that is not each time. */
+export function dueAt(kept: number, max: number): number {
+  return Math.max(max, Math.min(2 * max, Math.floor(kept * 1.05)))
 }
