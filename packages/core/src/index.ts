@@ -14,6 +14,7 @@ export type {
   Taking,
 } from './backplane/backplane.ts'
 export { StoreError } from './backplane/guarded-backplane.ts'
+export { type LogOptions, logOptions } from './backplane/log-options.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'
 export type { MemoryEventLogOptions } from './backplane/memory/memory-event-log.ts'
 export { dueAt, eventBytes, type LogBounds, planTrim, type StoredEvent, type TrimPlan } from './backplane/trim-plan.ts'

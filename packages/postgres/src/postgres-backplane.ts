@@ -1,4 +1,11 @@
-import { type Backplane, checkOptions, option, toBusMessage, wholeNumber } from '@throughline/mcp-http-core'
+import {
+  type Backplane,
+  checkOptions,
+  type LogOptions,
+  logOptions,
+  option,
+  toBusMessage,
+} from '@throughline/mcp-http-core'
 import { aSchema } from './client/options.ts'
 import { type PostgresClient, type PostgresTransaction, queryIn, toClientPort } from './client/postgres-client.ts'
 import { Database } from './database.ts'
@@ -7,7 +14,7 @@ import { PostgresBus, toPublish } from './message-bus.ts'
 import { PostgresSessionStore } from './session-store.ts'
 import { Sweeper } from './sweeper.ts'
 
-export interface PostgresBackplaneOptions {
+export interface PostgresBackplaneOptions extends LogOptions {
   /**
    * Where {@link createTables} made the tables. Deployments that share a database need one each.
    * @default 'mcp'
@@ -19,27 +26,12 @@ export interface PostgresBackplaneOptions {
    * @default the client
    */
   listenOn?: PostgresClient | false
-  /**
-   * Bytes of events, with what keeping them takes beside, that one session may have. It must exceed what a kernel
-   * buffers for one connection, or a cut connection loses events. Twice as many where nothing may be dropped.
-   * @default 8_388_608
-   */
-  maxBytesPerSession?: number
-  /** @default 10_000 */
-  maxEventsPerSession?: number
-  /**
-   * How long, in milliseconds, a finished stream is kept after its last event was written to a connection.
-   * @default 60_000
-   */
-  retainMs?: number
 }
 
 const table = {
   schema: option('mcp', aSchema),
   listenOn: option(undefined, aClientOrFalse),
-  maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1)),
+  ...logOptions,
 }
 
 export interface PostgresBackplane extends Backplane {

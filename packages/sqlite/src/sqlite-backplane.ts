@@ -4,8 +4,9 @@ import {
   type Backplane,
   checkOptions,
   expected,
+  type LogOptions,
+  logOptions,
   option,
-  wholeNumber,
 } from '@throughline/mcp-http-core'
 import { Connection } from './database/connection.ts'
 import { type Driver, findDriver } from './database/driver.ts'
@@ -15,20 +16,7 @@ import { SqliteBus } from './message-bus.ts'
 import { SqliteSessionStore } from './session-store.ts'
 import { sweep } from './sweep.ts'
 
-export interface SqliteBackplaneOptions {
-  /**
-   * Bytes of events, with what keeping them takes beside, that one session may have. It must exceed what a kernel
-   * buffers for one connection, or a cut connection loses events. Twice as many where nothing may be dropped.
-   * @default 8_388_608
-   */
-  maxBytesPerSession?: number
-  /** @default 10_000 */
-  maxEventsPerSession?: number
-  /**
-   * How long, in milliseconds, a finished stream is kept after its last event was written to a connection.
-   * @default 60_000
-   */
-  retainMs?: number
+export interface SqliteBackplaneOptions extends LogOptions {
   /**
    * Told once, in a sentence, that the file lies where processes of several machines may reach it.
    * @default console.warn
@@ -37,9 +25,7 @@ export interface SqliteBackplaneOptions {
 }
 
 const table = {
-  maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1)),
+  ...logOptions,
   onWarning: option(undefined, anOptionalFunction<(warning: string) => void>()),
 }
 

@@ -2,6 +2,7 @@ import { checkOptions, option, wholeNumber } from '../../option-checks.ts'
 import { now } from '../../promises/clock.ts'
 import { type Link, LinkedList } from '../../queues/linked-list.ts'
 import type { Backplane, MessageBus, SessionChanges, SessionRecord, SessionStore, Taking } from '../backplane.ts'
+import { logOptions } from '../log-options.ts'
 import { MemoryEventLog, type MemoryEventLogOptions } from './memory-event-log.ts'
 
 /**
@@ -13,11 +14,9 @@ export function createMemoryBackplane(options: MemoryEventLogOptions = {}): Back
 }
 
 const bounds = {
-  maxBytesPerSession: option(8_388_608, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  maxEventsPerSession: option(10_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+  ...logOptions,
   maxBytes: option(134_217_728, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
   maxEvents: option(1_000_000, wholeNumber(1, Number.MAX_SAFE_INTEGER)),
-  retainMs: option(60_000, wholeNumber(1)),
 }
 
 /** @throws TypeError for a bad option, naming it. */

@@ -1,6 +1,7 @@
 import { now } from '../../promises/clock.ts'
 import { Fifo } from '../../queues/fifo.ts'
 import type { AppendOutcome, EventLog, LogEvent, LogPage } from '../backplane.ts'
+import type { LogOptions } from '../log-options.ts'
 import type { StreamLog } from './memory-stream-log.ts'
 import { type Rank, Ranking } from './ranking.ts'
 import { isThere, SessionEvents, type Totals, tidy } from './session-events.ts'
@@ -9,15 +10,7 @@ import { isThere, SessionEvents, type Totals, tidy } from './session-events.ts'
  * Bounds of the embedded event log. Bytes are the UTF-16 units of the messages' JSON text, and what keeping them takes
  * beside.
  */
-export interface MemoryEventLogOptions {
-  /**
-   * What one session may hold. It must exceed what a kernel buffers for one connection, or a cut connection loses
-   * events.
-   * @default 8_388_608
-   */
-  maxBytesPerSession?: number
-  /** @default 10_000 */
-  maxEventsPerSession?: number
+export interface MemoryEventLogOptions extends LogOptions {
   /**
    * What all sessions together may hold.
    * @default 134_217_728
@@ -25,11 +18,6 @@ export interface MemoryEventLogOptions {
   maxBytes?: number
   /** @default 1_000_000 */
   maxEvents?: number
-  /**
-   * How long, in milliseconds, a finished stream is kept after its last event was written to a connection.
-   * @default 60_000
-   */
-  retainMs?: number
 }
 
 type Bounds = Required<MemoryEventLogOptions>
