@@ -13,6 +13,7 @@ export type {
   SessionStore,
   Taking,
 } from './backplane/backplane.ts'
+export { Channels, type Subscription } from './backplane/channels.ts'
 export { StoreError } from './backplane/guarded-backplane.ts'
 export { type LogOptions, logOptions } from './backplane/log-options.ts'
 export { createMemoryBackplane } from './backplane/memory/memory-backplane.ts'

@@ -1,4 +1,4 @@
-import type { MessageBus } from '@throughline/mcp-http-core'
+import { Channels, type MessageBus } from '@throughline/mcp-http-core'
 import { Batches } from './batches.ts'
 import { Bell } from './bell.ts'
 import type { ClientPort, Row, Value } from './client/postgres-client.ts'
@@ -21,11 +21,6 @@ export const busTimes = {
 }
 
 type Message = readonly [channel: string, text: string]
-
-interface Subscription {
-  readonly listener: (message: string) => void
-  readonly missed: () => void
-}
 
 /** All that came since the last look. The function sees what the statement does. */
 const look = `SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time()::text AS server, m.id, m.channel, m.text
@@ -55,7 +50,7 @@ export class PostgresBus implements MessageBus {
   readonly #bell: Bell
   readonly #times: typeof busTimes
   readonly #publishes: Batches<Message, undefined>
-  readonly #channels = new Map<string, Set<Subscription>>()
+  readonly #channels = new Channels()
   /** What could be seen at the last look; `undefined` before the first. */
   #snapshot: string | undefined
   #server: unknown
@@ -98,13 +93,9 @@ export class PostgresBus implements MessageBus {
     missed: () => void = () => undefined,
   ): Promise<() => void> {
     const name = toName(channel)
-    const subscriptions = this.#channels.get(name) ?? this.#open(name)
-    const subscription = { listener, missed }
-    subscriptions.add(subscription)
-    const leave = (): void => {
-      // By now the channel may be one that was begun anew.
-      if (subscriptions.delete(subscription) && subscriptions.size === 0) this.#close(name)
-    }
+    const isNew = !this.#channels.has(name)
+    const leave = this.#channels.add(name, { listener, missed }, () => this.#close(name))
+    if (isNew) this.#open(name)
     try {
       // What is published from now on is heard, once it is known what came before. A look that is under way does not ask
       // for this channel, and may see beyond what is published then.
@@ -117,16 +108,12 @@ export class PostgresBus implements MessageBus {
     }
   }
 
-  #open(name: string): Set<Subscription> {
-    const subscriptions = new Set<Subscription>()
-    this.#channels.set(name, subscriptions)
+  #open(name: string): void {
     this.#bell.listen(toNotifyChannel(this.#database.schema, name))
     this.#wait()
-    return subscriptions
   }
 
   #close(name: string): void {
-    this.#channels.delete(name)
     this.#bell.unlisten(toNotifyChannel(this.#database.schema, name))
     if (this.#channels.size > 0) return
     clearTimeout(this.#timer)
@@ -171,7 +158,7 @@ export class PostgresBus implements MessageBus {
 
   async #lookOnce(): Promise<boolean> {
     const before = this.#snapshot
-    const names = before === undefined ? [] : [...this.#channels.keys()]
+    const names = before === undefined ? [] : this.#channels.names
     const askedAt = performance.now()
     const rows = await this.#read(names, before ?? '1:1:')
     const [first] = rows
@@ -182,10 +169,10 @@ export class PostgresBus implements MessageBus {
     this.#server = first?.server
     this.#lookedAt = askedAt
     const messages = rows.filter(({ id }) => id !== null).sort((a, b) => Number(a.id) - Number(b.id))
-    for (const { channel, text } of messages) this.#tell(channel as string, fromStored(text as string))
+    for (const { channel, text } of messages) this.#channels.tell(channel as string, fromStored(text as string))
     const hasMissed = this.#isBroken && before !== undefined
     this.#isBroken = false
-    if (hasMissed) for (const all of [...this.#channels.values()]) for (const { missed } of [...all]) missed()
+    if (hasMissed) this.#channels.tellMissed()
     return messages.length > 0
   }
 
@@ -196,11 +183,5 @@ export class PostgresBus implements MessageBus {
       this.#isBroken = true
       throw error
     }
-  }
-
-  #tell(channel: string, message: string): void {
-    const subscriptions = this.#channels.get(channel) ?? new Set()
-    // One may leave while another hears.
-    for (const each of [...subscriptions]) if (subscriptions.has(each)) each.listener(message)
   }
 }

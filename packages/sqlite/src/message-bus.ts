@@ -1,4 +1,10 @@
-import type { BusMessage, MaybePromise, MessageBus } from '@throughline/mcp-http-core'
+import {
+  type BusMessage,
+  Channels,
+  type MaybePromise,
+  type MessageBus,
+  type Subscription,
+} from '@throughline/mcp-http-core'
 import { Bell } from './bell.ts'
 import type { Connection } from './database/connection.ts'
 import { toName } from './names.ts'
@@ -15,16 +21,11 @@ const times = {
 
 const pageSize = 200
 
-interface Subscription {
-  readonly listener: (message: string) => void
-  readonly missed: () => void
-}
-
 /** Messages are rows of a table, in the order in which they were committed. Whoever listens looks for those after the last it has seen. */
 export class SqliteBus implements MessageBus {
   readonly #connection: Connection
   readonly #bell: Bell
-  readonly #channels = new Map<string, Set<Subscription>>()
+  readonly #channels = new Channels()
   /** Id of the last message that was seen. */
   #last = 0
   #isBroken = false
@@ -78,16 +79,11 @@ export class SqliteBus implements MessageBus {
   }
 
   #subscribe(channel: string, subscription: Subscription): () => void {
-    const name = toName(channel)
-    const subscriptions = this.#channels.get(name) ?? new Set()
-    this.#channels.set(name, subscriptions.add(subscription))
-    this.#lookSoon()
-    return () => {
-      // By now the channel may be one that was begun anew.
-      if (!subscriptions.delete(subscription) || subscriptions.size > 0) return
-      this.#channels.delete(name)
+    const leave = this.#channels.add(toName(channel), subscription, () => {
       if (this.#channels.size === 0) this.#stop()
-    }
+    })
+    this.#lookSoon()
+    return leave
   }
 
   #stop(): void {
@@ -119,7 +115,7 @@ export class SqliteBus implements MessageBus {
     const before = this.#last
     try {
       const hasMissed = await this.#connection.read(() => this.#readAll())
-      if (hasMissed) for (const all of this.#channels.values()) for (const { missed } of [...all]) missed()
+      if (hasMissed) this.#channels.tellMissed()
     } catch {
       this.#isBroken = true
     }
@@ -148,12 +144,10 @@ export class SqliteBus implements MessageBus {
 
   /** `false`: it is gone by now. */
   #tell(id: number, channel: string): boolean {
-    const subscriptions = this.#channels.get(channel)
-    if (!subscriptions) return true
+    if (!this.#channels.has(channel)) return true
     const row = this.#connection.get('SELECT text FROM message WHERE id = ?', id)
     if (!row) return false
-    // One may leave while another hears.
-    for (const each of [...subscriptions]) if (subscriptions.has(each)) each.listener(row.text as string)
+    this.#channels.tell(channel, row.text as string)
     return true
   }
 
