@@ -163,6 +163,36 @@ describe('prometheusMetrics', () => {
     expect(() => prometheusMetrics(start(), promClient, register)).toThrow(say)
     expect(await register.metrics()).toBe(before)
   })
+
+  test.each<[string, (register: promClient.Registry) => void]>([
+    ['no endpoint is given', (register) => prometheusMetrics({} as Endpoint, promClient, register)],
+    [
+      'a name is taken',
+      (register) => {
+        const taken = new promClient.Gauge({ name: 'throughline_calls', help: '-', registers: [register] })
+        try {
+          prometheusMetrics(start(), promClient, register)
+        } finally {
+          register.removeSingleMetric('throughline_calls')
+          taken.reset()
+        }
+      },
+    ],
+  ])('leaves nothing in the registry where it throws since %s', async (_why, fail) => {
+    const register = new promClient.Registry()
+    expect(() => fail(register)).toThrow()
+    expect((await register.metrics()).trim()).toBe('')
+  })
+
+  test('that ends twice leaves the metrics of who came after it', async () => {
+    const register = new promClient.Registry()
+    const stop = prometheusMetrics(start(), promClient, register)
+    stop()
+    onTestFinished(prometheusMetrics(start(), promClient, register))
+    const after = await register.metrics()
+    stop()
+    expect(await register.metrics()).toBe(after)
+  })
 })
 
 test('the dashboard in the docs asks for metrics and labels that there are', async () => {

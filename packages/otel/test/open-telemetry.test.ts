@@ -491,6 +491,12 @@ describe('metrics', () => {
     expect(await sdk.points('throughline.sessions')).toMatchObject([{ value: 1 }])
   })
 
+  test('are not harmed by what is no endpoint', async () => {
+    const { sdk } = await start()
+    expect(() => openTelemetry({} as never, { spans: false })).toThrow('Expected an endpoint')
+    expect(await sdk.points('throughline.sessions')).toMatchObject([{ value: 1 }])
+  })
+
   test('tell what the endpoint holds and refuses, and no more once it is stopped', async () => {
     const { sdk, client, stop } = await start()
     await client.post('{')

@@ -1,6 +1,6 @@
 import type { TracedMessage } from '../diagnostics/messages.ts'
 import type { Endpoint, EndpointStats } from '../endpoint.ts'
-import { observe } from './observe.ts'
+import { checkObservable, observe } from './observe.ts'
 import { type MetricAttributes, OperationAttributes } from './operation.ts'
 
 /** A number that is kept about an endpoint, by the names and units of OpenTelemetry. */
@@ -87,6 +87,8 @@ function own(name: string, unit: string, description: string, attributes: readon
  * @throws as {@link observe}
  */
 export function measure(endpoint: Endpoint, sink: MetricSink): () => void {
+  // Before anything is made in the sink, which would stay there and ask.
+  checkObservable(endpoint)
   const operations = new OperationAttributes()
   const operated = sink.histogram(operationDuration)
   const lived = sink.histogram(sessionDuration)

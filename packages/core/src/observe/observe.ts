@@ -32,8 +32,7 @@ type AnyListener = (message: DiagnosticMessage) => unknown
  * ```
  */
 export function observe(endpoint: Endpoint, observer: Observer): () => void {
-  if (typeof endpoint?.stats !== 'function') throw expected('an endpoint, as createEndpoint returns it', endpoint)
-  if (!refusalChannel) throw new Error('This runtime has no node:diagnostics_channel: nothing can be observed')
+  checkObservable(endpoint)
   const subscribed = listenersOf(observer).map(([channel, listener]) => {
     const guarded = guard(endpoint, listener)
     channel.subscribe(guarded)
@@ -42,6 +41,12 @@ export function observe(endpoint: Endpoint, observer: Observer): () => void {
   return () => {
     for (const unsubscribe of subscribed) unsubscribe()
   }
+}
+
+/** @throws as {@link observe} for what it cannot listen to */
+export function checkObservable(endpoint: Endpoint): void {
+  if (typeof endpoint?.stats !== 'function') throw expected('an endpoint, as createEndpoint returns it', endpoint)
+  if (!refusalChannel) throw new Error('This runtime has no node:diagnostics_channel: nothing can be observed')
 }
 
 /** Messages of other endpoints are none of the observer's, and an observer's fault is none of the process's. */

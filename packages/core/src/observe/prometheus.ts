@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint.ts'
 import { withMethods } from '../option-checks.ts'
-import { type Metric, measure } from './measure.ts'
+import { type Metric, type MetricSink, measure } from './measure.ts'
 import type { MetricAttributes } from './operation.ts'
 
 interface Configuration {
@@ -62,7 +62,10 @@ export function prometheusMetrics<Registry extends PrometheusRegistry>(
     made.push(name)
     return { name, help: metric.description, labelNames: metric.attributes.map(toLabel) }
   }
-  const stop = measure(endpoint, {
+  const removeMade = (): void => {
+    for (const name of made.splice(0)) register.removeSingleMetric(name)
+  }
+  const sink: MetricSink = {
     histogram(metric) {
       const histogram = new client.Histogram({ ...configure(metric), buckets: [...(metric.buckets ?? [])], registers })
       return (value, attributes) => histogram.observe(toLabels(attributes), value)
@@ -83,10 +86,16 @@ export function prometheusMetrics<Registry extends PrometheusRegistry>(
         const gauge = new client.Gauge({ ...configure(metric), registers, collect })
       }
     },
-  })
-  return () => {
-    stop()
-    for (const name of made) register.removeSingleMetric(name)
+  }
+  try {
+    const stop = measure(endpoint, sink)
+    return () => {
+      stop()
+      removeMade()
+    }
+  } catch (error) {
+    removeMade()
+    throw error
   }
 }
 
