@@ -201,6 +201,21 @@ test('a lease of a process that was killed is over', { timeout: 30_000 }, async 
   expect(await sessions.hasLease('a')).toBe(!existsSync('/proc/self/ns/pid'))
 })
 
+test('a file that is removed is written to no longer, and made anew', async () => {
+  const folder = createFolder()
+  const file = join(folder, 'mcp.db')
+  const { sessions } = open(file)
+  await sessions.create(toRecord('before'), ttlMs)
+  for (const name of readdirSync(folder)) rmSync(join(folder, name))
+  const other = open(file)
+  await other.sessions.create(toRecord('other'), ttlMs)
+  await expect
+    .poll(async () => (await sessions.renewLease('node', ttlMs)) && (await other.sessions.hasLease('node')))
+    .toBe(true)
+  expect((await sessions.get('other'))?.key).toBe('other')
+  expect(await sessions.get('before')).toBeUndefined()
+})
+
 test('a file that is broken is an error of the call, and of no other', async () => {
   const file = join(createFolder(), 'mcp.db')
   const before = sqliteBackplane(file)

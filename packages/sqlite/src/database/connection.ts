@@ -9,13 +9,15 @@ const times = {
   batch: 8,
   /** How long to go on asking while another process is writing. */
   busy: 5_000,
-  /** How often what is over is looked for, while something is written. */
+  /** How often what is over is looked for, and whether the file is still there, while something is written. */
   sweep: 500,
 }
 
 export interface Opened {
   readonly database: Database
   readonly clock: Clock
+  /** Whether who opens the file now finds this one. */
+  readonly isInPlace: () => boolean
 }
 
 interface Write {
@@ -131,6 +133,7 @@ export class Connection {
   #sweeping(): Write {
     this.#sweptAt = performance.now()
     const work = (): void => {
+      if (!this.#open().isInPlace()) throw movedError()
       if (this.#options.sweep(this)) this.#sweptAt = 0
     }
     return { work, resolve: ignore, reject: ignore }
@@ -225,4 +228,9 @@ function randomDelay(): number {
 
 function ignore(): void {
   return
+}
+
+/** What SQLite itself says without a write-ahead log. With one it goes on in a file that nobody else can open. */
+function movedError(): Error {
+  return Object.assign(new Error('The file was removed or replaced'), { code: 'SQLITE_READONLY_DBMOVED' })
 }

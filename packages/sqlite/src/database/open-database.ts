@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Clock } from './clock.ts'
 import type { Opened } from './connection.ts'
@@ -28,7 +28,13 @@ export function openDatabase(file: string, driver: Driver): Opened {
   let database: Database | undefined
   try {
     database = driver(file)
-    return { database, clock: prepare(database) }
+    const clock = prepare(database)
+    const { dev, ino } = statSync(file)
+    const isInPlace = (): boolean => {
+      const found = statSync(file, { throwIfNoEntry: false })
+      return found?.dev === dev && found.ino === ino
+    }
+    return { database, clock, isInPlace }
   } catch (error) {
     database?.close()
     throw new Error(`Cannot use ${file} for MCP sessions: ${(error as Error).message}`, { cause: error })
