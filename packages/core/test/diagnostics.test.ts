@@ -148,6 +148,24 @@ describe('a call', () => {
     ])
   })
 
+  test('is none that is refused before it reaches the server object, whatever it would run within', async () => {
+    const { endpoint } = start()
+    const client = await openSession(endpoint)
+    const seen = record(endpoint, 'call')
+    const within: Observer = {
+      call: {
+        start: (message) => {
+          message.within = (work) => work()
+        },
+      },
+    }
+    onTestFinished(observe(endpoint, within))
+    const params = { uri: 'x'.repeat(10_000) }
+    const { status } = await client.post({ jsonrpc: '2.0', method: 'resources/subscribe', params })
+    expect(status).toBe(400)
+    expect(seen.events).toEqual([])
+  })
+
   test('each of a batch has its own', async () => {
     const { endpoint } = start()
     const client = await openSession(endpoint, { version: '2025-03-26' })

@@ -104,17 +104,23 @@ export class Calls implements Outgoing {
     })
   }
 
-  /** A notification from the client. */
+  /**
+   * A notification from the client.
+   * @throws Rejection what `observe` throws
+   */
   receive(notification: JsonRpcNotification, request?: HttpRequest): void {
+    // First, since it may refuse, and what runs inside of a subscriber's code must not throw.
+    const apply = this.parts.observe?.(notification)
+    const receive = (): void => this.#receive(notification, request, apply)
     const trace = request && traceCall(this.parts, notification, request)
-    if (trace) traces.call.begin(trace, () => this.#receive(notification, request))
-    else this.#receive(notification, request)
-    if (trace) finishCall(trace, 'result')
+    if (!trace) return receive()
+    traces.call.begin(trace, receive)
+    finishCall(trace, 'result')
   }
 
-  #receive(notification: JsonRpcNotification, request: HttpRequest | undefined): void {
+  #receive(notification: JsonRpcNotification, request?: HttpRequest, apply?: () => void): void {
     if (notification.method === 'notifications/cancelled') return this.#cancelled(notification)
-    this.parts.observe?.(notification)?.()
+    apply?.()
     this.#deliver(notification, request && new MessageExtra(request))
   }
 
