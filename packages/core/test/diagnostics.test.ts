@@ -6,6 +6,7 @@ import { openSession, TestClient, toInitializeParams, toJson } from '../../../te
 import { TestCluster } from '../../../test-support/in-process/test-cluster.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
+import { TestRequest } from '../../../test-support/in-process/test-request.ts'
 import type { Handlers } from '../../../test-support/in-process/test-server.ts'
 import { waitFor } from '../../../test-support/waiting.ts'
 import {
@@ -18,7 +19,7 @@ import {
   type TracedMessage,
   type TracedMessages,
 } from '../src/index.ts'
-import { createModernEndpoint, ModernClient, toMeta } from './modern-client.ts'
+import { createModernEndpoint, createServer, ModernClient, modernVersion, toMeta } from './modern-client.ts'
 
 const moments = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
 const names = ['request', 'session', 'call', 'stream', 'replay', 'forward', 'takeover'] as const
@@ -175,6 +176,21 @@ describe('a call', () => {
       [1, 'result'],
       [2, 'result'],
     ])
+  })
+
+  test('is none whose client left before it reached the server object', async () => {
+    const leaving: TestRequest[] = []
+    const server = () => {
+      for (const request of leaving) request.leave()
+      return createServer()
+    }
+    const { endpoint } = createModernEndpoint(undefined, { server })
+    const seen = record(endpoint, 'call')
+    const headers = { 'mcp-protocol-version': modernVersion, 'mcp-method': 'ping' }
+    const body = { jsonrpc: '2.0', id: 1, method: 'ping', params: { _meta: toMeta() } }
+    leaving.push(new TestRequest('POST', { headers, body }))
+    await endpoint.handle(leaving[0] as TestRequest)
+    expect(seen.events).toEqual([])
   })
 })
 

@@ -16,8 +16,8 @@ export interface Call {
   readonly exchange: Exchange | undefined
   /** Sees the answer before the client gets it. */
   readonly onAnswer: ((response: JsonRpcResponse) => void) | undefined
-  /** `undefined` while nobody observes calls. */
-  readonly trace: CallMessage | undefined
+  /** `undefined` until the server object gets it, and while nobody observes calls. */
+  trace: CallMessage | undefined
 }
 
 /** Options of the endpoint that calls go by. */

@@ -84,13 +84,14 @@ export class Calls implements Outgoing {
     const firstInnerId = this.#lastInnerId + 1
     const exchange = new Exchange(this, firstInnerId, requests, posted)
     const extra = new MessageExtra(posted.request, exchange, streams.standalone, posted.classification)
-    const { request } = posted
-    const calls = requests.map((message, i) => this.#register(message, exchange, observers[i], request))
+    const calls = requests.map((message, i) => this.#register(message, exchange, observers[i]))
     exchange.registered()
-    for (let i = 0; i < requests.length; i++) {
-      const id = firstInnerId + i
+    for (const [i, call] of calls.entries()) {
       // Its client may have left while the server object was built, which may have cancelled it.
-      if (this.#running.has(id)) this.#hand({ ...(requests[i] as JsonRpcRequest), id }, extra, calls[i]?.trace)
+      if (!this.#running.has(call.innerId)) continue
+      const message = requests[i] as JsonRpcRequest
+      call.trace = traceCall(this.parts, message, posted.request)
+      this.#hand({ ...message, id: call.innerId }, extra, call.trace)
     }
     exchange.handed()
     return exchange.reply
@@ -99,8 +100,10 @@ export class Calls implements Outgoing {
   /** A request whose answer the caller takes: `initialize`, and the handshake that is replayed after a takeover. */
   request(message: JsonRpcRequest, request?: HttpRequest): Promise<JsonRpcResponse> {
     return new Promise((resolve) => {
-      const { innerId, trace } = this.#register(message, undefined, resolve, request)
-      this.#hand({ ...message, id: innerId }, request && new MessageExtra(request), trace)
+      const call = this.#register(message, undefined, resolve)
+      // A handshake that is replayed is no request of a client.
+      call.trace = request && traceCall(this.parts, message, request)
+      this.#hand({ ...message, id: call.innerId }, request && new MessageExtra(request), call.trace)
     })
   }
 
@@ -191,17 +194,10 @@ export class Calls implements Outgoing {
     this.parts.streams.standalone?.append(kindOf(method), text)
   }
 
-  #register(
-    message: JsonRpcRequest,
-    exchange: Exchange | undefined,
-    onAnswer: Call['onAnswer'],
-    request: HttpRequest | undefined,
-  ): Call {
-    // A handshake that is replayed is no request of a client.
-    const trace = request && traceCall(this.parts, message, request)
+  #register(message: JsonRpcRequest, exchange: Exchange | undefined, onAnswer: Call['onAnswer']): Call {
     const innerId = ++this.#lastInnerId
     const progressToken = progressTokenOf(message)
-    const call: Call = { innerId, requestId: message.id, progressToken, exchange, onAnswer, trace }
+    const call: Call = { innerId, requestId: message.id, progressToken, exchange, onAnswer, trace: undefined }
     this.#running.set(call.innerId, call)
     this.parts.activity.began()
     return call
