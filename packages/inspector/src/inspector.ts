@@ -168,6 +168,7 @@ function invalid(message: string): Rejection {
 
 const statuses: Partial<Record<Rejection['refusal'], number>> = {
   unauthorized: 401,
+  auth_unavailable: 503,
   insufficient_scope: 403,
   host_not_allowed: 403,
   origin_not_allowed: 403,

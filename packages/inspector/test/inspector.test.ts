@@ -53,6 +53,12 @@ describe('allow', () => {
     expect(errors).toEqual([])
   })
 
+  test('may say that it cannot tell at the moment', async () => {
+    const allow = () => Promise.reject(new Rejection('auth_unavailable', { headers: { 'retry-after': '5' } }))
+    const { status, headers } = await ask(start({ allow }).mounted)
+    expect([status, headers['retry-after']]).toEqual([503, '5'])
+  })
+
   test('that fails lets nobody pass, and is reported', async () => {
     const { mounted, errors } = start({ allow: () => Promise.reject(new Error('the directory is away')) })
     const { status, body } = await ask(mounted)
