@@ -2,17 +2,24 @@ export function shortKey(key: string): string {
   return key.length > 12 ? `${key.slice(0, 10)}…` : key
 }
 
-/** Milliseconds, as a person says them. */
+/** Milliseconds, as a person says them. Rounded down, since 60 of a unit are one of the next. */
 export function duration(ms: number): string {
-  if (ms < 1_000) return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`
-  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`
+  if (ms < 1_000) return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.floor(ms)} ms`
+  if (ms < 60_000) return `${Math.floor(ms / 100) / 10} s`
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1_000)} s`
+  return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`
+}
+
+const two = (n: number): string => String(n).padStart(2, '0')
+
+/** Of what may be days ago. */
+export function dateAndClock(at: number): string {
+  const date = new Date(at)
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`
 }
 
 export function clock(at: number): string {
   const date = new Date(at)
-  const two = (n: number): string => String(n).padStart(2, '0')
   const ms = String(date.getMilliseconds()).padStart(3, '0')
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Happening, SessionDetail, StreamRow } from '../src/protocol.ts'
 import { CallSequence } from './call-sequence.tsx'
 import { EndSession } from './end-session.tsx'
-import { clock, count, duration, eraOf, nameOf, pretty, shortKey } from './format.ts'
+import { count, dateAndClock, duration, eraOf, nameOf, pretty, shortKey } from './format.ts'
 import { HappeningLine } from './happening-list.tsx'
 import { lastActivity } from './session-table.tsx'
 import { StreamReplay } from './stream-replay.tsx'
@@ -43,7 +43,7 @@ function Facts({ detail }: { detail: SessionDetail }) {
     ['Era', eraOf(row.protocolVersion)],
     ['Principal', nameOf(row.principal)],
     ['Node', row.node ?? 'none has it now'],
-    ['Opened', `${clock(row.createdAt)}${initialized ? '' : ', not initialized yet'}`],
+    ['Opened', `${dateAndClock(row.createdAt)}${initialized ? '' : ', not initialized yet'}`],
     ['Last activity', lastActivity(row.idleMs)],
     ['Ends', endsInMs === undefined ? 'unknown' : `after ${duration(endsInMs)} without activity`],
     ['Running calls', String(row.runningCalls ?? 'unknown')],
