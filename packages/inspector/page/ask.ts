@@ -5,8 +5,13 @@ async function ask<Answer>(query: Readonly<Record<string, string>>, init: Reques
   const search = new URLSearchParams(query).toString()
   const response = await fetch(`${location.pathname}?${search}`, { ...init, cache: 'no-store' })
   const text = await response.text()
-  if (response.ok) return JSON.parse(text) as Answer
-  throw new Error(reasonOf(text) ?? `The server answered ${response.status}`)
+  if (!response.ok) throw new Error(reasonOf(text) ?? `The server answered ${response.status}`)
+  try {
+    return JSON.parse(text) as Answer
+  } catch {
+    // Its browser followed a redirect, to where one signs in.
+    throw new Error('Expected JSON: load this page anew, to sign in where that is asked for')
+  }
 }
 
 /** What is in front of the inspector may answer with anything. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { dateAndClock, duration } from '../page/format.ts'
 
 test.each([
@@ -13,4 +13,16 @@ test.each([
 
 test('a moment that may be days ago has its day', () => {
   expect(dateAndClock(new Date(2026, 6, 8, 9, 5, 7, 12).getTime())).toBe('2026-07-08 09:05:07.012')
+})
+
+test('a page to sign in, in place of an answer, is told as one', async () => {
+  vi.stubGlobal('location', { pathname: '/inspector' })
+  vi.stubGlobal('fetch', async () => new Response('<!doctype html><title>Sign in</title>'))
+  onTestFinished(() => void vi.unstubAllGlobals())
+  // Its types are a browser's.
+  const page = await vi.importActual<{ askView(query: object, signal: AbortSignal): Promise<unknown> }>(
+    '../page/ask.ts',
+  )
+  const asked = page.askView({}, new AbortController().signal)
+  await expect(asked).rejects.toThrow('Expected JSON: load this page anew, to sign in where that is asked for')
 })
