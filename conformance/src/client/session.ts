@@ -1,7 +1,7 @@
 import type { SseEvent } from './event-reader.ts'
 import { readable } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
-import { expectThat, fail, SetupFailure, setUp } from './expect.ts'
+import { expectThat, fail, notTestable, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient, RequestOptions } from './http.ts'
 import {
   everyCapability,
@@ -223,6 +223,11 @@ export class Call {
   /** Messages on the call's own stream so far; none when it is answered with JSON. */
   get messages(): Message[] {
     return this.exchange.isEventStream ? this.exchange.stream.messages : []
+  }
+
+  /** What becomes of a running call shows nothing where it is answered already: the tool is quick, or a proxy gathers. */
+  needRunning(): void {
+    if (this.messages.some(isResponse)) notTestable('the call was over before anything could be done to it')
   }
 
   response(ms = patienceMs): Promise<Message> {

@@ -215,6 +215,7 @@ export const cancellationRequirements = [
       await session.ensureListening()
       const call = await progressCall(session, { ...long, count: 60 })
       await call.awaitReports(2)
+      call.needRunning()
       await cancel(session, call.id)
       // Where the cancellation had no effect, the answer comes within this time.
       await call.exchange.stream.endsWithin(patienceMs)

@@ -2,7 +2,7 @@ import { expectAnswer, formWith } from '../client/asking.ts'
 import { CuttingProxy } from '../client/cutting-proxy.ts'
 import { readable } from '../client/event-reader.ts'
 import type { Exchange } from '../client/exchange.ts'
-import { expectEqual, expectStatus, expectThat, notTestable } from '../client/expect.ts'
+import { expectEqual, expectStatus, expectThat, notTestable, setUp } from '../client/expect.ts'
 import { isRequest, isResponse, type Message, resultFor, textOf, toolCall } from '../client/json-rpc.ts'
 import { runPolled, runThroughCuts } from '../client/polling.ts'
 import {
@@ -82,6 +82,7 @@ export const resumedCallRequirements = [
       const call = await progressCall(session, { count: 8, delayMs: 40 })
       await call.awaitReports(1)
       await drop(call.exchange, session)
+      call.needRunning()
       const resumed = await session.resume(lastId(call.exchange))
       await responseIn(resumed, call.id)
       expectComplete(call.progress, call.least, 'the progress before and after the resume')
@@ -182,6 +183,7 @@ export const resumedCallRequirements = [
       const lastEventId = lastId(call.exchange)
       const reached = Math.max(...progressIn(messagesOn(call.exchange)))
       call.exchange.abort()
+      call.needRunning()
       const both = await Promise.all([session.get({ lastEventId }), session.get({ lastEventId })])
       const resumed = both.filter((exchange) => exchange.isEventStream)
       expectThat(resumed.length > 0, `Expected one of two resumes to succeed, got ${both.map(({ status }) => status)}`)
@@ -211,6 +213,7 @@ export const resumedCallRequirements = [
       const session = await open()
       const call = await burst(session, { count: 10, delayMs: 60 })
       await awaitProgress(call.exchange, 2)
+      call.needRunning()
       const resumed = await session.get({ lastEventId: lastId(call.exchange) })
       if (resumed.refused) notTestable(`a resume beside an open connection is refused: status ${resumed.status}`)
       expectStatus(resumed, 200, 'a resume beside an open connection')
@@ -297,7 +300,7 @@ export const resumedCallRequirements = [
     needs: ['sessions', 'resumption', 'get-stream', 'role:ask'],
     async check({ open }) {
       const session = await open()
-      const call = await session.call('ask')
+      const call = await setUp('a call of `ask`', session.call('ask'))
       const first = await call.exchange.stream.next()
       if ((first?.id ?? '') === '' || first?.data !== '') notTestable('the stream does not begin with a priming event')
       call.exchange.abort()
