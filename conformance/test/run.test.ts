@@ -14,6 +14,9 @@ afterAll(async () => {
   for (const close of closing.splice(0)) await close()
 })
 
+const log = { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'odd' } }
+const oddLog = `data: ${JSON.stringify(log)}\n\n`
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => unknown
 
 async function serve(answer: Answer): Promise<string> {
@@ -36,7 +39,7 @@ async function reference(options: ReferenceOptions = {}): Promise<string> {
 async function inFrontOf(
   url: string,
   answers: (incoming: IncomingMessage, response: ServerResponse) => boolean,
-  { delayMs = 0, gathers = false } = {},
+  { delayMs = 0, gathers = false, logs = false } = {},
 ) {
   return await serve(async (incoming, response) => {
     if (answers(incoming, response)) return
@@ -50,6 +53,7 @@ async function inFrontOf(
         response.writeHead(answer.statusCode ?? 502, answer.headers)
         if (gathered) return void response.end(gathered)
         response.flushHeaders()
+        if (logs && answer.headers['content-type'] === 'text/event-stream') response.write(oddLog)
         answer.pipe(response)
       },
     )
@@ -172,6 +176,20 @@ test('a call that a proxy gathers, or whose tool is quick, is not said to be los
   const report = await runConformance({ url, only })
   const over = (id: string) => `${id}: the call was over before anything could be done to it`
   expect(verdictsOf(report, 'not-testable')).toEqual(only.map(over))
+})
+
+test('a server that logs things of its own on its streams loses and leaks nothing by that', {
+  timeout: 60_000,
+}, async () => {
+  const url = await inFrontOf(await reference(), () => false, { logs: true })
+  const only = [
+    'get-stream/early-close-can-be-resumed',
+    'connections/push-stays-in-its-session',
+    'resume/from-the-last-id-replays-nothing',
+    'resume/standalone-stream-keeps-what-was-missed',
+  ]
+  const report = await runConformance({ url, only })
+  expect(report.counts.pass, JSON.stringify(report.results.map(({ message }) => message))).toBe(only.length)
 })
 
 describe.concurrent('what is no server to check', { timeout: 30_000 }, () => {

@@ -54,6 +54,11 @@ export function logsIn(messages: readonly Message[], prefix = ''): string[] {
     .filter((data) => data.startsWith(prefix))
 }
 
+/** Texts that the tool `push` has sent, in order. A server may log other things on the same stream, whenever it likes. */
+export function pushedIn(messages: readonly Message[]): string[] {
+  return logsIn(messages).filter((text) => /^\w+:\d+$/.test(text))
+}
+
 /** `from` to `to`, both included. */
 export function numbers(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)

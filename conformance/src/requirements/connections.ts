@@ -13,6 +13,7 @@ import {
   numbers,
   progressCall,
   progressIn,
+  pushedIn,
   pushedTexts,
 } from '../client/probes.ts'
 import type { Session } from '../client/session.ts'
@@ -203,8 +204,8 @@ export const connectionRequirements = [
       await other.text('push', { count: 1, text: 'own' })
       await Promise.all([awaitLog(ones, 'private:5'), awaitLog(others, 'own:1')])
       await delay(100)
-      expectEqual(logsIn(messagesOn(others)), ['own:1'], 'what the other session received')
-      expectEqual(logsIn(messagesOn(ones)), pushedTexts('private', 5), 'what the session received')
+      expectEqual(pushedIn(messagesOn(others)), ['own:1'], 'what the other session received')
+      expectEqual(pushedIn(messagesOn(ones)), pushedTexts('private', 5), 'what the session received')
     },
   }),
   requirement({

@@ -10,6 +10,7 @@ import {
   needEnded,
   numbers,
   progressCall,
+  pushedIn,
   pushedTexts,
 } from '../client/probes.ts'
 import { delay } from '../client/waiting.ts'
@@ -194,7 +195,7 @@ export const getStreamRequirements = [
       await session.text('push', { count: 2, text: 'meanwhile' })
       const resumed = await session.resume(exchange.stream.lastEventId ?? fail('Expected an event id'))
       await awaitLog(resumed, 'meanwhile:2')
-      expectEqual(logsIn(messagesOn(resumed)), pushedTexts('meanwhile', 2), 'the messages after the resume')
+      expectEqual(pushedIn(messagesOn(resumed)), pushedTexts('meanwhile', 2), 'the messages after the resume')
     },
   }),
   requirement({
