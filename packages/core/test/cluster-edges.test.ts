@@ -453,6 +453,24 @@ test('a notification that the bus has lost is made up for when it is back, on ev
   }
 })
 
+test('what the bus has lost is made up for a few clients at a time, and for those left when the node drains', async () => {
+  const cluster = createCluster(2)
+  const clients = await Promise.all(Array.from({ length: 70 }, () => cluster.open(0)))
+  const readers = await Promise.all(clients.map((client) => client.read()))
+  const told = (least: number): number => readers.filter(({ messages }) => messages.length >= least).length
+  const { endpoint, link } = cluster.node(0)
+  const tellMissed = (): void => link.missed.forEach((missed) => void missed())
+  tellMissed()
+  await waitFor(() => told(1) > 0)
+  expect(told(1)).toBeLessThan(70)
+  await waitFor(() => told(1) === 70)
+  const once = readers[0]?.messages.length ?? 0
+  tellMissed()
+  const closing = endpoint.close({ drainMs: 1_000 })
+  await waitFor(() => told(2 * once) === 70)
+  await closing
+})
+
 test('a call that is answered in JSON is abandoned when the node that asked for it has been silent for long', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval'] })
   onTestFinished(() => void vi.useRealTimers())

@@ -15,6 +15,7 @@ import { isInitialize, type JsonRpcNotification, type JsonRpcRequest } from '../
 import { negotiate } from '../rpc/revision.ts'
 import { SessionCaps } from '../session/caps.ts'
 import type { LiveSession } from '../session/live-session.ts'
+import { MakingUp } from '../session/making-up.ts'
 import { openSession, type SessionParts, type SessionsOptions, type ThisNode } from '../session/open-session.ts'
 import { type SessionActivity, toActivity } from '../session/session-activity.ts'
 import { type SessionHandle, SessionMoved } from '../session/session-handle.ts'
@@ -33,6 +34,7 @@ export class SessionsEra implements Era {
   readonly #table: SessionTable
   readonly #directory: Directory
   readonly #cluster: Cluster | undefined
+  readonly #makingUp = new MakingUp()
   #opening = 0
 
   constructor(options: SessionsEraOptions, attendance: Attendance) {
@@ -204,13 +206,13 @@ export class SessionsEra implements Era {
   }
 
   missed(): void {
-    for (const { initialized, streams } of this.#table.all) if (initialized) streams.makeUp()
+    this.#makingUp.begin(this.#table.all)
     this.#table.confirm().catch((error: unknown) => this.#options.onError(error, 'session-store'))
   }
 
   async drain(drainMs: number): Promise<void> {
-    const { attendance } = this.#parts
-    await attendance.untilIdle(drainMs, () => {
+    this.#makingUp.finish()
+    await this.#parts.attendance.untilIdle(drainMs, () => {
       if (this.#cluster) this.#handOverIdle()
       return this.#opening === 0 && this.#isAnswered() && this.#cluster?.isIdle !== false
     })
@@ -239,6 +241,7 @@ export class SessionsEra implements Era {
 
   /** The store keeps the records, for other nodes or for after a restart. */
   async close(reason: string): Promise<void> {
+    this.#makingUp.finish()
     await Promise.all([...this.#table.all].map((session) => session.stop(reason)))
     await this.#cluster?.close()
   }
