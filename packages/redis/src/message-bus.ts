@@ -105,9 +105,7 @@ export class RedisBus implements MessageBus {
       back: () => {
         if (isCurrent()) this.#tellMissed()
       },
-      lost: () => {
-        setTimeout(() => isCurrent() && this.#replace(), this.#times.pause).unref()
-      },
+      lost: () => this.#replaceLater(subscriber),
     })
     subscriber.subscribe(this.#ownChannel).catch(() => undefined)
     clearInterval(this.#watch)
@@ -144,6 +142,10 @@ export class RedisBus implements MessageBus {
     if (this.#heardAt < askedAt && this.#subscriber === subscriber) this.#replace()
   }
 
+  #replaceLater(subscriber: Subscriber): void {
+    setTimeout(() => this.#subscriber === subscriber && this.#replace(), this.#times.pause).unref()
+  }
+
   #replace(): void {
     this.#disconnect()
     const subscriber = this.#connect()
@@ -151,7 +153,8 @@ export class RedisBus implements MessageBus {
     const names = [...this.#channels.keys()]
     Promise.all(names.map((name) => subscriber.subscribe(name))).then(
       () => this.#subscriber === subscriber && this.#tellMissed(),
-      () => undefined,
+      // It may hear itself, and so never look dead, but not what it was opened for.
+      () => this.#replaceLater(subscriber),
     )
   }
 }

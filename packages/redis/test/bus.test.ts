@@ -8,12 +8,39 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { listen } from '../../../test-support/listen.ts'
 import { type RedisServer, skipsRedis, startRedis } from '../../../test-support/redis/start-redis.ts'
 import { sleep, waitFor, within } from '../../../test-support/waiting.ts'
-import { toClientPort } from '../src/client/redis-client.ts'
+import { type ClientPort, type SubscriberEvents, toClientPort } from '../src/client/redis-client.ts'
 import { RedisPort } from '../src/client/redis-port.ts'
 import { redisBackplane } from '../src/index.ts'
 import { Keys } from '../src/keys.ts'
 import { RedisBus } from '../src/message-bus.ts'
 import { clients } from './clients.ts'
+
+test('a connection that was opened in place of another, and subscribes to nothing, is replaced as well', async () => {
+  const opened: SubscriberEvents[] = []
+  const client: ClientPort = {
+    ...{ prefix: '', database: 0, status: () => 'ready', servers: async () => [] },
+    send: async () => undefined,
+    openSubscriber(events) {
+      const time = opened.push(events)
+      const subscribe = async (channel: string): Promise<void> => {
+        if (time === 2 && channel === new Keys('mcp').ofChannel('channel')) throw new Error('cut before the reply')
+      }
+      return { subscribe, unsubscribe: async () => undefined, end: () => undefined }
+    },
+  }
+  const bus = new RedisBus(new RedisPort(client), new Keys('mcp'), { silence: 60_000, answer: 300, pause: 10 })
+  let missed = 0
+  onTestFinished(
+    await bus.subscribe(
+      'channel',
+      () => undefined,
+      () => missed++,
+    ),
+  )
+  opened[0]?.lost()
+  await waitFor(() => missed > 0)
+  expect([opened.length, missed]).toEqual([3, 1])
+})
 
 describe.skipIf(skipsRedis())('the connection that listens', () => {
   let server: RedisServer
