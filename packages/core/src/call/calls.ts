@@ -86,10 +86,10 @@ export class Calls implements Outgoing {
     const extra = new MessageExtra(posted.request, exchange, streams.standalone, posted.classification)
     const calls = requests.map((message, i) => this.#register(message, exchange, observers[i]))
     exchange.registered()
-    for (const [i, call] of calls.entries()) {
+    for (let i = 0; i < calls.length; i++) {
+      const [call, message] = [calls[i] as Call, requests[i] as JsonRpcRequest]
       // Its client may have left while the server object was built, which may have cancelled it.
       if (!this.#running.has(call.innerId)) continue
-      const message = requests[i] as JsonRpcRequest
       call.trace = traceCall(this.parts, message, posted.request)
       this.#hand({ ...message, id: call.innerId }, extra, call.trace)
     }

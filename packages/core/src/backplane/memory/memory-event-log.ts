@@ -41,11 +41,13 @@ export class MemoryEventLog implements EventLog {
 
   append(sessionKey: string, events: readonly LogEvent[]): AppendOutcome {
     const newest = events[events.length - 1] as LogEvent
+    const { term, n } = newest.position
     const session = this.#sessionOf(sessionKey)
-    if (newest.position.term < session.term) return 'fenced'
+    if (term < session.term) return 'fenced'
+    const known = session.streams.get(newest.streamTag)?.newest.position
     // Made again: all of it has been there.
-    if (newest.index <= (session.streams.get(newest.streamTag)?.newest.index ?? 0)) return 'ok'
-    session.term = newest.position.term
+    if (known?.term === term && n <= known.n) return 'ok'
+    session.term = term
     const { streams } = this.#totals
     for (const event of events) session.append(event)
     if (this.#totals.streams !== streams) this.#expire()
