@@ -13,8 +13,9 @@ const exclude = [
   ...(process.env.CHAOS === 'more' ? [] : ['soak/chaos/test/faults.test.ts']),
 ]
 
-// They put something else in place of what a module takes hold of when it is loaded.
-const alone = ['packages/core/test/simulation/*.test.ts']
+// The simulation puts a clock of its own in place of the one that a module takes hold of when it is loaded, and each major of
+// `@hono/node-server` its own `Request` and `Response` in place of the global ones.
+const alone = ['packages/core/test/simulation/*.test.ts', 'packages/hono/test/*.test.ts', '**/mounts/hono.test.ts']
 
 export default defineConfig({
   test: {
