@@ -35,7 +35,9 @@ function readDeclared(file: string, declaration: string): Option[] {
       ts.isInterfaceDeclaration(statement) && statement.name.text === declaration,
   )
   if (!found) throw new Error(`Expected interface ${declaration} in ${file}`)
-  return found.members
+  const extended = found.heritageClauses?.flatMap(({ types }) => types.map((type) => type.getText(source))) ?? []
+  const inherited = extended.flatMap((name) => readDeclared(findImported(source, file, name), name))
+  const own = found.members
     .filter((member) => ts.isPropertySignature(member) || ts.isMethodSignature(member))
     .map((member) => {
       const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default')
@@ -45,6 +47,20 @@ function readDeclared(file: string, declaration: string): Option[] {
         fallback: tag && ts.getTextOfJSDocComment(tag.comment)?.trim(),
       }
     })
+  return [...inherited, ...own]
+}
+
+/** The file that a name comes from, which is this one where it is not imported. */
+function findImported(source: ts.SourceFile, file: string, name: string): string {
+  for (const statement of source.statements) {
+    if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) continue
+    const bindings = statement.importClause?.namedBindings
+    if (!bindings || !ts.isNamedImports(bindings)) continue
+    if (bindings.elements.some((element) => element.name.text === name)) {
+      return join(dirname(file), statement.moduleSpecifier.text)
+    }
+  }
+  return file
 }
 
 /** Types whose members or words a page names, all of them. */
