@@ -30,7 +30,9 @@ import { originRequirements } from './origin.ts'
 import { postStreamRequirements } from './post-stream.ts'
 import { postValidationRequirements } from './post-validation.ts'
 import { resourceRequirements } from './resources.ts'
-import { resumptionRequirements } from './resumption.ts'
+import { resumedCallRequirements } from './resumption-calls.ts'
+import { resumedGetStreamRequirements } from './resumption-get-stream.ts'
+import { eventIdRequirements } from './resumption-ids.ts'
 import { revision20250326Requirements } from './revision-2025-03-26.ts'
 import { revision20250618Requirements } from './revision-2025-06-18.ts'
 import { sessionRequirements } from './sessions.ts'
@@ -48,7 +50,9 @@ export const requirements: readonly Requirement[] = [
   ...postStreamRequirements,
   ...getStreamRequirements,
   ...connectionRequirements,
-  ...resumptionRequirements,
+  ...resumedCallRequirements,
+  ...resumedGetStreamRequirements,
+  ...eventIdRequirements,
   ...sessionRequirements,
   ...versionHeaderRequirements,
   ...lifecycleRequirements,
