@@ -353,6 +353,31 @@ test('a session that lives nowhere is ended though it could not live', async () 
   expect(cluster.database.events.stats().sessions).toBe(0)
 })
 
+test('a session is ended whose owner stood still, and is back before the store hears of the end', async () => {
+  const cluster = createCluster(2)
+  const client = await cluster.open(0)
+  const [goesOn, isBack] = [deferred(), deferred()]
+  const { link } = cluster.node(0)
+  link.held = goesOn.promise
+  await sleep(testLeaseMs + 100)
+  const { sessions } = cluster.database
+  const [takeOver, remove] = [sessions.takeOver.bind(sessions), sessions.delete.bind(sessions)]
+  const slow = vi
+    .spyOn(sessions, 'takeOver')
+    .mockImplementation((...given) => isBack.promise.then(() => takeOver(...given)))
+  const slowDelete = vi
+    .spyOn(sessions, 'delete')
+    .mockImplementation((...given) => isBack.promise.then(() => remove(...given)))
+  const ending = cluster.on(1, client).delete()
+  await waitFor(() => slow.mock.calls.length + slowDelete.mock.calls.length > 0)
+  link.held = undefined
+  goesOn.resolve()
+  expect((await client.call('ping')).status).toBe(200)
+  isBack.resolve()
+  expect((await ending).status).toBe(204)
+  expect((await client.call('ping')).status).toBe(404)
+})
+
 test.each([0, 1])('what a client does not read of its session keeps few connections open, of node %i', async (node) => {
   const data = 'x'.repeat(100_000)
   const big: Handlers = {

@@ -123,7 +123,7 @@ export class Directory {
   }
 
   #toStored(record: SessionRecord): StoredSession {
-    return new StoredSession(record, this.#parts.options.backplane)
+    return new StoredSession(record, this.#parts)
   }
 
   #toRemote(record: SessionRecord, request: HttpRequest, sessionId: string, looks: number): RemoteSession {

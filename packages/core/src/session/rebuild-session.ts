@@ -34,16 +34,13 @@ function settleTakeover(trace: TakeoverMessage, session: LiveSession | undefined
 async function takeOver(
   parts: SessionParts,
   sessionId: string,
-  { key, term: expectedTerm }: SessionRecord,
+  found: SessionRecord,
   auth: AuthInfo | undefined,
 ): Promise<LiveSession | undefined> {
   const { options, caps, table } = parts
-  const taking = { expectedTerm, owner: parts.node.name, ttlMs: options.recordTtlMs }
   const { lapses } = parts.node
-  const record = await options.backplane.sessions.takeOver(key, taking)
-  if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
-  // A takeover gives the same again when it is repeated, and so does one by a record that was read long ago.
-  if (!table.begin(record)) return undefined
+  const record = await takeRecord(found, parts)
+  if (!record) return undefined
   let session: LiveSession | undefined
   const holder = { principal: record.principal, clientAddress: undefined }
   caps.take(holder)
@@ -63,6 +60,18 @@ async function takeOver(
   table.add(session)
   if (session.initialized) parts.settle(session)?.catch((error: unknown) => options.onError(error, 'session-store'))
   return session
+}
+
+/** Makes this node the owner, and nobody else on it. `undefined`: the session is gone, or another was first. */
+export async function takeRecord(
+  { key, term: expectedTerm }: SessionRecord,
+  { node, options, table }: SessionParts,
+): Promise<SessionRecord | undefined> {
+  const taking = { expectedTerm, owner: node.name, ttlMs: options.recordTtlMs }
+  const record = await options.backplane.sessions.takeOver(key, taking)
+  if (record?.owner !== taking.owner || record.term !== expectedTerm + 1) return undefined
+  // A takeover gives the same again when it is repeated, and so does one by a record that was read long ago.
+  return table.begin(record) ? record : undefined
 }
 
 /**
