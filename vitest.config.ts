@@ -24,7 +24,7 @@ export default defineConfig({
         extends: true,
         test: {
           // The files of one worker share what they import: a third of all the time went into loading that anew.
-          ...{ name: 'together', isolate: false },
+          ...{ name: 'together', isolate: false, setupFiles: ['test-support/global-classes.ts'] },
           include: [
             'packages/*/test/**/*.test.ts',
             'conformance/test/**/*.test.ts',
