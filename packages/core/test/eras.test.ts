@@ -167,11 +167,11 @@ test.each([
   const { endpoint } = createModernEndpoint()
   const client = await openSession(endpoint)
   const call = (name: string) =>
-    client.call(method, { [member]: 'one' }, 1, {
+    client.call(method, { name: 'not', uri: 'these', taskId: 'either', [member]: 'one' }, 1, {
       headers: { 'mcp-protocol-version': modernVersion, 'mcp-method': method, 'mcp-name': name },
     })
   expect((await call('one')).status).toBe(200)
-  expect(seen(await call('other'))).toBe('400 -32020')
+  for (const other of ['other', 'not', 'these', 'either']) expect(seen(await call(other))).toBe('400 -32020')
 })
 
 test('an era that is not asked for is not served', async () => {

@@ -15,7 +15,16 @@ export function checkMirrors(request: HttpRequest, { version }: RequestHead, inc
   if (version === undefined || eraOfVersion(version) !== '2026') return
   const { method, params } = isBatch(incoming) || !('method' in incoming) ? { method: undefined } : incoming
   checkMirror('Mcp-Method', request.header('mcp-method'), method)
-  checkMirror('Mcp-Name', request.header('mcp-name'), params?.name ?? params?.uri ?? params?.taskId)
+  checkMirror('Mcp-Name', request.header('mcp-name'), method && params && nameOf(method, params))
+}
+
+/** By what a method begins with, which parameter says what it is about: it may have others of the same names. */
+const naming: Readonly<Record<string, string>> = { tools: 'name', prompts: 'name', resources: 'uri', tasks: 'taskId' }
+
+function nameOf(method: string, params: Record<string, unknown>): unknown {
+  const [beginning = ''] = method.split('/')
+  if (Object.hasOwn(naming, beginning)) return params[naming[beginning] as string]
+  return params.name ?? params.uri ?? params.taskId
 }
 
 function checkMirror(name: string, header: string | undefined, value: unknown): void {
