@@ -486,6 +486,24 @@ describe('a bus for servers on the SDK alone', () => {
     expect(heard).toEqual(['tools_list_changed', 'tools_list_changed'])
   })
 
+  test('tells that all lists may have changed when the bus is back after it was away', async () => {
+    const { bus } = createMemoryBackplane()
+    let missed = (): void => undefined
+    const watched: typeof bus = {
+      publish: (...given) => bus.publish(...given),
+      subscribe: (channel, listener, wasAway) => {
+        if (wasAway) missed = wasAway
+        return bus.subscribe(channel, listener, wasAway)
+      },
+    }
+    const heard: string[] = []
+    createServerEventBus(watched).subscribe(({ kind }) => heard.push(kind))
+    await new Promise(setImmediate)
+    missed()
+    await waitFor(() => heard.length > 0)
+    expect(heard).toEqual(['tools_list_changed', 'prompts_list_changed', 'resources_list_changed'])
+  })
+
   test('survives a listener that throws and a bus that fails', async () => {
     const errors: unknown[] = []
     const { bus } = createMemoryBackplane()

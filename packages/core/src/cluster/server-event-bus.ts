@@ -29,9 +29,12 @@ const methods = {
   resource_updated: 'notifications/resources/updated',
 } as const
 
+const lists = ['tools_list_changed', 'prompts_list_changed', 'resources_list_changed'] as const
+
 /**
  * A bus between several processes for servers on the SDK's own `createMcpHandler`, mcp-handler, Mastra or xmcp, which
- * bring none. It hears what `notify` of an endpoint on the same message bus tells, and is heard by its clients.
+ * bring none. It hears what `notify` of an endpoint on the same message bus tells, and is heard by its clients. After the
+ * message bus was away it tells that all lists may have changed; updates of single resources that it missed stay untold.
  *
  * @example
  * ```ts
@@ -54,11 +57,15 @@ export function createServerEventBus(bus: MessageBus, { onError }: ServerEventBu
       }
     }
   }
+  // Which resources are waited for is not known here.
+  const missed = (): void => {
+    for (const kind of lists) tell({ kind })
+  }
   // Nothing is subscribed to before somebody publishes or listens: module scope may not.
   const connect = (): NodeMessages => {
     nodes ??= new NodeMessages(
       bus,
-      { notify: (message, to) => toEvents(message, to).forEach(tell), sessionEnded: nothing, missed: nothing },
+      { notify: (message, to) => toEvents(message, to).forEach(tell), sessionEnded: nothing, missed },
       fail,
     )
     return nodes
@@ -81,7 +88,7 @@ export function createServerEventBus(bus: MessageBus, { onError }: ServerEventBu
   }
 }
 
-/** There are no sessions here, and what listeners wait for is not known. */
+/** There are no sessions here. */
 function nothing(): void {
   return
 }
