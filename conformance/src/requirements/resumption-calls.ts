@@ -218,6 +218,8 @@ export const resumedCallRequirements = [
       if (resumed.refused) notTestable(`a resume beside an open connection is refused: status ${resumed.status}`)
       expectStatus(resumed, 200, 'a resume beside an open connection')
       await responseIn(resumed, call.id)
+      const early = call.exchange.stream.events.filter(({ at }) => at <= resumed.headAt).flatMap(readable)
+      if (early.some(isResponse)) notTestable('the call was over before the resume came')
       // What was sent before the new connection came may be read a little later.
       const begun = resumed.headAt + takenOverMs
       const late = call.exchange.stream.events.filter(({ at }) => at > begun).flatMap(readable)
