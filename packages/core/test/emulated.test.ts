@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { initializeMessage } from '../../../test-support/client/mcp-client.ts'
 import { acceptBoth } from '../../../test-support/client/reply.ts'
 import { type WatchedEndpoint, watchedEndpoint } from '../../../test-support/endpoints.ts'
@@ -104,6 +104,17 @@ describe.each([
     }
     await waitFor(() => endpoint.stats().connections === 0)
     expect({ errors, faults }).toEqual({ errors: [], faults: [] })
+  })
+
+  test('leave nothing behind that would act when they are long answered', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { endpoint } = start({ response: 'json' })
+    const exchange = emulate(call)
+    await toNodeHandler(endpoint)(exchange.request as never, exchange.response as never)
+    await exchange.ended
+    expect(() => vi.advanceTimersByTime(60_000)).not.toThrow()
+    expect(exchange.response.statusCode).toBe(200)
   })
 
   test('open a session', async () => {

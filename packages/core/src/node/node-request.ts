@@ -182,7 +182,8 @@ export class NodeRequest implements HttpRequest {
   discardBody(): void {
     const body = this.#body
     const incoming = this.#incoming
-    if (incoming.complete || incoming.destroyed) return
+    // An emulated request has no connection that could be blocked, nor is it known to end or to be destroyed.
+    if (isUnreadable(incoming) || incoming.complete || incoming.destroyed) return
     let size = 0
     // Once it is answered Node does not tell a request that its client leaves, but for HTTP/2.
     const isTold = !('shouldKeepAlive' in this.#response && isNetwork(incoming.socket))
