@@ -92,7 +92,7 @@ export class Stream {
 
   /** More came than is kept, not long ago. */
   get isFlooded(): boolean {
-    return performance.now() - this.#overBudgetAt < 2_000
+    return performance.now() - this.#overBudgetAt < 8_000
   }
 
   get #losesNext(): boolean {
