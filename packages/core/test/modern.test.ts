@@ -303,6 +303,27 @@ describe('subscriptions', () => {
     ])
   })
 
+  test('hear a part at a time that anything may have changed, and before they end all of them', async () => {
+    const backplane = createMemoryBackplane()
+    let missed = (): void => undefined
+    const bus: MessageBus = {
+      publish: (...given) => backplane.bus.publish(...given),
+      subscribe: (channel, listener, tell) => {
+        if (tell) missed = tell
+        return backplane.bus.subscribe(channel, listener)
+      },
+    }
+    const { endpoint } = createModernEndpoint(undefined, { backplane: { ...backplane, bus } })
+    const client = new ModernClient(endpoint)
+    const all = await Promise.all(Array.from({ length: 50 }, () => open(client, { toolsListChanged: true })))
+    const told = (): number => all.filter(({ messages }) => messages.length > 1).length
+    missed()
+    await waitFor(() => told() > 0)
+    expect(told()).toBe(20)
+    await endpoint.close()
+    expect(all.map(({ messages }) => messages.length)).toEqual(Array.from(all, () => 3))
+  })
+
   test('of too many resources are told which of them they hear of', async () => {
     const { endpoint } = createModernEndpoint()
     const uris = Array.from({ length: 1_500 }, (_, index) => `test://${index}`)

@@ -19,8 +19,6 @@ const lists: Readonly<Record<string, keyof Filter>> = {
   'notifications/resources/list_changed': 'resourcesListChanged',
 }
 
-export const listMethods: readonly string[] = Object.keys(lists)
-
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
 
 /** `undefined`: a notification that no subscription can ask for. */
@@ -38,6 +36,14 @@ export function toChange({ method, params }: JsonRpcNotification): Change | unde
     head: `{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{${known}`,
     tail: '}}}',
   }
+}
+
+/** All that who listens with such a filter can hear of. */
+export function changesOf(filter: Filter): Change[] {
+  const methods = Object.entries(lists).flatMap(([method, list]) => (filter[list] === true ? [{ method }] : []))
+  const method = 'notifications/resources/updated'
+  const updates = (filter.resourceSubscriptions ?? []).map((uri) => ({ method, params: { uri } }))
+  return [...methods, ...updates].flatMap((notification) => toChange({ jsonrpc: '2.0', ...notification }) ?? [])
 }
 
 /** The members of an object as JSON, each with a comma after it. */

@@ -109,6 +109,7 @@ export class Subscription implements EventStreamBody, SinkEvents, OpenConnection
   // ---- What the subscriptions call ----
 
   tell(change: Change): void {
+    if (this.#state === 'closed') return
     if (this.#state === 'open' && this.#hasRoom) return this.#write(this.#format(change))
     this.#waiting ??= new Map()
     this.#waiting.set(change.key, change)

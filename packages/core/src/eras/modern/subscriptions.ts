@@ -1,8 +1,9 @@
 import { afterThisTurn } from '../../promises/after-this-turn.ts'
 import { now } from '../../promises/clock.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
+import { Spread } from '../../queues/spread.ts'
 import type { JsonRpcNotification } from '../../rpc/json-rpc.ts'
-import { type Change, listMethods, toChange } from './change.ts'
+import { type Change, changesOf, toChange } from './change.ts'
 import type { Subscription } from './subscription.ts'
 
 /** Time, in milliseconds, that a burst pauses for when it is over: until then its changes are gathered. */
@@ -18,6 +19,9 @@ const gatherMs = 1_000
 export class Subscriptions {
   readonly #open = new LinkedList<Subscription>()
   readonly #byUri = new Map<string, Set<Subscription>>()
+  readonly #makingUp = new Spread<Subscription>((subscription) => {
+    for (const change of changesOf(subscription.filter)) subscription.tell(change)
+  })
   /** What has changed since it was told, by key. */
   #changed = new Map<string, Change>()
   #gathering: ReturnType<typeof setTimeout> | undefined
@@ -59,14 +63,12 @@ export class Subscriptions {
 
   /** Changes may have gone unheard: all that is listened to may have changed. */
   makeUp(): void {
-    for (const method of listMethods) this.notify({ jsonrpc: '2.0', method })
-    for (const uri of this.#byUri.keys()) {
-      this.notify({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
-    }
+    this.#makingUp.begin(this.#open.toArray())
   }
 
   /** Ends all with their results, after what they have not heard of. */
   complete(): void {
+    this.#makingUp.finish()
     this.#tell()
     clearTimeout(this.#gathering)
     this.#gathering = undefined
