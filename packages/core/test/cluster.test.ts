@@ -416,6 +416,18 @@ describe('messages that the bus loses', () => {
     await reader.until(() => reader.messages.length === 1, 1_000)
   })
 
+  test('a client that does not read is told once it does what the bus may have lost', async () => {
+    const cluster = createCluster(2, {})
+    const client = await cluster.open(0)
+    const reader = await TestReader.open(await client.get(), true)
+    for (const missed of cluster.node(0).link.missed) missed()
+    await sleep(20)
+    expect(reader.messages).toEqual([])
+    reader.resume()
+    await reader.until(() => reader.messages.length > 0, 1_000)
+    expect(reader.messages[0]).toMatchObject({ method: 'notifications/tools/list_changed' })
+  })
+
   test('rubbish on the bus reaches nobody', async () => {
     const cluster = createCluster(2, { push: ({ push }) => push('notifications/message', { data: 1 }) })
     const client = await cluster.open(0)

@@ -1,9 +1,9 @@
 import type { EventLog, LogEvent, LogPage, LogPosition } from '../backplane/backplane.ts'
 import { pieceLength } from '../http/paced-sink.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
-import { type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import { type EventPlace, toGoneEnd } from './event-id.ts'
 import type { Fate, Feed, Follower, Place } from './feed.ts'
+import { toGoneAnswer } from './gone-answer.ts'
 import { eventEnd, type StreamFormat } from './sse-format.ts'
 import type { TurnBuffer } from './turn-buffer.ts'
 
@@ -64,6 +64,7 @@ export class StreamReader implements Follower {
   #given: number | undefined
   /** The reply said that events after the cursor are gone. */
   #isGapTold: boolean
+  #owesMakeUp = false
   #sawLast: boolean
 
   constructor(response: Response, buffer: TurnBuffer, options: StreamReaderOptions) {
@@ -150,9 +151,10 @@ export class StreamReader implements Follower {
     }
   }
 
+  /** A client that does not read is told once it does. */
   makeUp(): void {
-    if (!this.#buffer.hasRoom) return
-    for (const message of this.#options.makeUpForGap()) this.#buffer.add(this.#options.format.message(message))
+    this.#owesMakeUp = true
+    this.pump()
   }
 
   /**
@@ -169,6 +171,7 @@ export class StreamReader implements Follower {
   #pump(): void {
     const { log, sessionKey } = this.#options
     const { streamTag } = this.#feed
+    if (this.#owesMakeUp && this.#canWrite) this.#makeUp()
     while (this.#canWrite && this.#cursor < this.#feed.head) {
       // At its beginning a stream has a position of its own in each term: what is before that may be its own.
       const from = this.#cursor > 0 ? this.#cursorAt : undefined
@@ -273,8 +276,13 @@ export class StreamReader implements Follower {
   }
 
   #writeGap(): void {
+    this.#buffer.add(this.#options.format.gap)
+    this.#makeUp()
+  }
+
+  #makeUp(): void {
     const { format, makeUpForGap } = this.#options
-    this.#buffer.add(format.gap)
+    this.#owesMakeUp = false
     for (const message of makeUpForGap()) this.#buffer.add(format.message(message))
   }
 
@@ -289,9 +297,4 @@ export class StreamReader implements Follower {
       this.#buffer.add(isLast ? this.#options.format.message(text, end) : this.#options.format.message(text))
     }
   }
-}
-
-/** For a request whose answer existed and is not kept any more. */
-function toGoneAnswer(requestId: RequestId): string {
-  return JSON.stringify(toErrorMessage(rpcCode.refused, 'The answer to this request is no longer kept', requestId))
 }
