@@ -307,6 +307,22 @@ test('a session that is ended while it comes to life is over', async () => {
   expect(endpoint.stats().sessions).toBe(0)
 })
 
+test('a session that is ended where the bus fails leaves no events', async () => {
+  const cluster = createCluster(2, { push: ({ push }) => push('notifications/message', { data: 1 }) })
+  const client = await cluster.open(0)
+  const reader = await client.read()
+  await client.call('push')
+  await reader.until(() => reader.messages.length === 1)
+  const key = await sessionKey(client.sessionId)
+  const { events } = cluster.database
+  expect(await events.read(key, 'g', 0, 10)).toBeDefined()
+  const { link, endpoint } = cluster.node(1)
+  vi.spyOn(link.backplane.bus, 'publish').mockRejectedValue(new Error('away'))
+  await expect(endpoint.sessions.end(key)).rejects.toThrow('away')
+  expect(await events.read(key, 'g', 0, 10)).toBeUndefined()
+  expect(await endpoint.sessions.get(key)).toBeUndefined()
+})
+
 test('a session that was ended while the bus was away ends when it is back', async () => {
   const cluster = createCluster(2)
   const [client, other] = [await cluster.open(0), await cluster.open(0)]

@@ -38,7 +38,10 @@ export interface EndpointSessions {
     streamTag: string,
     range?: { readonly after?: number; readonly limit?: number },
   ): Promise<LogPage | undefined>
-  /** Ends a session on every node: its calls, its streams, its record. `false` when there was none. */
+  /**
+   * Ends a session on every node: its calls, its streams, its record. `false` when there was none. Rejects with what the
+   * store or the bus failed with; where only the bus did, the session has ended, and its node notices within its lease.
+   */
   end(key: string): Promise<boolean>
 }
 
@@ -92,8 +95,12 @@ export function createEndpointSessions(parts: EndpointSessionsParts): EndpointSe
 
   async function end(key: string): Promise<boolean> {
     const existed = await sessions.delete(aKey(key))
-    await nodes.publish({ type: 'end', sessionKey: key })
-    await events.delete(key)
+    try {
+      await nodes.publish({ type: 'end', sessionKey: key })
+    } finally {
+      // Ended again, it would not exist: nothing else deletes them.
+      await events.delete(key)
+    }
     return existed
   }
 
