@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/api'
 import { type CallMessage, errorTypeOf, networkVersionOf, OperationNames, targetOf } from '@throughline/mcp-http-core'
 import { contextAround } from './between-nodes.ts'
-import { clipped } from './clipped.ts'
+import { clipped, clippedContents } from './clipped.ts'
 import { keepSpan, runIn, takeSpan } from './message-span.ts'
 
 /** Spans of requests and notifications of clients, by the conventions for MCP servers. */
@@ -67,7 +67,7 @@ export class CallSpans {
     }
     if (!this.#recordsContents || method !== 'tools/call') return
     const contents = toJson(params?.arguments)
-    if (contents !== undefined) span.setAttribute('gen_ai.tool.call.arguments', contents)
+    if (contents !== undefined) span.setAttribute('gen_ai.tool.call.arguments', clippedContents(contents))
   }
 
   #tellOutcome(span: Span, message: CallMessage): void {
@@ -84,7 +84,7 @@ export class CallSpans {
     if (response && 'error' in response) span.setAttribute('rpc.response.status_code', String(response.error.code))
     if (!this.#recordsContents || message.method !== 'tools/call' || !response || !('result' in response)) return
     const result = toJson(response.result)
-    if (result !== undefined) span.setAttribute('gen_ai.tool.call.result', result)
+    if (result !== undefined) span.setAttribute('gen_ai.tool.call.result', clippedContents(result))
   }
 }
 

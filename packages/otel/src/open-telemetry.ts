@@ -21,8 +21,8 @@ export interface OpenTelemetryOptions {
    */
   metrics?: boolean
   /**
-   * Spans get the arguments and the result of tools, as JSON: `gen_ai.tool.call.arguments` and `.result`. Whoever reads
-   * your traces reads then what your users wrote, secrets included.
+   * Spans get the arguments and the result of tools, as JSON: `gen_ai.tool.call.arguments` and `.result`, of each
+   * the first 65,536 characters. Whoever reads your traces reads then what your users wrote, secrets included.
    * @default false
    */
   recordContents?: boolean

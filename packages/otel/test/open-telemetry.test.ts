@@ -142,6 +142,13 @@ describe('the span of a call', () => {
     })
   })
 
+  test('has of arguments and results what is asked for, and no more than a collector takes', async () => {
+    const { sdk, client } = await start({ recordContents: true })
+    await client.call('tools/call', { name: 'forecast', arguments: { city: 'x'.repeat(200_000) } })
+    const { attributes } = sdk.span('tools/call forecast')
+    expect(attributes['gen_ai.tool.call.arguments']).toBe(`{"city":"${'x'.repeat(65_536 - 9)}`)
+  })
+
   test('is not named by what clients make up without end', async () => {
     const { sdk, client } = await start()
     for (let i = 0; i < 300; i++) await client.call(`made-up/${i}`)
