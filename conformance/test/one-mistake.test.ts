@@ -85,6 +85,16 @@ describe.concurrent('a server with one mistake has only the failures of that mis
     )
   })
 
+  test('where it has no GET and says 404 for it', async () => {
+    const unasked = ({ method }: IncomingMessage) => (method === 'GET' ? { status: 404, body: '' } : undefined)
+    const { unmet, verdicts } = await check(await serve({ unasked }), [
+      ...['endpoint/get-is-event-stream-or-405', 'endpoint/head-opens-no-stream', '2025-03-26/'],
+      ...['connections/forwarded-headers-do-no-harm', 'habits/version-header-may-be-absent-throughout'],
+    ])
+    expect(unmet).toEqual(['endpoint/get-is-event-stream-or-405'])
+    expect(verdicts.get('endpoint/head-opens-no-stream')).toBe('not-testable a plain GET is answered 404 as well')
+  })
+
   test('where it leaves the streams of answers open', { timeout: 120_000 }, async () => {
     const url = await serve({ leavesStreamsOpen: true })
     const { unmet } = await check(url, ['answer/', 'post-stream/', '2025-03-26/', 'always/'])

@@ -14,6 +14,10 @@ export function messagesOf(event: SseEvent): Message[] {
   return (Array.isArray(value) ? value : [value]).filter((item): item is Message => isObject(item))
 }
 
+function hasData({ data }: SseEvent): boolean {
+  return data !== ''
+}
+
 /** Messages of an event, none when its data is not JSON: one requirement judges that, the others go on. */
 export function readable(event: SseEvent): Message[] {
   try {
@@ -104,9 +108,9 @@ export class EventReader {
     }
   }
 
-  /** Waits until `count` events with data came, or the stream ended. */
-  async atLeast(count: number, ms = patienceMs): Promise<boolean> {
-    const full = () => this.events.filter((event) => event.data !== '').length >= count
+  /** Waits until `count` events that count (those with data, unless told) came, or the stream ended. */
+  async atLeast(count: number, ms = patienceMs, counts = hasData): Promise<boolean> {
+    const full = () => this.events.filter(counts).length >= count
     await this.#signal.until(() => full() || this.ended, ms)
     return full()
   }

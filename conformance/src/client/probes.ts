@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readable } from './event-reader.ts'
 import type { Exchange } from './exchange.ts'
-import { expectEqual, expectThat, fail, notTestable, SetupFailure, setUp } from './expect.ts'
+import { expectEqual, expectStatus, expectThat, fail, notTestable, SetupFailure, setUp } from './expect.ts'
 import type { HeaderChanges, HttpClient } from './http.ts'
 import { type Id, isObject, isResponse, type Message, request, toolCall } from './json-rpc.ts'
 import { Call, Session } from './session.ts'
@@ -81,6 +81,19 @@ export async function awaitProgress(exchange: Exchange, value: number): Promise<
   const has = () => progressIn(exchange.stream.events.flatMap(readable)).some((progress) => progress >= value)
   if (has()) return
   await exchange.stream.until(has, `Progress ${value}`)
+}
+
+/**
+ * A GET opens a stream or is answered 405. What a plain one is answered is for `endpoint/get-is-event-stream-or-405` to
+ * judge, not for each check that has one.
+ */
+export async function expectListening(exchange: Exchange, open: () => Promise<Session>, what: string): Promise<void> {
+  const allowed = [200, 405]
+  if (!allowed.includes(exchange.status)) {
+    const plain = await (await open()).get()
+    if (plain.status === exchange.status) notTestable(`a plain GET is answered ${plain.status} as well`)
+  }
+  expectStatus(exchange, allowed, what)
 }
 
 export async function expectAlive(session: Session): Promise<void> {
