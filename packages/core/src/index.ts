@@ -31,6 +31,7 @@ export type {
   CallMessage,
   DiagnosticMessage,
   ForwardMessage,
+  QuestionMessage,
   RefusalMessage,
   ReplayMessage,
   RequestMessage,
@@ -61,6 +62,7 @@ export { type Metric, type MetricSink, measure } from './observe/measure.ts'
 export { type Observer, observe } from './observe/observe.ts'
 export { errorTypeOf, type MetricAttributes, networkVersionOf, OperationNames, targetOf } from './observe/operation.ts'
 export { type PrometheusClient, type PrometheusRegistry, prometheusMetrics } from './observe/prometheus.ts'
+export { answeredCode, questionErrorOf } from './observe/question.ts'
 export { anOptionalFunction, checkOptions, expected, option, wholeNumber } from './option-checks.ts'
 export type { EndpointOptions } from './options.ts'
 export { within } from './promises/deadline.ts'

@@ -22,7 +22,7 @@ import {
 import { createModernEndpoint, createServer, ModernClient, modernVersion, toMeta } from './modern-client.ts'
 
 const moments = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
-const names = ['request', 'session', 'call', 'stream', 'replay', 'forward', 'takeover'] as const
+const names = ['request', 'session', 'call', 'question', 'stream', 'replay', 'forward', 'takeover'] as const
 
 interface Seen {
   /** What was published, in order: `call:start`. */
@@ -396,9 +396,101 @@ test('a request that another node answers is a forward on one, and a call on the
   expect(owner?.of('request')).toEqual([])
 })
 
-describe('the trace context of a request that another node answers', () => {
-  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
+describe('a question', () => {
+  const asking: Handlers = {
+    ask: ({ ask }) => ask('sampling/createMessage', { maxTokens: 1 }).then((given) => ({ given: String(given) })),
+    apart: ({ ask }) => {
+      // Of a call that runs it would be taken for its own.
+      setTimeout(() => void ask('roots/list', {}, false), 5)
+      return {}
+    },
+    circular: ({ ask }) => ask('ping', { n: 10n }).then(String, () => ({})),
+  }
+
+  async function begin(): Promise<{ client: TestClient; seen: Seen; call(method: string): Promise<TestReader> }> {
+    const { endpoint } = start(asking, { response: 'sse' })
+    const client = await openSession(endpoint)
+    return {
+      client,
+      seen: record(endpoint, 'question'),
+      call: async (method) => TestReader.open(await client.call(method, {}, 'mine')),
+    }
+  }
+
+  async function questionOn(reader: TestReader): Promise<{ id: string; params?: Record<string, unknown> }> {
+    await reader.until(() => reader.messages.length > 0)
+    return reader.messages[0] as never
+  }
+
+  test('is published until its answer, with the call that it is asked for', async () => {
+    const { client, seen, call } = await begin()
+    const reader = await call('ask')
+    const { id } = await questionOn(reader)
+    expect(seen.events).toEqual(['question:start', 'question:end'])
+    await client.post({ jsonrpc: '2.0', id, result: {} })
+    // Once.
+    await client.post({ jsonrpc: '2.0', id, result: {} })
+    expect(seen.events).toEqual(['question:start', 'question:end', 'question:asyncStart', 'question:asyncEnd'])
+    expect(seen.of('question')).toMatchObject([
+      {
+        ...{ version: 1, method: 'sampling/createMessage', params: { maxTokens: 1 }, callId: 'mine', requestId: id },
+        ...{ protocolVersion: '2025-11-25', sessionKey: expect.any(String), durationMs: expect.any(Number) },
+        ...{ outcome: 'result', error: undefined },
+      },
+    ])
+  })
+
+  test('tells how it ended', async () => {
+    const { client, seen, call } = await begin()
+    const declined = await call('ask')
+    const error = { code: -1, message: 'User rejected sampling request' }
+    await client.post({ jsonrpc: '2.0', id: (await questionOn(declined)).id, error })
+    await declined.until(() => declined.ended)
+    const cancelled = await call('ask')
+    await questionOn(cancelled)
+    await client.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'mine' } })
+    await call('circular')
+    const listening = await client.read()
+    await call('apart')
+    await questionOn(listening)
+    await client.delete()
+    expect(seen.of('question').map(({ outcome, callId, error }) => [outcome, callId, error])).toEqual([
+      ['error', 'mine', error],
+      ['cancelled', 'mine', { code: -32000, message: 'The call that asked was cancelled' }],
+      ['refused', 'mine', expect.any(TypeError)],
+      ['abandoned', undefined, undefined],
+    ])
+    expect(seen.events.filter((event) => event === 'question:asyncEnd')).toHaveLength(4)
+  })
+
+  test('that reaches no client is refused', async () => {
+    const { endpoint } = start(asking, { response: 'json' })
+    const seen = record(endpoint, 'question')
+    await (await openSession(endpoint)).call('ask')
+    expect(seen.of('question')).toMatchObject([
+      { outcome: 'refused', requestId: undefined, error: { message: expect.stringContaining('cannot be asked') } },
+    ])
+  })
+
+  test.each([
+    ['is there', {}, { traceparent, tracestate: 'a=b' }, { traceparent, tracestate: 'a=b' }],
+    ['stands beside what the app says', { user: 'u' }, { traceparent }, { user: 'u', traceparent }],
+    ['does not take the place of one of the app', { traceparent: 'own' }, { traceparent }, { traceparent: 'own' }],
+    ['is left out where it is none', undefined, { traceparent: 'x' }, undefined],
+  ])('has the trace context that a subscriber sets: it %s', async (_what, given, traceContext, expected) => {
+    const ask: Handlers[string] = ({ ask }) => ask('ping', given && { _meta: given }).then(() => ({}))
+    const { endpoint } = start({ ask }, { response: 'sse' })
+    const set = (message: TracedMessages['question']) => Object.assign(message, { traceContext })
+    onTestFinished(observe(endpoint, { question: { start: set } }))
+    const client = await openSession(endpoint)
+    const { params } = await questionOn(await TestReader.open(await client.call('ask')))
+    expect(params?._meta).toEqual(expected)
+  })
+})
+
+describe('the trace context of a request that another node answers', () => {
   /** What the owner's messages of a call have, when this was set on the other node. */
   async function heard(given: unknown, onTheWay = (message: string): string => message): Promise<unknown> {
     const cluster = new TestCluster(2)

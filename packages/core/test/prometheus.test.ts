@@ -14,6 +14,7 @@ const handlers: Handlers = {
     if (!known.has(String(params.name))) throw new Error('Unknown tool')
     return { content: [], ...(params.name === 'broken' && { isError: true }) }
   },
+  ask: ({ ask, params }) => ask(String(params.what)).then(() => ({})),
   lose: ({ notify }) => notify('notifications/progress', { progress: 1 }).then(() => ({})),
 }
 
@@ -51,6 +52,26 @@ describe('prometheusMetrics', () => {
       .filter((line) => line.includes('"forecast"'))
       .map((line) => /le="([^"]+)"/.exec(line)?.[1])
     expect(bounds).toEqual([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, '+Inf'].map(String))
+  })
+
+  test('counts questions by method and by what came of them, with a bound for the codes of clients', async () => {
+    const endpoint = start({ response: 'sse' })
+    const register = registered(endpoint)
+    const client = await openSession(endpoint)
+    for (let code = 0; code < 150; code++) {
+      const reader = await TestReader.open(await client.call('ask', { what: 'roots/list' }))
+      await reader.until(() => reader.messages.length > 0)
+      const [{ id } = {}] = reader.messages
+      const answer = code === 0 ? { result: { roots: [] } } : { error: { code, message: 'No' } }
+      await client.post({ jsonrpc: '2.0', id, ...answer } as never)
+    }
+    const counts = await linesOf(register, 'mcp_client_operation_duration_seconds_count')
+    const common = 'mcp_protocol_version="2025-11-25",network_protocol_name="http",network_transport="tcp"'
+    const name = 'mcp_client_operation_duration_seconds_count{mcp_method_name="roots/list"'
+    expect(counts).toHaveLength(102)
+    expect(counts[0]).toBe(`${name},${common}} 1`)
+    expect(counts[1]).toBe(`${name},${common},error_type="1",rpc_response_status_code="1"} 1`)
+    expect(counts.at(-1)).toBe(`${name},${common},error_type="_OTHER",rpc_response_status_code="_OTHER"} 49`)
   })
 
   test('has a bound for the names that clients make up, and still counts a tool that works', async () => {

@@ -3,6 +3,7 @@ import { checkOptions, type Endpoint, expected, measure, observe, option } from 
 import { CallSpans } from './call-spans.ts'
 import { MeterSink } from './meter-sink.ts'
 import { ownSpans } from './own-spans.ts'
+import { QuestionSpans } from './question-spans.ts'
 
 /** Options of {@link openTelemetry}. */
 export interface OpenTelemetryOptions {
@@ -73,7 +74,9 @@ export function openTelemetry(endpoint: Endpoint, options: OpenTelemetryOptions 
     const tracer = tracerProvider.getTracer(scope)
     const spans = new CallSpans(tracer, recordContents)
     const call = { start: spans.begin.bind(spans), asyncEnd: spans.end.bind(spans) }
-    ends.push(observe(endpoint, { call, ...ownSpans(tracer) }))
+    const questions = new QuestionSpans(tracer)
+    const question = { start: questions.begin.bind(questions), asyncEnd: questions.end.bind(questions) }
+    ends.push(observe(endpoint, { call, question, ...ownSpans(tracer) }))
   }
   if (checked.metrics) {
     const sink = new MeterSink(meterProvider.getMeter(scope))

@@ -39,6 +39,7 @@ const handlers: Handlers = {
     return { content: [], ...(params.name === 'broken' && { isError: true }), ...(baggage && { baggage }) }
   },
   'prompts/get': () => ({ messages: [] }),
+  ask: ({ ask }) => ask('elicitation/create', { message: 'Who?' }).then(() => ({})),
   'resources/read': () => ({ contents: [] }),
   wait: () => new Promise(() => undefined),
   nothing: () => undefined,
@@ -154,6 +155,42 @@ describe('the span of a call', () => {
     for (let i = 0; i < 300; i++) await client.call(`made-up/${i}`)
     expect(new Set(sdk.spans().map(({ name }) => name)).size).toBeLessThan(110)
     expect(sdk.spans().at(-1)?.attributes).toMatchObject({ 'mcp.method.name': 'made-up/299' })
+  })
+})
+
+describe('the span of a question', () => {
+  async function asked(): Promise<{ sdk: StartedSdk; client: TestClient; question: Record<string, unknown> }> {
+    const { sdk, client } = await start({}, { response: 'sse' })
+    const reader = await TestReader.open(await client.call('ask'))
+    await reader.until(() => reader.messages.length > 0)
+    return { sdk, client, question: reader.messages[0] as never }
+  }
+
+  test('is a child of the call that asks, and the parent of what the client does', async () => {
+    const { sdk, client, question } = await asked()
+    await client.post({ jsonrpc: '2.0', id: question.id, result: { action: 'decline' } } as never)
+    await waitFor(() => sdk.spans().some(({ name }) => name === 'ask'))
+    const span = sdk.span('elicitation/create')
+    expect(span.kind).toBe(SpanKind.CLIENT)
+    expect(span.parentSpanContext?.spanId).toBe(sdk.span('ask').spanContext().spanId)
+    expect(span.attributes).toEqual({
+      'mcp.method.name': 'elicitation/create',
+      'mcp.protocol.version': '2025-11-25',
+      'mcp.session.id': await sessionKey(client.sessionId),
+      'jsonrpc.request.id': question.id,
+      'network.protocol.name': 'http',
+      'network.transport': 'tcp',
+    })
+    const { traceId, spanId } = span.spanContext()
+    expect(question.params).toEqual({ message: 'Who?', _meta: { traceparent: `00-${traceId}-${spanId}-01` } })
+  })
+
+  test('has the error that the client answers with', async () => {
+    const { sdk, client, question } = await asked()
+    await client.post({ jsonrpc: '2.0', id: question.id, error: { code: -1, message: 'No' } } as never)
+    const span = sdk.span('elicitation/create')
+    expect(span.attributes).toMatchObject({ 'error.type': '-1', 'rpc.response.status_code': '-1' })
+    expect(span.status.code).toBe(SpanStatusCode.ERROR)
   })
 })
 

@@ -1,14 +1,14 @@
+import type { QuestionMessage } from '../diagnostics/messages.ts'
 import { type JsonRpcMessage, type JsonRpcRequest, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
-import type { Call } from './call.ts'
-import type { CallStreams } from './exchange.ts'
-import { Questions } from './questions.ts'
+import type { Call, CallsParts } from './call.ts'
+import { finishQuestion, traceQuestion } from './question-trace.ts'
+import { type QuestionParts, Questions } from './questions.ts'
 
 /** Time, in milliseconds, in which a client must listen for a question that no call asks. */
 const listenTimeoutMs = 5_000
 
 export interface AskingParts {
-  readonly term: number
-  readonly streams: CallStreams
+  readonly calls: CallsParts
   /** Calls by their ids inside. */
   readonly running: ReadonlyMap<number, Call>
   /** Hands a message to the server object. */
@@ -25,19 +25,29 @@ export class Asking {
 
   constructor(parts: AskingParts) {
     this.#parts = parts
-    this.questions = new Questions(parts.term)
+    this.questions = new Questions(parts.calls.term)
   }
 
   ask(request: JsonRpcRequest, relatedRequestId: RequestId | undefined, isEnded: boolean): void {
-    const { standalone } = this.#parts.streams
+    const { calls, running } = this.#parts
+    const { standalone } = calls.streams
     const carrier = this.#carrierOf(relatedRequestId)
-    if (isEnded || !carrier || this.questions.isFull) return this.#refuse(request, this.questions.isFull)
-    if (carrier !== 'standalone') {
-      return this.questions.ask(request, carrier, (text) => carrier.exchange?.ask(text))
-    }
-    this.questions.ask(request, undefined, (text) => standalone?.ask(text))
+    const asker = typeof carrier === 'object' ? carrier : undefined
+    const trace = traceQuestion(calls, request, (asker ?? running.get(relatedRequestId as number))?.requestId)
+    if (isEnded || !carrier || this.questions.isFull) return this.#refuse(request, this.questions.isFull, trace)
+    this.#put({ request, asker, trace }, (text) => (asker ? asker.exchange?.ask(text) : standalone?.ask(text)))
+    if (asker) return
     // The client may be about to open its stream.
     if (!standalone?.reader) setTimeout(() => this.#giveUp(request), listenTimeoutMs)
+  }
+
+  #put(question: QuestionParts<Call>, send: (text: string) => (() => void) | undefined): void {
+    try {
+      this.questions.ask(question, send)
+    } catch (error) {
+      finishQuestion(question.trace, 'refused', error)
+      throw error
+    }
   }
 
   /**
@@ -45,7 +55,10 @@ export class Asking {
    * none, it is the standalone stream, if the client listens there or may yet.
    */
   #carrierOf(relatedRequestId: RequestId | undefined): Call | 'standalone' | undefined {
-    const { streams, running } = this.#parts
+    const {
+      calls: { streams },
+      running,
+    } = this.#parts
     if (!streams.standalone) return undefined
     if (relatedRequestId !== undefined) {
       const call = running.get(relatedRequestId as number)
@@ -58,17 +71,17 @@ export class Asking {
   }
 
   #giveUp(request: JsonRpcRequest): void {
-    if (this.#parts.streams.standalone?.reader || !this.questions.isOpen(request.id)) return
-    this.questions.cancel({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: request.id } })
-    this.#refuse(request, false)
+    if (this.#parts.calls.streams.standalone?.reader || !this.questions.isOpen(request.id)) return
+    this.#refuse(request, false, this.questions.withhold(request.id))
   }
 
   /** As an answer would: after `send` has returned. */
-  #refuse({ id }: JsonRpcRequest, isFull: boolean): void {
+  #refuse({ id }: JsonRpcRequest, isFull: boolean, trace: QuestionMessage | undefined): void {
     const reason = isFull
       ? 'too many questions wait for its answer'
       : 'no event stream reaches it. Ask with the id of the call (relatedRequestId), or once the client listens'
     const error = toErrorMessage(rpcCode.refused, `The client cannot be asked: ${reason}`, id)
+    finishQuestion(trace, 'refused', error.error)
     queueMicrotask(() => this.#parts.deliver(error))
   }
 }

@@ -46,8 +46,7 @@ export class Calls implements Outgoing {
     this.parts = parts
     this.transport = new ConnectedTransport(parts.sessionId, this)
     this.#asking = new Asking({
-      term: parts.term,
-      streams: parts.streams,
+      calls: parts,
       running: this.#running,
       deliver: (message) => this.#deliver(message),
     })
@@ -154,6 +153,7 @@ export class Calls implements Outgoing {
   end(reason: string): void {
     for (const { exchange } of [...this.#running.values()]) if (exchange) this.abandon(exchange, reason)
     this.ended = true
+    this.#asking.questions.end()
     for (const { onAnswer, requestId, trace } of [...this.#running.values()]) {
       const error = toErrorMessage(rpcCode.refused, reason, requestId)
       onAnswer?.(error)

@@ -1,3 +1,4 @@
+import type { QuestionMessage } from '../diagnostics/messages.ts'
 import {
   type JsonRpcMessage,
   type JsonRpcNotification,
@@ -7,6 +8,7 @@ import {
   rpcCode,
   toErrorMessage,
 } from '../rpc/json-rpc.ts'
+import { finishQuestion, withTraceContext } from './question-trace.ts'
 
 /** Questions of one session that may wait for an answer at the same time. Each is kept until then. */
 const maxOpen = 1_000
@@ -21,6 +23,15 @@ interface Question<Asker> {
   readonly asker: Asker | undefined
   /** The event that carries it need not be kept any more. */
   settle: (() => void) | undefined
+  /** `undefined` while nobody observes questions. */
+  readonly trace: QuestionMessage | undefined
+}
+
+/** A request that may be put to the client, and for whom. */
+export interface QuestionParts<Asker> {
+  readonly request: JsonRpcRequest
+  readonly asker: Asker | undefined
+  readonly trace: QuestionMessage | undefined
 }
 
 /**
@@ -53,11 +64,12 @@ export class Questions<Asker> {
   }
 
   /** Sends a request, as JSON text, to the client. `send` gives what to call when it needs no answer any more. */
-  ask(request: JsonRpcRequest, asker: Asker | undefined, send: (text: string) => (() => void) | undefined): void {
+  ask({ request, asker, trace }: QuestionParts<Asker>, send: (text: string) => (() => void) | undefined): void {
     const id = `s${this.#term}-${this.#count + 1}`
     // It throws where params have no JSON: then nothing was asked.
-    const text = JSON.stringify({ ...request, id })
-    const question: Question<Asker> = { innerId: request.id, asker, settle: undefined }
+    const text = JSON.stringify({ ...withTraceContext(request, trace), id })
+    if (trace) trace.requestId = id
+    const question: Question<Asker> = { innerId: request.id, asker, settle: undefined, trace }
     if (this.#count === 0) this.#make()
     this.#count++
     this.#open.set(id, question)
@@ -75,7 +87,10 @@ export class Questions<Asker> {
   /** The response as the server object knows it; `undefined` when nothing waits for it any more. */
   answer(response: JsonRpcResponse): JsonRpcResponse | undefined {
     const question = typeof response.id === 'string' ? this.#settle(response.id) : undefined
-    return question && { ...response, id: question.innerId }
+    if (!question) return undefined
+    if ('error' in response) finishQuestion(question.trace, 'error', response.error)
+    else finishQuestion(question.trace, 'result')
+    return { ...response, id: question.innerId }
   }
 
   /** Whether a question with this id was ever put: an answer to it may come late, or twice. */
@@ -90,8 +105,22 @@ export class Questions<Asker> {
   cancel(notification: JsonRpcNotification): JsonRpcNotification | undefined {
     const id = this.#byInnerId.get(notification.params?.requestId as RequestId)
     if (id === undefined) return undefined
-    this.#settle(id)
+    finishQuestion(this.#settle(id)?.trace, 'cancelled')
     return { ...notification, params: { ...notification.params, requestId: id } }
+  }
+
+  /** It does not reach the client after all. */
+  withhold(innerId: RequestId): QuestionMessage | undefined {
+    const id = this.#byInnerId.get(innerId)
+    return id === undefined ? undefined : this.#settle(id)?.trace
+  }
+
+  /** No answer is waited for any more. */
+  end(): void {
+    for (const { trace } of this.#open.values()) finishQuestion(trace, 'abandoned')
+    this.#open = none
+    this.#byInnerId = none
+    this.#byAsker = none
   }
 
   /** The asking call is over: what the client hears, and what the server object gets instead of an answer. */
@@ -100,9 +129,11 @@ export class Questions<Asker> {
     return ids.flatMap((id) => {
       const question = this.#settle(id)
       if (!question) return []
+      const toServer = toErrorMessage(rpcCode.refused, 'The call that asked was cancelled', question.innerId)
+      finishQuestion(question.trace, 'cancelled', toServer.error)
       return {
         toClient: { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } },
-        toServer: toErrorMessage(rpcCode.refused, 'The call that asked was cancelled', question.innerId),
+        toServer,
       }
     })
   }

@@ -86,6 +86,7 @@ export const traces: { readonly [Name in keyof TracedMessages]: Trace<TracedMess
   request: new Trace('request'),
   session: new Trace('session'),
   call: new Trace('call'),
+  question: new Trace('question'),
   stream: new Trace('stream'),
   replay: new Trace('replay'),
   forward: new Trace('forward'),

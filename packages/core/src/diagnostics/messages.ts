@@ -87,6 +87,34 @@ export interface CallMessage extends TracedMessage {
   response?: JsonRpcResponse | undefined
 }
 
+/**
+ * `throughline.question`: a request that your server object puts to the client (`sampling/createMessage`,
+ * `elicitation/create`, `roots/list`, `ping`), until its answer.
+ */
+export interface QuestionMessage extends TracedMessage {
+  /** `undefined` without sessions. */
+  readonly sessionKey: string | undefined
+  readonly protocolVersion: string
+  readonly method: string
+  /** The server object's own object. Must not be changed. */
+  readonly params: Readonly<Record<string, unknown>> | undefined
+  /** The client's id of the call that it is asked for; `undefined` where it is asked for none. */
+  readonly callId: RequestId | undefined
+  /**
+   * A subscriber to `start` may set it: the client has it then in `params._meta`, unless something is there already. What
+   * is no {@link TraceContext} is not sent.
+   */
+  traceContext?: TraceContext | undefined
+  /** Its id, as the client knows it; `undefined` where it was not sent. */
+  requestId?: RequestId | undefined
+  /**
+   * `refused`: no stream reaches the client, or too many questions wait. `cancelled`: the server object gave it up, which
+   * it does when its time is over, or the call that asked was cancelled. `abandoned`: the session left this node. There at
+   * `asyncEnd`, as is `error` where the server object gets a JSON-RPC error.
+   */
+  outcome?: 'result' | 'error' | 'refused' | 'cancelled' | 'abandoned' | undefined
+}
+
 /** `throughline.stream`: a connection that reads a stream, or a subscription's, from its opening to its last byte. */
 export interface StreamMessage extends TracedMessage {
   /** `undefined` without sessions, and for requests of 2026-07-28. */
@@ -168,6 +196,7 @@ export interface TracedMessages {
   request: RequestMessage
   session: SessionMessage
   call: CallMessage
+  question: QuestionMessage
   stream: StreamMessage
   replay: ReplayMessage
   forward: ForwardMessage

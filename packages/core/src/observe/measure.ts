@@ -2,6 +2,7 @@ import type { TracedMessage } from '../diagnostics/messages.ts'
 import type { Endpoint, EndpointStats } from '../endpoint.ts'
 import { checkObservable, observe } from './observe.ts'
 import { type MetricAttributes, OperationAttributes } from './operation.ts'
+import { QuestionAttributes } from './question.ts'
 
 /** A number that is kept about an endpoint, by the names and units of OpenTelemetry. */
 export interface Metric {
@@ -36,6 +37,14 @@ const operationDuration: Metric = {
     ...['mcp.method.name', 'error.type', 'gen_ai.operation.name', 'gen_ai.prompt.name', 'gen_ai.tool.name'],
     ...['rpc.response.status_code', ...network],
   ],
+  buckets,
+}
+
+const questionDuration: Metric = {
+  name: 'mcp.client.operation.duration',
+  unit: 's',
+  description: 'Time from a request to a client to its answer.',
+  attributes: ['mcp.method.name', 'error.type', 'rpc.response.status_code', ...network],
   buckets,
 }
 
@@ -91,6 +100,8 @@ export function measure(endpoint: Endpoint, sink: MetricSink): () => void {
   checkObservable(endpoint)
   const operations = new OperationAttributes()
   const operated = sink.histogram(operationDuration)
+  const questions = new QuestionAttributes()
+  const asked = sink.histogram(questionDuration)
   const lived = sink.histogram(sessionDuration)
   const forwarded = sink.histogram(forwardDuration)
   const refused = sink.counter(refusals)
@@ -100,6 +111,7 @@ export function measure(endpoint: Endpoint, sink: MetricSink): () => void {
   for (const [metric, read, total] of gauges) sink.gauge(metric, () => read(stats()), total === 'total')
   return observe(endpoint, {
     call: { asyncEnd: (message) => operated(secondsOf(message), operations.of(message)) },
+    question: { asyncEnd: (message) => asked(secondsOf(message), questions.of(message)) },
     session: {
       asyncEnd: (message) => {
         const { protocolVersion } = message
