@@ -159,6 +159,18 @@ test('in a session a header of 2026-07-28 mirrors the body in ASCII', async () =
   expect(seen(await call('=?base64?Y2Fmw6k=?='))).toBe('200 result of 2025')
 })
 
+test('in a session Mcp-Name that looks encoded is what it encodes, as it is to a gateway', async () => {
+  const { endpoint } = createModernEndpoint()
+  const client = await openSession(endpoint)
+  const literal = '=?base64?b3RoZXI=?='
+  const call = (header: string) =>
+    client.call('tools/call', { name: literal }, 1, {
+      headers: { 'mcp-protocol-version': modernVersion, 'mcp-name': header },
+    })
+  expect(seen(await call(literal))).toBe('400 -32020')
+  expect((await call(`=?base64?${btoa(literal)}?=`)).status).toBe(200)
+})
+
 test.each([
   ['tools/call', 'name'],
   ['resources/read', 'uri'],
