@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
@@ -84,4 +84,20 @@ test('a question whose params are no JSON is not asked', async () => {
   const client = await openSession(endpoint)
   expect((await client.call('ask')).status).toBe(200)
   expect(endpoint.stats()).toMatchObject({ questions: 0, calls: 0 })
+})
+
+test('a question that waits for its client to listen keeps no process alive', async () => {
+  const apart: Handlers[string] = ({ ask }) => {
+    setTimeout(() => void ask('roots/list', {}, false), 5)
+    return {}
+  }
+  const { endpoint } = createTestEndpoint({ apart })
+  const client = await openSession(endpoint)
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  await client.call('apart')
+  const waits = () => timers.mock.results.filter((_result, i) => timers.mock.calls[i]?.[1] === 5_000)
+  await vi.waitFor(() => expect(waits()).toHaveLength(1))
+  expect(waits()[0]?.value.hasRef()).toBe(false)
+  timers.mockRestore()
+  await endpoint.close({ drainMs: 0 })
 })

@@ -1,5 +1,6 @@
 import type { Outgoing } from '../http/http.ts'
 import { now } from '../promises/clock.ts'
+import { unref } from '../promises/unref.ts'
 import { type Link, LinkedList } from '../queues/linked-list.ts'
 import { type PresentSession, Seat } from './seat.ts'
 
@@ -149,8 +150,8 @@ export class Attendance {
     const least = Math.min(sessionIdleMs, initializeTimeoutMs, abandonAfterMs, stallMs)
     const shortest = Math.min(least, keepAliveMs || least, hibernateAfterMs || least)
     this.#timer = setInterval(() => this.#look(now()), Math.min(1_000, Math.max(10, Math.floor(shortest / 4))))
-    // Sessions alone keep no process alive. Not every runtime has `unref`.
-    if (typeof this.#timer === 'object') this.#timer.unref?.()
+    // Sessions alone keep no process alive.
+    unref(this.#timer)
   }
 
   #stop(): void {

@@ -1,4 +1,5 @@
 import type { QuestionMessage } from '../diagnostics/messages.ts'
+import { unref } from '../promises/unref.ts'
 import { type JsonRpcMessage, type JsonRpcRequest, type RequestId, rpcCode, toErrorMessage } from '../rpc/json-rpc.ts'
 import type { Call, CallsParts } from './call.ts'
 import { finishQuestion, traceQuestion } from './question-trace.ts'
@@ -38,7 +39,7 @@ export class Asking {
     this.#put({ request, asker, trace }, (text) => (asker ? asker.exchange?.ask(text) : standalone?.ask(text)))
     if (asker) return
     // The client may be about to open its stream.
-    if (!standalone?.reader) setTimeout(() => this.#giveUp(request), listenTimeoutMs)
+    if (!standalone?.reader) unref(setTimeout(() => this.#giveUp(request), listenTimeoutMs))
   }
 
   #put(question: QuestionParts<Call>, send: (text: string) => (() => void) | undefined): void {

@@ -1,6 +1,7 @@
 import type { Backplane, BusMessage } from '../backplane/backplane.ts'
 import { isEmbedded } from '../backplane/memory/memory-backplane.ts'
 import type { ErrorSource } from '../http/error-source.ts'
+import { unref } from '../promises/unref.ts'
 import type { SessionActivity } from '../session/session-activity.ts'
 import type { StreamInfo } from '../stream/stream-info.ts'
 import { Answers, type AnswersParts } from './answers.ts'
@@ -143,7 +144,7 @@ export class Cluster {
       const stop = await this.#options.backplane.bus.subscribe(channelOf(this.name), hear, () => this.#lookAfter())
       this.#isListening = true
       this.#timer = setInterval(() => this.#look(), lookMs)
-      if (typeof this.#timer === 'object') this.#timer.unref?.()
+      unref(this.#timer)
       return stop
     } catch (error) {
       this.#listening = undefined

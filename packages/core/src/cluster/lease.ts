@@ -1,6 +1,7 @@
 import type { SessionStore } from '../backplane/backplane.ts'
 import { unreachableRejection } from '../http/errors.ts'
 import { now } from '../promises/clock.ts'
+import { unref } from '../promises/unref.ts'
 
 export interface LeaseParts {
   readonly node: () => string
@@ -79,7 +80,7 @@ export class Lease {
     if (this.#timer || this.#isOver) return
     const renew = (): void => void this.#renew().catch(this.#parts.onError)
     this.#timer = setInterval(renew, Math.max(10, Math.floor(this.#parts.leaseMs / 3)))
-    if (typeof this.#timer === 'object') this.#timer.unref?.()
+    unref(this.#timer)
   }
 
   #renew(): Promise<void> {

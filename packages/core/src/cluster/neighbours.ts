@@ -1,4 +1,5 @@
 import type { SessionStore } from '../backplane/backplane.ts'
+import { unref } from '../promises/unref.ts'
 import { LinkedList } from '../queues/linked-list.ts'
 
 export interface NeighboursParts {
@@ -41,7 +42,7 @@ export class Neighbours {
   #later(): ReturnType<typeof setTimeout> {
     const pauseMs = Math.max(10, Math.min(maxPauseMs, Math.floor(this.#parts.leaseMs / 4)))
     const timer = setTimeout(() => void this.#look(), pauseMs)
-    if (typeof timer === 'object') timer.unref?.()
+    unref(timer)
     return timer
   }
 

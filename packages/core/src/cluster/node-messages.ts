@@ -1,5 +1,6 @@
 import type { MessageBus } from '../backplane/backplane.ts'
 import { expected } from '../option-checks.ts'
+import { unref } from '../promises/unref.ts'
 import type { JsonRpcNotification } from '../rpc/json-rpc.ts'
 
 /** A message between nodes. */
@@ -160,7 +161,7 @@ export class NodeMessages {
   #listenLater(): void {
     if (this.#isClosed) return
     const timer = setTimeout(() => this.#listen().catch(this.#onError), retryMs)
-    if (typeof timer === 'object') timer.unref?.()
+    unref(timer)
     this.#retry = timer
   }
 }

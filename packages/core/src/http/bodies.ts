@@ -1,4 +1,5 @@
 import { now } from '../promises/clock.ts'
+import { unref } from '../promises/unref.ts'
 import { createLink, type Link, LinkedList } from '../queues/linked-list.ts'
 import { Rejection, retryLater } from './errors.ts'
 import type { BodySink, HttpRequest } from './http.ts'
@@ -45,8 +46,8 @@ export class Bodies {
     const { bodyTimeoutMs } = this.#limits
     if (bodyTimeoutMs > 0 && !this.#timer) {
       this.#timer = setInterval(() => this.#look(now() - bodyTimeoutMs), Math.min(1_000, Math.ceil(bodyTimeoutMs / 4)))
-      // Its request keeps the process alive. Not every runtime has `unref`.
-      if (typeof this.#timer === 'object') this.#timer.unref?.()
+      // Its request keeps the process alive.
+      unref(this.#timer)
     }
     this.#underWay.append(place, now())
   }

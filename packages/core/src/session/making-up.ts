@@ -1,4 +1,4 @@
-import { Spread } from '../queues/spread.ts'
+import { Spread } from '../promises/spread.ts'
 import type { LiveSession } from './live-session.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { SessionChanges, SessionRecord, SessionStore } from '../backplane/backplane.ts'
 import { isThenable } from '../promises/maybe-promise.ts'
+import { unref } from '../promises/unref.ts'
 import { changesOf } from './record-changes.ts'
 
 /** Time, in milliseconds, before the store is given once more what it could not take. */
@@ -78,7 +79,7 @@ export class RecordWriter {
   #writeLater(changes: SessionChanges): void {
     if (this.#saving !== undefined || Object.keys(changes).length === 0) return
     const timer = setTimeout(() => this.#holder.isStopped || this.write({}), saveAgainMs)
-    if (typeof timer === 'object') timer.unref?.()
+    unref(timer)
     this.#saving = timer
   }
 }

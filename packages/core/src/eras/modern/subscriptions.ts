@@ -1,7 +1,7 @@
 import { afterThisTurn } from '../../promises/after-this-turn.ts'
 import { now } from '../../promises/clock.ts'
+import { Spread } from '../../promises/spread.ts'
 import { LinkedList } from '../../queues/linked-list.ts'
-import { Spread } from '../../queues/spread.ts'
 import type { JsonRpcNotification } from '../../rpc/json-rpc.ts'
 import { type Change, changesOf, toChange } from './change.ts'
 import type { Subscription } from './subscription.ts'

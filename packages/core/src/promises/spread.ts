@@ -1,3 +1,5 @@
+import { unref } from './unref.ts'
+
 /** Time, in milliseconds, between two parts, and how many there are at most. */
 const pauseMs = 100
 const maxParts = 50
@@ -37,6 +39,6 @@ export class Spread<T> {
     for (const item of this.#left.splice(0, this.#part)) this.#work(item)
     if (this.#left.length === 0) return
     this.#timer = setTimeout(() => this.#workOnPart(), pauseMs)
-    if (typeof this.#timer === 'object') this.#timer.unref?.()
+    unref(this.#timer)
   }
 }
