@@ -216,8 +216,8 @@ export interface EndpointOptions {
 
   /**
    * Receives errors that no reply carries, and where they came from: `factory` is the option `server`, `server` the
-   * object that it built. By default one line for each kind of error and minute goes to `console.error`. Must not
-   * throw.
+   * object that it built. By default one line for each kind of error and minute, for 20 kinds at most, goes to
+   * `console.error`. Must not throw.
    */
   onError?: (error: unknown, where: ErrorSource) => void
 }

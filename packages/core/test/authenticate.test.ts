@@ -31,6 +31,10 @@ test.each([
     'Expected the scopes that auth gives to be an array of strings, got "superadmin" (string)',
   ],
   [
+    { token: 't', clientId: 'c', scopes: [], expiresAt: 1_764_602_911_000 },
+    'Expected the expiresAt that auth gives to be a number of seconds since 1970, got 1764602911000 (number)',
+  ],
+  [
     { token: 't', clientId: 'c', scopes: [], expiresAt: Number.NaN },
     'Expected the expiresAt that auth gives to be a number of seconds since 1970, got NaN (number)',
   ],

@@ -121,6 +121,7 @@ describe('half an answer of `verify` lets nobody in', () => {
     ['scopes as the text that a token has', { ...full, scopes: 'superadmin' }, 'the scopes that verify gives'],
     ['a scope that is none', { ...full, scopes: ['admin', 5] }, 'the scopes that verify gives'],
     ['an expiry that is no number', { ...full, expiresAt: Number.NaN }, 'the expiresAt that verify gives'],
+    ['an expiry in milliseconds', { ...full, expiresAt: 1_764_602_911_000 }, 'the expiresAt that verify gives'],
     ['an expiry as text', { ...full, expiresAt: '2030-01-01' }, 'the expiresAt that verify gives'],
   ])('%s', async (_what, identity, named) => {
     const told: unknown[] = []

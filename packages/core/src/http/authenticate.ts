@@ -38,10 +38,15 @@ export function toIdentity(identity: unknown, name: string): AuthInfo | undefine
   const areScopes =
     scopes === undefined || (Array.isArray(scopes) && scopes.every((scope) => typeof scope === 'string'))
   if (!areScopes) throw expected(`the scopes that ${name} gives to be an array of strings`, scopes)
-  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
+  if (expiresAt !== undefined && (!Number.isFinite(expiresAt) || areMilliseconds(expiresAt as number))) {
     throw expected(`the expiresAt that ${name} gives to be a number of seconds since 1970`, expiresAt)
   }
   return identity as AuthInfo
+}
+
+/** From 1973 on, as seconds after the year 5000. What is larger still is somebody's `never`. */
+function areMilliseconds(expiresAt: number): boolean {
+  return expiresAt > 1e11 && expiresAt < 1e14
 }
 
 function unavailable(cause: DeadlineError): Rejection {
