@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { LogEvent, SessionRecord } from '@throughline/mcp-http-core'
 import { Redis } from 'ioredis'
+import Valkey from 'iovalkey'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type RedisServer, skipsRedis, startRedis } from '../../../test-support/redis/start-redis.ts'
@@ -34,6 +35,31 @@ describe.skipIf(skipsRedis())('on a real Redis', () => {
     client.disconnect()
     await server.stop()
   })
+
+  test.each(['ioredis', 'iovalkey'])(
+    'nothing is written where the user may not select the database (%s)',
+    async (name) => {
+      await client.call('ACL', 'SETUSER', 'bound', 'on', '>secret', '~*', '&*', '+@all', '-select')
+      const options = { port: server.port, host: '127.0.0.1', username: 'bound', password: 'secret', db: 1 }
+      const user = name === 'ioredis' ? new Redis(options) : new Valkey(options)
+      user.on('error', () => undefined)
+      try {
+        const { sessions } = redisBackplane(user)
+        await expect(sessions.create(toRecord('a'), ttlMs)).rejects.toThrow(/NOPERM/)
+        await expect(sessions.get('a')).rejects.toThrow(/NOPERM/)
+        expect(await client.dbsize()).toBe(0)
+        await client.call('ACL', 'SETUSER', 'bound', '+select')
+        await client.call('CLIENT', 'KILL', 'USER', 'bound')
+        await vi.waitFor(async () => sessions.create(toRecord('a'), ttlMs), 5_000)
+        expect(await sessions.get('a')).toMatchObject({ key: 'a' })
+        expect(await client.dbsize()).toBe(0)
+      } finally {
+        user.disconnect()
+        await client.call('ACL', 'DELUSER', 'bound')
+        await client.call('ACL', 'LOG', 'RESET')
+      }
+    },
+  )
 
   test('the user of the README may do all that is done', async () => {
     const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')

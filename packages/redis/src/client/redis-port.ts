@@ -15,9 +15,13 @@ export class RedisPort {
   readonly #client: ClientPort
   #connecting: Promise<void> | undefined
   #atFirst: (() => void) | undefined
+  #selecting: Promise<void> | undefined
+  /** The connection is known to be one to our database. */
+  #isSelected: boolean
 
   constructor(client: ClientPort) {
     this.#client = client
+    this.#isSelected = client.database === 0
   }
 
   /** What the client puts before keys by itself. */
@@ -56,6 +60,7 @@ export class RedisPort {
 
   async #send(args: readonly string[], key: string | undefined): Promise<unknown> {
     await this.#connected()
+    if (!this.#isSelected) await this.#select()
     const atFirst = this.#atFirst
     this.#atFirst = undefined
     atFirst?.()
@@ -71,7 +76,21 @@ export class RedisPort {
     return this.#connecting
   }
 
+  /** Where its user may not select a database, `ioredis` goes on in database 0, and says so in an event alone. */
+  #select(): Promise<void> {
+    this.#selecting ??= this.#client
+      .send(undefined, ['SELECT', String(this.database)])
+      .then(() => {
+        this.#isSelected = true
+      })
+      .finally(() => {
+        this.#selecting = undefined
+      })
+    return this.#selecting
+  }
+
   async #connect(): Promise<void> {
+    this.#isSelected = this.database === 0
     const endsAt = performance.now() + connectMs
     for (;;) {
       const status = this.#client.status()
