@@ -198,6 +198,11 @@ describe.concurrent('mcp-http-conformance', { timeout: 60_000 }, () => {
     [['probe', 'http://user:secret@127.0.0.1:1/mcp'], /^error: Expected a URL without a user name and password/],
     [['http://127.0.0.1:1/mcp', '--timeout', 'soon'], /Expected a time such as/],
     [['http://127.0.0.1:1/mcp', '--tool', 'job'], /Expected ROLE=NAME with a role of echo, progress/],
+    [
+      ['http://127.0.0.1:1/mcp', '--tool', 'slow=wait [1]'],
+      /Expected the arguments .* a JSON object, such as .*, got \[1\]/,
+    ],
+    [['http://127.0.0.1:1/mcp', '--tool', 'slow=wait {unit'], /Expected the arguments .* a JSON object, .*, got {unit/],
     [['http://127.0.0.1:1/mcp', '--header', 'no colon'], /^error: Expected --header to be "Name: value"\n$/],
     [['http://127.0.0.1:1/mcp', '--token', '@/no/such/file'], /file of the token cannot be read/],
     [

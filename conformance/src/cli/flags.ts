@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import ms from 'ms'
 import { expectNoUser } from '../client/http.ts'
+import { isObject } from '../client/json-rpc.ts'
 import type { Credentials } from '../client/target.ts'
 import { isRole, type RoleTool, roleNames } from '../roles.ts'
 
@@ -35,16 +36,24 @@ export function readFileName(text: string): string {
 
 /** `ROLE=NAME`, or `ROLE=NAME {"argument":1}`. */
 export function collectTool(text: string, tools: Map<string, RoleTool> = new Map()): Map<string, RoleTool> {
-  const [, role = '', tool = '', args = '{}'] = /^([^=]+)=(\S+)\s*(\{.*\})?$/s.exec(text) ?? []
+  const [, role = '', tool = '', args = '{}'] = /^([^=]+)=(\S+)(?:\s+(\S.*))?$/s.exec(text.trim()) ?? []
   if (!isRole(role)) throw new InvalidArgumentError(`Expected ROLE=NAME with a role of ${roleNames.join(', ')}.`)
   return new Map(tools).set(role, { tool, args: readArguments(args) })
 }
 
 function readArguments(text: string): Record<string, unknown> {
+  const args = parseJson(text)
+  if (isObject(args)) return args
+  throw new InvalidArgumentError(
+    `Expected the arguments after the name of the tool to be a JSON object, such as {"unit":"ms"}, got ${text}.`,
+  )
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new InvalidArgumentError('Expected the arguments after the name of the tool to be a JSON object.')
+    return undefined
   }
 }
 
