@@ -111,7 +111,8 @@ async function resumeStubbornly(session: Session, lastEventId: string): Promise<
  */
 export async function listenPolled(session: Session, lastEventId: string, count: number): Promise<string[]> {
   const texts: string[] = []
-  const deadline = performance.now() + patienceMs
+  // Where something was lost the whole of a calm connection is waited for after it, and the check must come to its end.
+  const deadline = performance.now() + patienceMs / 2
   let cursor = lastEventId
   while (texts.length < count && performance.now() < deadline) {
     const exchange = await session.resume(cursor)
