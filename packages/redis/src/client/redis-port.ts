@@ -15,13 +15,11 @@ export class RedisPort {
   readonly #client: ClientPort
   #connecting: Promise<void> | undefined
   #atFirst: (() => void) | undefined
-  #selecting: Promise<void> | undefined
-  /** The connection is known to be one to our database. */
-  #isSelected: boolean
+  /** Where the database is not 0: resolves once it was selected. */
+  #selecting: Promise<unknown> | undefined
 
   constructor(client: ClientPort) {
     this.#client = client
-    this.#isSelected = client.database === 0
   }
 
   /** What the client puts before keys by itself. */
@@ -60,7 +58,7 @@ export class RedisPort {
 
   async #send(args: readonly string[], key: string | undefined): Promise<unknown> {
     await this.#connected()
-    if (!this.#isSelected) await this.#select()
+    if (this.database !== 0) await this.#select()
     const atFirst = this.#atFirst
     this.#atFirst = undefined
     atFirst?.()
@@ -77,20 +75,16 @@ export class RedisPort {
   }
 
   /** Where its user may not select a database, `ioredis` goes on in database 0, and says so in an event alone. */
-  #select(): Promise<void> {
-    this.#selecting ??= this.#client
-      .send(undefined, ['SELECT', String(this.database)])
-      .then(() => {
-        this.#isSelected = true
-      })
-      .finally(() => {
-        this.#selecting = undefined
-      })
+  #select(): Promise<unknown> {
+    this.#selecting ??= this.#client.send(undefined, ['SELECT', String(this.database)]).catch((error: unknown) => {
+      this.#selecting = undefined
+      throw error
+    })
     return this.#selecting
   }
 
   async #connect(): Promise<void> {
-    this.#isSelected = this.database === 0
+    this.#selecting = undefined
     const endsAt = performance.now() + connectMs
     for (;;) {
       const status = this.#client.status()
