@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openSession } from '../../../test-support/in-process/test-client.ts'
 import { createTestEndpoint } from '../../../test-support/in-process/test-endpoint.ts'
 import { TestReader } from '../../../test-support/in-process/test-reader.ts'
@@ -94,10 +94,10 @@ test('a question that waits for its client to listen keeps no process alive', as
   const { endpoint } = createTestEndpoint({ apart })
   const client = await openSession(endpoint)
   const timers = vi.spyOn(globalThis, 'setTimeout')
+  onTestFinished(() => timers.mockRestore())
   await client.call('apart')
   const waits = () => timers.mock.results.filter((_result, i) => timers.mock.calls[i]?.[1] === 5_000)
   await vi.waitFor(() => expect(waits()).toHaveLength(1))
   expect(waits()[0]?.value.hasRef()).toBe(false)
-  timers.mockRestore()
   await endpoint.close({ drainMs: 0 })
 })

@@ -56,10 +56,8 @@ export class Asking {
    * none, it is the standalone stream, if the client listens there or may yet.
    */
   #carrierOf(relatedRequestId: RequestId | undefined): Call | 'standalone' | undefined {
-    const {
-      calls: { streams },
-      running,
-    } = this.#parts
+    const { calls: parts, running } = this.#parts
+    const { streams } = parts
     if (!streams.standalone) return undefined
     if (relatedRequestId !== undefined) {
       const call = running.get(relatedRequestId as number)
@@ -72,8 +70,9 @@ export class Asking {
   }
 
   #giveUp(request: JsonRpcRequest): void {
-    if (this.#parts.calls.streams.standalone?.reader || !this.questions.isOpen(request.id)) return
-    this.#refuse(request, false, this.questions.withhold(request.id))
+    if (this.#parts.calls.streams.standalone?.reader) return
+    const withheld = this.questions.withhold(request.id)
+    if (withheld) this.#refuse(request, false, withheld.trace)
   }
 
   /** As an answer would: after `send` has returned. */

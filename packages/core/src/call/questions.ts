@@ -58,11 +58,6 @@ export class Questions<Asker> {
     return this.#open.size >= maxOpen
   }
 
-  /** Whether the question that the server object gave this id waits for its answer. */
-  isOpen(innerId: RequestId): boolean {
-    return this.#byInnerId.has(innerId)
-  }
-
   /** Sends a request, as JSON text, to the client. `send` gives what to call when it needs no answer any more. */
   ask({ request, asker, trace }: QuestionParts<Asker>, send: (text: string) => (() => void) | undefined): void {
     const id = `s${this.#term}-${this.#count + 1}`
@@ -109,10 +104,10 @@ export class Questions<Asker> {
     return { ...notification, params: { ...notification.params, requestId: id } }
   }
 
-  /** It does not reach the client after all. */
-  withhold(innerId: RequestId): QuestionMessage | undefined {
+  /** The question that the server object gave this id does not reach the client after all. `undefined`: it is over. */
+  withhold(innerId: RequestId): { readonly trace: QuestionMessage | undefined } | undefined {
     const id = this.#byInnerId.get(innerId)
-    return id === undefined ? undefined : this.#settle(id)?.trace
+    return id === undefined ? undefined : this.#settle(id)
   }
 
   /** No answer is waited for any more. */
