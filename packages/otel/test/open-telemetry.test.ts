@@ -36,7 +36,8 @@ const handlers: Handlers = {
     await Promise.resolve()
     trace.getTracer('app').startSpan('work of the tool').end()
     const baggage = propagation.getActiveBaggage()?.getEntry('user')?.value
-    return { content: [], ...(params.name === 'broken' && { isError: true }), ...(baggage && { baggage }) }
+    const content = params.name === 'large' ? [{ type: 'text', text: 'x'.repeat(200_000) }] : []
+    return { content, ...(params.name === 'broken' && { isError: true }), ...(baggage && { baggage }) }
   },
   'prompts/get': () => ({ messages: [] }),
   ask: ({ ask }) => ask('elicitation/create', { message: 'Who?' }).then(() => ({})),
@@ -145,9 +146,11 @@ describe('the span of a call', () => {
 
   test('has of arguments and results what is asked for, and no more than a collector takes', async () => {
     const { sdk, client } = await start({ recordContents: true })
-    await client.call('tools/call', { name: 'forecast', arguments: { city: 'x'.repeat(200_000) } })
-    const { attributes } = sdk.span('tools/call forecast')
+    await client.call('tools/call', { name: 'large', arguments: { city: 'x'.repeat(200_000) } })
+    const { attributes } = sdk.span('tools/call large')
     expect(attributes['gen_ai.tool.call.arguments']).toBe(`{"city":"${'x'.repeat(65_536 - 9)}`)
+    expect(attributes['gen_ai.tool.call.result']).toMatch(/^\{"content":\[\{"type":"text","text":"x+$/)
+    expect(attributes['gen_ai.tool.call.result']).toHaveLength(65_536)
   })
 
   test('is not named by what clients make up without end', async () => {
